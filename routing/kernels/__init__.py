@@ -1,0 +1,1 @@
+"""Compiled kernels: arrays and scalars only, every one tested against a naive reference."""

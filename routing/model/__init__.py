@@ -1,0 +1,1 @@
+"""Immutable inputs of the routing engines: frozen dataclasses over NumPy arrays."""

@@ -1,0 +1,100 @@
+"""The street network as arrays."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from routing.model.strings import StringTable
+
+NODE_TRAFFIC_SIGNALS = 1
+"""Bit of `StreetGraph.node_flags`: `highway=traffic_signals` stands on the node."""
+
+ARC_STEPS, ARC_TUNNEL, ARC_BRIDGE, ARC_ROUNDABOUT, ARC_TOLL, ARC_FERRY = 1, 2, 4, 8, 16, 32
+"""Bits of `StreetGraph.arc_flags`."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreetGraph:
+    """A directed street graph with turn restrictions; arcs sorted by tail (CSR).
+
+    n nodes, m arcs, p shape points, r restrictions. A two-way street is two arcs.
+
+    Attributes
+    ----------
+    node_osm_id : int64[n]
+    node_lat_e7, node_lon_e7 : int32[n]
+        Degrees × 10⁷ (WGS 84), as in OSM.
+    node_flags : uint8[n]
+        `NODE_*` bits.
+    first_out : int32[n + 1]
+        Arcs leaving node `v` are ``first_out[v]:first_out[v + 1]``.
+    arc_tail, arc_head : int32[m]
+    arc_way_osm_id : int64[m]
+    arc_length_m : float32[m]
+    arc_access : uint16[m]
+        Bit `StreetMode` set = the mode may travel along the arc.
+    arc_speed_kmh : float32[m]
+        Free-flow speed of a car.
+    arc_road_class : uint8[m]
+        Index into `ROAD_CLASSES`.
+    arc_lanes : uint8[m]
+        Lanes in the direction of the arc, at least 1.
+    arc_flags : uint8[m]
+        `ARC_*` bits.
+    arc_name : int32[m]
+        Index into `names`; 0 is the empty name.
+    arc_reverse : int32[m]
+        The arc of the same way piece in the other direction, -1 if one-way.
+    first_shape : int64[m + 1]
+        Shape of arc `a` (both ends included) is ``first_shape[a]:first_shape[a + 1]``.
+    shape_lat_e7, shape_lon_e7 : int32[p]
+    first_restriction : int32[r + 1]
+        A restriction is the sequence of arcs that may not be driven one after the other (length ≥ 2; longer = via ways).
+    restriction_arcs : int32[…]
+    restriction_modes : uint16[r]
+        Modes it binds.
+    names : StringTable
+    """
+
+    node_osm_id: npt.NDArray[np.int64]
+    node_lat_e7: npt.NDArray[np.int32]
+    node_lon_e7: npt.NDArray[np.int32]
+    node_flags: npt.NDArray[np.uint8]
+    first_out: npt.NDArray[np.int32]
+    arc_tail: npt.NDArray[np.int32]
+    arc_head: npt.NDArray[np.int32]
+    arc_way_osm_id: npt.NDArray[np.int64]
+    arc_length_m: npt.NDArray[np.float32]
+    arc_access: npt.NDArray[np.uint16]
+    arc_speed_kmh: npt.NDArray[np.float32]
+    arc_road_class: npt.NDArray[np.uint8]
+    arc_lanes: npt.NDArray[np.uint8]
+    arc_flags: npt.NDArray[np.uint8]
+    arc_name: npt.NDArray[np.int32]
+    arc_reverse: npt.NDArray[np.int32]
+    first_shape: npt.NDArray[np.int64]
+    shape_lat_e7: npt.NDArray[np.int32]
+    shape_lon_e7: npt.NDArray[np.int32]
+    first_restriction: npt.NDArray[np.int32]
+    restriction_arcs: npt.NDArray[np.int32]
+    restriction_modes: npt.NDArray[np.uint16]
+    names: StringTable
+
+    @property
+    def node_count(self) -> int:
+        """Number of nodes."""
+        return len(self.node_osm_id)
+
+    @property
+    def arc_count(self) -> int:
+        """Number of arcs."""
+        return len(self.arc_tail)
+
+
+ROAD_CLASSES = (
+    "motorway", "trunk", "primary", "secondary", "tertiary", "unclassified", "residential", "living_street", "service",
+    "track", "pedestrian", "footway", "cycleway", "path", "steps", "ferry", "motorway_link", "trunk_link", "primary_link",
+    "secondary_link", "tertiary_link", "other",
+)  # fmt: skip
+"""Road classes (OSM `highway` values); the position is the code in `StreetGraph.arc_road_class`."""

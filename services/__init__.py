@@ -1,0 +1,1 @@
+"""Thin gRPC services round the engines, and what they share."""

@@ -1,10 +1,11 @@
 """The street network as arrays."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
 
+from routing.errors import InvalidInput
 from routing.model.strings import StringTable
 
 NODE_TRAFFIC_SIGNALS = 1
@@ -27,6 +28,8 @@ class StreetGraph:
         Degrees × 10⁷ (WGS 84), as in OSM.
     node_flags : uint8[n]
         `NODE_*` bits.
+    node_blocked : uint16[n]
+        Bit `StreetMode` set = a barrier on the node stops the mode: it may reach the node but not pass it.
     first_out : int32[n + 1]
         Arcs leaving node `v` are ``first_out[v]:first_out[v + 1]``.
     arc_tail, arc_head : int32[m]
@@ -34,8 +37,13 @@ class StreetGraph:
     arc_length_m : float32[m]
     arc_access : uint16[m]
         Bit `StreetMode` set = the mode may travel along the arc.
+    arc_no_through : uint16[m]
+        Bit `StreetMode` set = only trips that start or end in the zone of such arcs may use it (`access=destination` and alike).
+    arc_routable : uint16[m]
+        Bit `StreetMode` set = the arc is reached from, and reaches, the largest strongly connected part of the mode's network.
+        Positions are snapped to such arcs only.
     arc_speed_kmh : float32[m]
-        Free-flow speed of a car.
+        Free-flow speed of a car (of the ship on a ferry): limit × the class's free-flow factor, without waiting at junctions.
     arc_road_class : uint8[m]
         Index into `ROAD_CLASSES`.
     arc_lanes : uint8[m]
@@ -45,7 +53,8 @@ class StreetGraph:
     arc_name : int32[m]
         Index into `names`; 0 is the empty name.
     arc_reverse : int32[m]
-        The arc of the same way piece in the other direction, -1 if one-way.
+        The arc of the same way piece in the other direction, -1 if nobody may use that direction. Most one-way streets have
+        one, for walkers: whether *cars* may drive back says its `arc_access`.
     first_shape : int64[m + 1]
         Shape of arc `a` (both ends included) is ``first_shape[a]:first_shape[a + 1]``.
     shape_lat_e7, shape_lon_e7 : int32[p]
@@ -61,12 +70,15 @@ class StreetGraph:
     node_lat_e7: npt.NDArray[np.int32]
     node_lon_e7: npt.NDArray[np.int32]
     node_flags: npt.NDArray[np.uint8]
+    node_blocked: npt.NDArray[np.uint16]
     first_out: npt.NDArray[np.int32]
     arc_tail: npt.NDArray[np.int32]
     arc_head: npt.NDArray[np.int32]
     arc_way_osm_id: npt.NDArray[np.int64]
     arc_length_m: npt.NDArray[np.float32]
     arc_access: npt.NDArray[np.uint16]
+    arc_no_through: npt.NDArray[np.uint16]
+    arc_routable: npt.NDArray[np.uint16]
     arc_speed_kmh: npt.NDArray[np.float32]
     arc_road_class: npt.NDArray[np.uint8]
     arc_lanes: npt.NDArray[np.uint8]
@@ -80,6 +92,18 @@ class StreetGraph:
     restriction_arcs: npt.NDArray[np.int32]
     restriction_modes: npt.NDArray[np.uint16]
     names: StringTable
+
+    def __post_init__(self) -> None:
+        n, m = len(self.node_osm_id), len(self.arc_tail)
+        for name, array in ((field.name, getattr(self, field.name)) for field in fields(self)):
+            if name.startswith("node_") and len(array) != n:
+                raise InvalidInput(f"street graph: {name} has {len(array)} entries for {n} nodes", name)
+            if name.startswith("arc_") and len(array) != m:
+                raise InvalidInput(f"street graph: {name} has {len(array)} entries for {m} arcs", name)
+        if len(self.first_out) != n + 1 or len(self.first_shape) != m + 1:
+            raise InvalidInput(f"street graph: first_out or first_shape does not fit {n} nodes and {m} arcs", "first_out")
+        if len(self.first_restriction) != len(self.restriction_modes) + 1:
+            raise InvalidInput("street graph: first_restriction does not fit restriction_modes", "first_restriction")
 
     @property
     def node_count(self) -> int:

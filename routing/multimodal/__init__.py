@@ -1,0 +1,1 @@
+"""Door-to-door journeys over street and transit: planner, park-and-ride, tours."""

@@ -1,0 +1,221 @@
+"""What the multimodal planner is asked, and what it answers."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from routing.errors import InvalidInput
+
+MAX_ITINERARIES = 20
+
+
+class LegMode(StrEnum):
+    """How one leg is travelled."""
+
+    WALK = "walk"
+    BICYCLE = "bicycle"
+    CAR = "car"
+    TRANSIT = "transit"
+
+
+class JourneyMode(StrEnum):
+    """Kinds of journey a traveller accepts."""
+
+    WALK = "walk"
+    BICYCLE = "bicycle"
+    CAR = "car"
+    TRANSIT = "transit"
+    PARK_AND_RIDE = "park_and_ride"
+
+
+ALL_JOURNEY_MODES = frozenset(JourneyMode)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A place on the map; degrees (WGS 84)."""
+
+    lat_deg: float
+    lon_deg: float
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if not (-90 <= self.lat_deg <= 90 and -180 <= self.lon_deg <= 180):
+            raise InvalidInput(
+                f"({self.lat_deg}, {self.lon_deg}) is no position: latitude is -90..90, longitude -180..180, in degrees",
+                field="location",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class JourneyRequest:
+    """A door-to-door question.
+
+    Attributes
+    ----------
+    time_s
+        Unix seconds: earliest departure, or latest arrival when `arrive_by`.
+    window_s
+        Departures in ``[time_s, time_s + window_s)`` are compared (0 = one departure time).
+    modes
+        Kinds of journey wanted.
+    max_transfers, max_walk_s
+        Bounds; the walk is per access or egress leg.
+    walk_speed_factor
+        1.0 = the metric's walking speed; 0.7 = slower.
+    wheelchair
+        Step-free streets, stops and vehicles only.
+    max_itineraries
+        Answers at most.
+    banned_routes
+        Feed-scoped GTFS route ids not to be used.
+    stay_s
+        How long a park-and-ride traveller stays; the way back to the car park is checked after it.
+    """
+
+    origin: Point
+    destination: Point
+    time_s: int
+    arrive_by: bool = False
+    window_s: int = 3600
+    modes: frozenset[JourneyMode] = ALL_JOURNEY_MODES - {JourneyMode.CAR, JourneyMode.BICYCLE}
+    max_transfers: int = 4
+    max_walk_s: int = 1500
+    walk_speed_factor: float = 1.0
+    wheelchair: bool = False
+    max_itineraries: int = 5
+    banned_routes: frozenset[str] = frozenset()
+    stay_s: int = 8 * 3600
+
+    def __post_init__(self) -> None:
+        _check(self.modes != frozenset(), "modes", "name at least one mode (walk, bicycle, car, transit, park_and_ride)")
+        _check(0 <= self.window_s <= 6 * 3600, "window_s", f"{self.window_s} is outside 0..21600 seconds")
+        _check(0 <= self.max_transfers <= 7, "max_transfers", f"{self.max_transfers} is outside 0..7")
+        _check(0 < self.max_walk_s <= 7200, "max_walk_s", f"{self.max_walk_s} is outside 1..7200 seconds")
+        _check(0.2 <= self.walk_speed_factor <= 3.0, "walk_speed_factor", f"{self.walk_speed_factor} is outside 0.2..3.0")
+        _check(
+            1 <= self.max_itineraries <= MAX_ITINERARIES,
+            "max_itineraries",
+            f"{self.max_itineraries} is outside 1..{MAX_ITINERARIES}",
+        )
+
+
+def _check(holds: bool, field: str, message: str) -> None:
+    if not holds:
+        raise InvalidInput(message, field=field)
+
+
+@dataclass(frozen=True, slots=True)
+class StopCall:
+    """A vehicle's call at a stop; unix seconds; scheduled and real-time values apart."""
+
+    stop_id: str
+    name: str
+    lat_deg: float
+    lon_deg: float
+    scheduled_arrival_s: int
+    scheduled_departure_s: int
+    arrival_s: int
+    departure_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransitDetail:
+    """The vehicle of a transit leg. Ids are feed-scoped (`feed:id`)."""
+
+    trip_id: str
+    route_id: str
+    agency_id: str
+    route_short_name: str
+    route_long_name: str
+    route_type: int
+    route_color: str
+    headsign: str
+    realtime: bool
+    calls: tuple[StopCall, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One street of a street leg."""
+
+    name: str
+    distance_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class ParkingDetail:
+    """The car park at the end of a car leg."""
+
+    car_park_id: str
+    name: str
+    capacity: int
+    free_probability: float
+    search_s: int
+    return_possible: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One part of a journey; unix seconds; `distance_m` along the way; `shape` (lat, lon) degrees."""
+
+    mode: LegMode
+    origin: Point
+    destination: Point
+    departure_s: int
+    arrival_s: int
+    distance_m: float
+    co2_g: float
+    shape: tuple[tuple[float, float], ...] = ()
+    steps: tuple[Step, ...] = ()
+    transit: TransitDetail | None = None
+    parking: ParkingDetail | None = None
+
+    @property
+    def duration_s(self) -> int:
+        """Seconds from departure to arrival."""
+        return self.arrival_s - self.departure_s
+
+
+@dataclass(frozen=True, slots=True)
+class Itinerary:
+    """A whole journey.
+
+    Attributes
+    ----------
+    reliability
+        Probability (0..1) that every transfer is caught and, with a car, that the car park has a space.
+    """
+
+    kind: JourneyMode
+    legs: tuple[Leg, ...]
+    reliability: float = 1.0
+
+    @property
+    def departure_s(self) -> int:
+        """Unix seconds of leaving the origin."""
+        return self.legs[0].departure_s
+
+    @property
+    def arrival_s(self) -> int:
+        """Unix seconds of reaching the destination."""
+        return self.legs[-1].arrival_s
+
+    @property
+    def duration_s(self) -> int:
+        """Door to door."""
+        return self.arrival_s - self.departure_s
+
+    @property
+    def transfers(self) -> int:
+        """Vehicles of public transport minus one, not below 0."""
+        return max(0, sum(leg.mode is LegMode.TRANSIT for leg in self.legs) - 1)
+
+    @property
+    def walk_s(self) -> int:
+        """Seconds on foot."""
+        return sum(leg.duration_s for leg in self.legs if leg.mode is LegMode.WALK)
+
+    @property
+    def co2_g(self) -> float:
+        """Grams of CO2 equivalent for one traveller."""
+        return sum(leg.co2_g for leg in self.legs)

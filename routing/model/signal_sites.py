@@ -22,7 +22,7 @@ class SignalSiteKind(IntEnum):
 class SignalSites:
     """Traffic signals grouped into intersections; n sites; indices are those of the `StreetGraph` of the same snapshot.
 
-    A site is a set of street nodes: its signals, the junction nodes they guard, and the nodes between. Arcs are those a car may use.
+    A site is a set of street nodes: its signals, the junction nodes they guard, and the nodes between. Arcs are for cars.
 
     Attributes
     ----------

@@ -1,0 +1,1 @@
+"""Public transport: RAPTOR over service days, with real time laid over the schedule."""

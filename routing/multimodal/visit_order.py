@@ -1,8 +1,8 @@
 """The best order of a few visits under travel times that change over the day.
 
-A time-dependent travelling salesman problem with time windows, solved exactly with CP-SAT: one literal per ordered pair and
-departure slot, a circuit constraint over them, arrival times linked by enforcement (Miller, Tucker, Zemlin style time
-variables). CP-SAT releases the GIL while it searches.
+A time-dependent travelling salesman problem with time windows and optional visits, solved exactly with CP-SAT: one literal per
+ordered pair and departure slot, a circuit constraint over them, times linked by enforcement (in the manner of Miller, Tucker
+and Zemlin, 1960). CP-SAT releases the GIL while it searches.
 """
 
 import itertools
@@ -14,9 +14,14 @@ from ortools.sat.python import cp_model
 
 from routing.errors import InvalidInput
 
-MAX_VISITS = 14
+MAX_VISITS = 16
 NEVER_S = 2**31 - 1
 """Travel time of a pair that cannot be travelled in a slot."""
+
+MANDATORY = -1
+"""Prize of a visit that may not be left out."""
+
+Windows = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,18 +36,23 @@ class OrderProblem:
         Travel time when leaving within the slot; `NEVER_S` = impossible.
     stay_s : int32[n]
         Seconds spent at each node.
-    opens_s, closes_s : int64[n]
-        The stay must begin within.
+    windows : n tuples of (from, to)
+        The stay at the node begins within one of these spans, unix seconds, ends included.
     depart_s : int
         Earliest departure from the start.
+    prize_s : int32[n]
+        Seconds of travel an optional visit is worth, `MANDATORY` = must be made (start and end always are).
+    fixed_order : bool
+        Visits keep the order of their numbers.
     """
 
     slot_start_s: npt.NDArray[np.int64]
     travel_s: npt.NDArray[np.int32]
     stay_s: npt.NDArray[np.int32]
-    opens_s: npt.NDArray[np.int64]
-    closes_s: npt.NDArray[np.int64]
+    windows: tuple[Windows, ...]
     depart_s: int
+    prize_s: npt.NDArray[np.int32]
+    fixed_order: bool = False
 
     def __post_init__(self) -> None:
         n, k = len(self.stay_s), len(self.slot_start_s)
@@ -52,6 +62,9 @@ class OrderProblem:
             raise InvalidInput(f"travel_s has shape {self.travel_s.shape}, needs {(k, n, n)}", field="travel_s")
         if k == 0 or (np.diff(self.slot_start_s) <= 0).any() or self.slot_start_s[0] > self.depart_s:
             raise InvalidInput("slots must increase and begin at or before the departure", field="slot_start_s")
+        for node, spans in enumerate(self.windows):
+            if not spans or any(a > b for a, b in spans):
+                raise InvalidInput(f"window of visit {node - 1} ends before it begins", field=f"visits[{node - 1}].windows")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,73 +77,73 @@ class VisitOrder:
 
 
 def find_order(problem: OrderProblem, *, seconds: float = 5.0, seed: int = 0) -> VisitOrder | None:
-    """Order with the earliest arrival at the end; None if no order keeps all windows.
+    """Order with the earliest end, prizes of left-out visits added; None if no order keeps all windows.
 
     Deterministic for the same problem and seed as long as the search ends before `seconds`.
     """
-    model = cp_model.CpModel()
-    begins, arcs = _build(problem, model)
-    end = len(problem.stay_s) - 1
-    model.minimize(begins[end])
+    builder = _Builder(problem)
     solver = cp_model.CpSolver()
     solver.parameters.max_time_in_seconds = seconds
     solver.parameters.random_seed = seed
     solver.parameters.num_workers = 1
-    status = solver.solve(model)
+    status = solver.solve(builder.model)
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         return None
-    successor = {tail: head for (tail, head, _), literal in arcs.items() if solver.boolean_value(literal)}
+    end = len(problem.stay_s) - 1
+    successor = {tail: head for (tail, head, _), literal in builder.arcs.items() if solver.boolean_value(literal)}
     nodes = [0]
     while nodes[-1] != end:
         nodes.append(successor[nodes[-1]])
-    planned = tuple(int(solver.value(begins[node])) + problem.depart_s for node in nodes)
+    planned = tuple(int(solver.value(builder.begins[node])) + problem.depart_s for node in nodes)
     earliest = _earliest(problem, nodes)
     begins_s = earliest if earliest and earliest[-1] <= planned[-1] else planned
     return VisitOrder(tuple(nodes), begins_s, status == cp_model.OPTIMAL)
 
 
-def _build(
-    problem: OrderProblem, model: cp_model.CpModel
-) -> tuple[list[cp_model.IntVar], dict[tuple[int, int, int], cp_model.IntVar]]:
-    n = len(problem.stay_s)
-    base = problem.depart_s
-    horizon = int(problem.slot_start_s[-1] - base + 24 * 3600)
-    begins = [
-        model.new_int_var(max(0, int(problem.opens_s[i]) - base), max(0, min(horizon, int(problem.closes_s[i]) - base)), "")
-        for i in range(n)
-    ]
-    arcs: dict[tuple[int, int, int], cp_model.IntVar] = {}
-    circuit: list[tuple[int, int, cp_model.LiteralT]] = [(n - 1, 0, model.new_constant(1))]
-    for tail in range(n - 1):
-        for head in range(1, n):
-            if head != tail and (n == 3 or (tail, head) != (0, n - 1)):
-                _add_pair(problem, model, begins, arcs, circuit, (tail, head))
-    model.add_circuit(circuit)
-    return begins, arcs
+class _Builder:
+    """The CP-SAT model of one problem; times are relative to the departure."""
 
+    def __init__(self, problem: OrderProblem) -> None:
+        self.problem, self.model = problem, cp_model.CpModel()
+        n = len(problem.stay_s)
+        latest = int(problem.slot_start_s[-1]) + 24 * 3600
+        self.possible = [any(b >= problem.depart_s and a <= latest for a, b in problem.windows[node]) for node in range(n)]
+        self.begins = [self._begin(problem.windows[node]) for node in range(n)]
+        self.arcs: dict[tuple[int, int, int], cp_model.IntVar] = {}
+        self.circuit: list[tuple[int, int, cp_model.LiteralT]] = [(n - 1, 0, self.model.new_constant(1))]
+        for tail, head in itertools.product(range(n - 1), range(1, n)):
+            in_order = not (problem.fixed_order and head < tail)
+            if tail != head and in_order and self.possible[tail] and self.possible[head]:
+                self._add_pair(tail, head)
+        lost = []
+        for node in range(1, n - 1):
+            if problem.prize_s[node] != MANDATORY:
+                skip = self.model.new_bool_var("")
+                self.circuit.append((node, node, skip))
+                lost.append(int(problem.prize_s[node]) * skip)
+        self.model.add_circuit(self.circuit)
+        self.model.minimize(self.begins[n - 1] + sum(lost))
 
-def _add_pair(
-    problem: OrderProblem,
-    model: cp_model.CpModel,
-    begins: list[cp_model.IntVar],
-    arcs: dict[tuple[int, int, int], cp_model.IntVar],
-    circuit: list[tuple[int, int, cp_model.LiteralT]],
-    pair: tuple[int, int],
-) -> None:
-    tail, head = pair
-    stay, base, slots = int(problem.stay_s[tail]), problem.depart_s, problem.slot_start_s
-    for slot in range(len(slots)):
-        travel = int(problem.travel_s[slot, tail, head])
-        if travel == NEVER_S:
-            continue
-        literal = model.new_bool_var("")
-        arcs[tail, head, slot] = literal
-        circuit.append((tail, head, literal))
-        leaves = begins[tail] + stay
-        model.add(leaves >= int(slots[slot]) - base).only_enforce_if(literal)
-        if slot + 1 < len(slots):
-            model.add(leaves < int(slots[slot + 1]) - base).only_enforce_if(literal)
-        model.add(begins[head] >= leaves + travel).only_enforce_if(literal)
+    def _begin(self, spans: Windows) -> cp_model.IntVar:
+        base = self.problem.depart_s
+        horizon = int(self.problem.slot_start_s[-1]) - base + 24 * 3600
+        inside = [[max(0, a - base), min(horizon, b - base)] for a, b in spans if b >= base and a - base <= horizon]
+        return self.model.new_int_var_from_domain(cp_model.Domain.from_intervals(inside or [[0, horizon]]), "")
+
+    def _add_pair(self, tail: int, head: int) -> None:
+        problem, base, slots = self.problem, self.problem.depart_s, self.problem.slot_start_s
+        leaves = self.begins[tail] + int(problem.stay_s[tail])
+        for slot in range(len(slots)):
+            travel = int(problem.travel_s[slot, tail, head])
+            if travel == NEVER_S:
+                continue
+            literal = self.model.new_bool_var("")
+            self.arcs[tail, head, slot] = literal
+            self.circuit.append((tail, head, literal))
+            self.model.add(leaves >= int(slots[slot]) - base).only_enforce_if(literal)
+            if slot + 1 < len(slots):
+                self.model.add(leaves < int(slots[slot + 1]) - base).only_enforce_if(literal)
+            self.model.add(self.begins[head] >= leaves + travel).only_enforce_if(literal)
 
 
 def _earliest(problem: OrderProblem, nodes: list[int]) -> tuple[int, ...] | None:
@@ -138,13 +151,18 @@ def _earliest(problem: OrderProblem, nodes: list[int]) -> tuple[int, ...] | None
 
     Step-wise travel times are not FIFO: waiting for the next slot may arrive earlier, then the solver's times hold.
     """
-    now = max(problem.depart_s, int(problem.opens_s[0]))
+    now = _open(problem.windows[0], problem.depart_s)
     begins = [now]
     for tail, head in itertools.pairwise(nodes):
+        if now is None:
+            return None
         leaves = now + int(problem.stay_s[tail])
         slot = int(np.searchsorted(problem.slot_start_s, leaves, side="right")) - 1
-        now = max(leaves + int(problem.travel_s[slot, tail, head]), int(problem.opens_s[head]))
-        if now > problem.closes_s[head]:
-            return None
+        now = _open(problem.windows[head], leaves + int(problem.travel_s[slot, tail, head]))
         begins.append(now)
-    return tuple(begins)
+    return tuple(begin for begin in begins if begin is not None) if now is not None else None
+
+
+def _open(spans: Windows, time_s: int) -> int | None:
+    """First moment at or after `time_s` inside a span."""
+    return min((max(a, time_s) for a, b in spans if b >= time_s), default=None)

@@ -1,0 +1,1 @@
+"""Ingest: feeds in, canonical records out; the only writer of live state."""

@@ -32,11 +32,13 @@ ALL_JOURNEY_MODES = frozenset(JourneyMode)
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A place on the map; degrees (WGS 84)."""
+    """A place on the map; degrees (WGS 84). `stop_id` (feed-scoped) and `car_park_id` where it is one."""
 
     lat_deg: float
     lon_deg: float
     name: str = ""
+    stop_id: str = ""
+    car_park_id: str = ""
 
     def __post_init__(self) -> None:
         if not (-90 <= self.lat_deg <= 90 and -180 <= self.lon_deg <= 180):
@@ -106,12 +108,10 @@ def _check(holds: bool, field: str, message: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class StopCall:
-    """A vehicle's call at a stop; unix seconds; scheduled and real-time values apart."""
+    """A vehicle's call at a stop; unix seconds; the schedule and what is expected apart (equal without real time)."""
 
-    stop_id: str
-    name: str
-    lat_deg: float
-    lon_deg: float
+    stop: Point
+    stop_sequence: int
     scheduled_arrival_s: int
     scheduled_departure_s: int
     arrival_s: int
@@ -120,26 +120,38 @@ class StopCall:
 
 @dataclass(frozen=True, slots=True)
 class TransitDetail:
-    """The vehicle of a transit leg. Ids are feed-scoped (`feed:id`)."""
+    """The vehicle of a transit leg. Ids are feed-scoped (`feed:id`).
+
+    `route_color` and `text_color` are RRGGBB or empty; `wheelchair` and `bicycles` None where the feed does not say;
+    `service_date` YYYYMMDD; `calls` from boarding to alighting, both included.
+    """
 
     trip_id: str
     route_id: str
     agency_id: str
+    agency_name: str
     route_short_name: str
     route_long_name: str
     route_type: int
     route_color: str
+    text_color: str
     headsign: str
+    service_date: str
     realtime: bool
+    wheelchair: bool | None
+    bicycles: bool | None
     calls: tuple[StopCall, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One street of a street leg."""
+    """One street of a street leg; `manoeuvre` as in `routing.street.path.StreetStep`, plus `stairs`."""
 
     name: str
     distance_m: float
+    manoeuvre: str
+    duration_s: int
+    location: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +181,7 @@ class Leg:
     steps: tuple[Step, ...] = ()
     transit: TransitDetail | None = None
     parking: ParkingDetail | None = None
+    free_flow_s: int | None = None
 
     @property
     def duration_s(self) -> int:

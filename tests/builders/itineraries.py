@@ -7,6 +7,7 @@ from routing.multimodal.model import Itinerary, JourneyMode, Leg, LegMode, Parki
 
 KINDS = {"T": JourneyMode.TRANSIT, "W": JourneyMode.WALK, "P": JourneyMode.PARK_AND_RIDE, "C": JourneyMode.CAR}
 HERE = Point(41.15, -8.61)
+BUS = TransitDetail("f:t", "f:r", "f:a", "A", "1", "", 3, "", "", "", "20260728", False, None, None, ())
 
 
 def itinerary(text: str) -> Itinerary:
@@ -22,7 +23,7 @@ def itinerary(text: str) -> Itinerary:
 
 
 def _leg(mode: LegMode, departure_s: int, arrival_s: int) -> Leg:
-    detail = TransitDetail("f:t", "f:r", "f:a", "1", "", 3, "", "", False, ()) if mode is LegMode.TRANSIT else None
+    detail = BUS if mode is LegMode.TRANSIT else None
     return Leg(mode, HERE, HERE, departure_s, arrival_s, 1000.0, 0.0, transit=detail)
 
 

@@ -1,0 +1,53 @@
+"""Legs on the street network."""
+
+from routing.model.modes import StreetMode
+from routing.multimodal.emissions import car_co2_g
+from routing.multimodal.model import Leg, LegMode, ParkingDetail, Point, Step
+from routing.multimodal.network import JourneyNetwork
+from routing.street.api import Snaps, StreetMetric, StreetPath
+
+LEG_MODES = {
+    StreetMode.FOOT: LegMode.WALK,
+    StreetMode.WHEELCHAIR: LegMode.WALK,
+    StreetMode.BICYCLE: LegMode.BICYCLE,
+    StreetMode.CAR: LegMode.CAR,
+}
+
+
+def find_path(network: JourneyNetwork, metric: StreetMetric, origin: Snaps, destination: Snaps) -> StreetPath | None:
+    """Quickest way between two snapped positions, None if there is none."""
+    return network.street.find_route(metric, origin, 0, destination, 0)
+
+
+def path_leg(
+    path: StreetPath,
+    mode: StreetMode,
+    ends: tuple[Point, Point],
+    departure_s: int,
+    arrival_s: int,
+    parking: ParkingDetail | None = None,
+    free_flow_s: int | None = None,
+) -> Leg:
+    """Leg along a path between given times (unix seconds), which may hold more than the path's own time."""
+    shape = tuple(zip(path.lat_deg.tolist(), path.lon_deg.tolist(), strict=True))
+    steps = tuple(
+        Step(
+            step.name,
+            step.length_m,
+            "stairs" if step.road_class == "steps" else step.manoeuvre,
+            round(step.time_ms / 1000),
+            shape[min(step.first_point, len(shape) - 1)],
+        )
+        for step in path.steps
+    )
+    co2_g = car_co2_g(path.length_m) if mode is StreetMode.CAR else 0.0
+    leg_mode = LEG_MODES[mode]
+    return Leg(
+        leg_mode, ends[0], ends[1], departure_s, arrival_s, path.length_m, co2_g, shape, steps, None, parking, free_flow_s
+    )
+
+
+def straight_walk(ends: tuple[Point, Point], departure_s: int, arrival_s: int, distance_m: float) -> Leg:
+    """Walk whose way is not on the map (within a station): a straight line."""
+    shape = tuple((p.lat_deg, p.lon_deg) for p in ends)
+    return Leg(LegMode.WALK, ends[0], ends[1], departure_s, arrival_s, distance_m, 0.0, shape)

@@ -1,0 +1,1 @@
+"""JourneysService: door-to-door journeys, tours, routes, matrices, departures and places."""

@@ -14,7 +14,7 @@ OBSERVATION_UNITS: dict[str, str] = {
 """Kinds of `Observation` and the one unit each is stored in."""
 
 
-class Provenance(msgspec.Struct, frozen=True):
+class Provenance(msgspec.Struct, frozen=True, array_like=True):
     """Where a record comes from: sha256 of the body, its URL, the adapter, and the static version it was matched to."""
 
     sha256: str
@@ -23,7 +23,7 @@ class Provenance(msgspec.Struct, frozen=True):
     static_version: str = ""
 
 
-class Record(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+class Record(msgspec.Struct, frozen=True, tag=True, kw_only=True, omit_defaults=True):
     """Fields common to all records; `entity` identifies the thing within its feed."""
 
     feed: str
@@ -63,7 +63,7 @@ class Event(Record, frozen=True, kw_only=True):
     cancelled: bool = False
 
 
-class InformedEntity(msgspec.Struct, frozen=True):
+class InformedEntity(msgspec.Struct, frozen=True, array_like=True):
     """What an alert is about (GTFS-RT EntitySelector); empty strings mean "any"."""
 
     agency_id: str = ""
@@ -86,7 +86,7 @@ class Alert(Record, frozen=True, kw_only=True):
     url: str = ""
 
 
-class StopTimeUpdate(msgspec.Struct, frozen=True):
+class StopTimeUpdate(msgspec.Struct, frozen=True, array_like=True):
     """Prediction at one stop of a trip (GTFS-RT StopTimeUpdate). Delays in seconds; a given absolute time wins."""
 
     stop_sequence: int | None = None

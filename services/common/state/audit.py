@@ -2,6 +2,7 @@
 
 Changing, removing or inserting an entry breaks every hash after it; cutting off the end disagrees with the stored head.
 With a key the hashes are HMACs, so that who can write to the server but lacks the key cannot make a new chain either.
+The embedded servers let the user ``services`` write logs named ``services…``, the user ``signals`` those named ``signals…``.
 """
 
 import hashlib

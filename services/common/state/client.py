@@ -27,7 +27,7 @@ BLOCK_MS = 2000
 """Longest BLOCK of a read; must stay well below the socket timeout."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.5
 _LOST = (redis_errors.ConnectionError, redis_errors.TimeoutError, redis_errors.ReadOnlyError, OSError)
-_REFUSED = (redis_errors.AuthenticationError, redis_errors.AuthorizationError)
+_REFUSED = (redis_errors.AuthenticationError, redis_errors.AuthorizationError, redis_errors.NoPermissionError)
 _TRANSIENT_WORDS = ("LOADING", "TRYAGAIN", "MASTERDOWN", "CLUSTERDOWN", "NOREPLICAS", "BUSY ", "UNBLOCKED", "MISCONF")
 
 T = TypeVar("T")

@@ -1,10 +1,11 @@
 """Records as bytes: one version byte, then msgpack.
 
-A stored latest value is ``digest(16) + record``: the digest covers what the record says, not when or in which file it
-arrived, so a feed that repeats itself changes nothing.
+A stored latest value is ``digest(16) + envelope length(2) + envelope + record``. The envelope says when and in which file
+the record arrived; the digest covers only what the record says, so a feed that repeats itself changes nothing.
 """
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -54,15 +55,34 @@ def decode(data: bytes, cls: type[T] | Any = Any) -> Any:
         raise CorruptData(f"a stored value of type {getattr(cls, '__name__', cls)} cannot be read: {error}") from None
 
 
-def encode_latest(record: AnyRecord) -> bytes:
-    """Stored form of a latest value: digest of its content, then the record."""
-    content = _encoder.encode(msgspec.structs.replace(record, received_at=0, provenance=_NO_PROVENANCE))
-    return hashlib.blake2b(content, digest_size=DIGEST_BYTES).digest() + encode(record)
+def encode_latest(records: Iterable[AnyRecord]) -> dict[str, bytes]:
+    """Stored form of latest values by entity; the last record of an entity counts."""
+    blobs: dict[str, bytes] = {}
+    envelopes: dict[tuple[int, int], bytes] = {}
+    replace, serialize, blake2b = msgspec.structs.replace, _encoder.encode, hashlib.blake2b
+    for record in records:
+        # Records of one file share one provenance object.
+        known = (record.received_at, id(record.provenance))
+        if (envelope := envelopes.get(known)) is None:
+            packed = serialize((record.received_at, record.provenance))
+            envelope = envelopes[known] = len(packed).to_bytes(2, "big") + packed
+        content = _VERSION_BYTE + serialize(replace(record, received_at=0, provenance=_NO_PROVENANCE))
+        blobs[record.entity] = blake2b(content, digest_size=DIGEST_BYTES).digest() + envelope + content
+    return blobs
 
 
-def decode_latest(data: bytes) -> AnyRecord:
-    """Record of a stored latest value."""
-    return decode_record(data[DIGEST_BYTES:])
+def decode_latest(blobs: Iterable[bytes]) -> list[AnyRecord]:
+    """Records of stored latest values."""
+    envelopes: dict[bytes, tuple[int, Provenance]] = {}
+    records = []
+    for data in blobs:
+        end = DIGEST_BYTES + 2 + int.from_bytes(data[DIGEST_BYTES : DIGEST_BYTES + 2], "big")
+        packed = data[DIGEST_BYTES + 2 : end]
+        if (envelope := envelopes.get(packed)) is None:
+            envelope = envelopes[packed] = msgspec.msgpack.decode(packed, type=tuple[int, Provenance])
+        record = decode_record(data[end:])
+        records.append(msgspec.structs.replace(record, received_at=envelope[0], provenance=envelope[1]))
+    return records
 
 
 def _body(data: bytes) -> memoryview:

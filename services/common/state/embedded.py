@@ -36,9 +36,10 @@ _START_TIMEOUT_S = 30.0
 _LOCK_TIMEOUT_S = 5.0
 _LONGEST_SOCKET_PATH = 100
 _LONGEST_LOG_BYTES = 4 * 2**20
+_COMMANDS = "+@all -@admin -@dangerous +info"
 _RULES: dict[Role, str] = {
-    "services": "~latest:* ~events:* ~dead:* ~snapshot:* ~documents:* ~jobs:* ~audit:services* +@all -@admin -@dangerous +info",
-    "signals": "~signals:* ~audit:* ~events:* ~dead:* ~snapshot:* %R~latest:* +@all -@admin -@dangerous +info",
+    "services": f"~latest:* ~events:* ~dead:* ~snapshot:* ~documents:* ~jobs:* ~audit:*:services* {_COMMANDS}",
+    "signals": f"~signals:* ~audit:*:signals* ~events:* ~dead:* ~snapshot:* %R~latest:* {_COMMANDS}",
 }
 _SYNC: dict[Name, str] = {"durable": "always", "live": "everysec"}
 

@@ -7,7 +7,6 @@ not give an epoch twice. A record whose content is unchanged is stored anew (it 
 
 from collections.abc import AsyncIterator, Collection, Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from services.common.records import AnyRecord
 from services.common.state.client import Connection, text
@@ -82,12 +81,14 @@ class Latest:
 
         When an entity comes twice, its last record counts.
         """
-        blobs = {record.entity: encode_latest(record) for record in records}
+        blobs = encode_latest(records)
         gone = () if whole else tuple(removed)
-        arguments: list[Any] = [int(whole), kind, feed, DIGEST_BYTES, self.events_max_length, KEPT_VANISHED, received_at]
-        arguments += [len(gone), *gone]
+        framed: list[bytes] = []
         for entity, blob in blobs.items():
-            arguments += [entity, blob]
+            name = entity.encode()
+            framed += (len(name).to_bytes(4, "big"), name, len(blob).to_bytes(4, "big"), blob)
+        settings = (DIGEST_BYTES, self.events_max_length, KEPT_VANISHED, received_at)
+        arguments = [int(whole), kind, feed, *settings, b"".join(framed), *gone]
         keys = self._feed_keys(kind, feed)
         reply = await self.connection.evaluate(
             PUBLISH_LATEST, [*keys, self.keys.epoch(), self.keys.feeds(), self.keys.events(CHANGES)], arguments
@@ -102,7 +103,7 @@ class Latest:
         entities, blobs = reply[2::2], reply[3::2]
         return LatestChanges(
             epoch=int(reply[0]),
-            records=tuple(decode_latest(blob) for blob in blobs if blob is not None),
+            records=tuple(decode_latest(blob for blob in blobs if blob is not None)),
             removed=tuple(text(entity) for entity, blob in zip(entities, blobs, strict=True) if blob is None),
             complete=bool(reply[1]),
         )
@@ -113,7 +114,7 @@ class Latest:
         if not names:
             return {}
         blobs = await self.connection.read("HMGET", self.keys.latest(kind, feed), *names)
-        return {name: decode_latest(blob) for name, blob in zip(names, blobs, strict=True) if blob is not None}
+        return {record.entity: record for record in decode_latest(blob for blob in blobs if blob is not None)}
 
     async def list_feeds(self, kind: str | None = None) -> list[FeedState]:
         """List all feeds that were ever published, of one kind if given, sorted by kind and name."""

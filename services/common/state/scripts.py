@@ -4,18 +4,35 @@ from services.common.state.client import Script
 
 PUBLISH_LATEST = Script("""
 -- KEYS: hash, epochs, floor, city epoch, feeds, changes stream
--- ARGV: whole (1/0), kind, feed, digest bytes, stream length, forgotten kept, received at, removals, removal…, (entity, blob)…
+-- ARGV: whole (1/0), kind, feed, digest bytes, stream length, forgotten kept, received at,
+-- (length, entity, length, blob)…, removal…
 local digest, kept = tonumber(ARGV[4]), tonumber(ARGV[6])
-local removals = tonumber(ARGV[8])
-local first = 9 + removals
+local given, at = {}, 1
+while at <= #ARGV[8] do given[#given + 1], at = struct.unpack('>I4c0', ARGV[8], at) end
 local changed, removed, seen = {}, {}, {}
-for i = first, #ARGV, 2 do
-  local entity, blob = ARGV[i], ARGV[i + 1]
-  seen[entity] = true
-  local old = redis.call('HGET', KEYS[1], entity)
-  if old ~= blob then
-    redis.call('HSET', KEYS[1], entity, blob)
-    if not old or string.sub(old, 1, digest) ~= string.sub(blob, 1, digest) then changed[#changed + 1] = entity end
+for from = 1, #given, 1000 do
+  local names, news = {}, {}
+  for i = from, math.min(from + 998, #given), 2 do names[#names + 1] = given[i] end
+  local olds = redis.call('HMGET', KEYS[1], unpack(names))
+  for i, entity in ipairs(names) do
+    local old, blob = olds[i], given[from + 2 * i - 1]
+    seen[entity] = true
+    if old ~= blob then
+      news[#news + 1] = entity
+      news[#news + 1] = blob
+      if not old or string.sub(old, 1, digest) ~= string.sub(blob, 1, digest) then changed[#changed + 1] = entity end
+    end
+  end
+  if #news > 0 then redis.call('HSET', KEYS[1], unpack(news)) end
+end
+local function mark(entities, stamp)
+  for from = 1, #entities, 500 do
+    local scores = {}
+    for i = from, math.min(from + 499, #entities) do
+      scores[#scores + 1] = stamp
+      scores[#scores + 1] = entities[i]
+    end
+    redis.call('ZADD', KEYS[2], unpack(scores))
   end
 end
 if ARGV[1] == '1' then
@@ -23,7 +40,7 @@ if ARGV[1] == '1' then
     if not seen[entity] then removed[#removed + 1] = entity end
   end
 else
-  for i = 9, 8 + removals do
+  for i = 9, #ARGV do
     if not seen[ARGV[i]] and redis.call('HEXISTS', KEYS[1], ARGV[i]) == 1 then removed[#removed + 1] = ARGV[i] end
   end
 end
@@ -35,11 +52,9 @@ if #changed + #removed > 0 then
   epoch = math.max(tonumber(redis.call('GET', KEYS[4]) or '0') + 1, now_ms)
   local stamp = string.format('%.0f', epoch)
   redis.call('SET', KEYS[4], stamp)
-  for _, entity in ipairs(changed) do redis.call('ZADD', KEYS[2], stamp, entity) end
-  for _, entity in ipairs(removed) do
-    redis.call('HDEL', KEYS[1], entity)
-    redis.call('ZADD', KEYS[2], stamp, entity)
-  end
+  for _, entity in ipairs(removed) do redis.call('HDEL', KEYS[1], entity) end
+  mark(changed, stamp)
+  mark(removed, stamp)
   local alive = redis.call('HLEN', KEYS[1])
   if redis.call('ZCARD', KEYS[2]) > 2 * alive + kept then
     for _, entity in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do

@@ -38,9 +38,11 @@ class StreetGraph:
     arc_access : uint16[m]
         Bit `StreetMode` set = the mode may travel along the arc.
     arc_no_through : uint16[m]
-        Bit `StreetMode` set = only trips that start or end in the zone of such arcs may use it (`access=destination` and alike).
+        Bit `StreetMode` set = only trips that start or end in the zone of such arcs may use it
+        (`access=destination` and alike).
     arc_routable : uint16[m]
-        Bit `StreetMode` set = the arc is reached from, and reaches, the largest strongly connected part of the mode's network.
+        Bit `StreetMode` set = the arc is reached from, and reaches, the largest strongly connected
+        part of the mode's network.
         Positions are snapped to such arcs only.
     arc_speed_kmh : float32[m]
         Free-flow speed of a car (of the ship on a ferry): limit × the class's free-flow factor, without waiting at junctions.

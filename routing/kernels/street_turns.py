@@ -1,0 +1,121 @@
+"""The turns a mode may take: states are accessible arcs, edges are allowed turns with their cost."""
+
+import numpy as np
+
+from routing.kernels.jit import kernel
+
+
+@kernel
+def bearings(first_shape, shape_lat_e7, shape_lon_e7, tail_deg, head_deg):  # type: ignore[no-untyped-def]
+    """Fill the compass bearing (degrees) with which every arc leaves its tail and reaches its head."""
+    for a in range(len(tail_deg)):
+        for end in range(2):
+            i = first_shape[a] if end == 0 else first_shape[a + 1] - 2
+            north = np.float64(shape_lat_e7[i + 1]) - np.float64(shape_lat_e7[i])
+            east = np.float64(shape_lon_e7[i + 1]) - np.float64(shape_lon_e7[i])
+            east *= np.cos(np.radians(shape_lat_e7[i] * 1e-7))
+            degrees = np.degrees(np.arctan2(east, north))
+            if end == 0:
+                tail_deg[a] = degrees
+            else:
+                head_deg[a] = degrees
+
+
+@kernel
+def junction_degree(arc_tail, arc_head, arc_reverse, usable, degree):  # type: ignore[no-untyped-def]
+    """Count at every node the street ends a mode may use (a two-way street counts once, a loop twice)."""
+    for a in range(len(arc_tail)):
+        if usable[a]:
+            back = arc_reverse[a]
+            if back < 0 or not usable[back] or a < back:
+                degree[arc_tail[a]] += 1
+                degree[arc_head[a]] += 1
+
+
+@kernel
+def turn_cost(angle_deg, right_ms, left_ms):  # type: ignore[no-untyped-def]
+    """Cost of a turn by its angle (clockwise, -180…180): none below 30°, half of it below 60°, half more from 120°."""
+    side = right_ms if angle_deg >= 0.0 else left_ms
+    sharpness = abs(angle_deg)
+    if sharpness < 30.0:
+        return 0
+    if sharpness < 60.0:
+        return side // 2
+    if sharpness < 120.0:
+        return side
+    return side + side // 2
+
+
+@kernel
+def turns(  # type: ignore[no-untyped-def]
+    first_out, arc_tail, arc_head, arc_reverse, arc_length_m, usable, blocked, signal, degree, tail_deg, head_deg, banned,
+    right_ms, left_ms, u_turn_ms, signal_ms, first, to, cost_ms, write,
+):  # fmt: skip
+    """Count (`write` false) or write every allowed turn out of every arc; turns out of arc `a` are ``first[a]:first[a + 1]``.
+
+    A turn back into the same street is allowed only where nothing else goes on (dead ends, barriers). Nodes where at most two street
+    ends meet cost nothing, so cutting a street in two changes no answer. A signal costs once: not again on the next signal
+    within 40 m (wide junctions carry several signal nodes).
+
+    Parameters
+    ----------
+    usable : bool[m]
+        Arcs of the mode.
+    blocked, signal : bool[n]
+    banned : int64[b], sorted
+        ``from_arc * m + to_arc`` of the forbidden two-arc manoeuvres.
+    first : int64[m + 1]
+    """
+    m = len(arc_tail)
+    count = 0
+    for a in range(m):
+        first[a] = count
+        if not usable[a]:
+            continue
+        node = arc_head[a]
+        back = arc_reverse[a]
+        wait = 0
+        if signal[node] and not (signal[arc_tail[a]] and arc_length_m[a] < 40.0):
+            wait = signal_ms
+        onward = 0
+        if not blocked[node]:
+            for b in range(first_out[node], first_out[node + 1]):
+                if not usable[b] or b == back:
+                    continue
+                onward += 1
+                key = np.int64(a) * m + b
+                place = np.searchsorted(banned, key)
+                if place < len(banned) and banned[place] == key:
+                    continue
+                if write:
+                    cost = wait
+                    if degree[node] > 2:
+                        angle = (tail_deg[b] - head_deg[a] + 540.0) % 360.0 - 180.0
+                        cost += turn_cost(angle, right_ms, left_ms)
+                    to[count] = b
+                    cost_ms[count] = cost
+                count += 1
+        if onward == 0 and back >= 0 and usable[back]:
+            if write:
+                to[count] = back
+                cost_ms[count] = u_turn_ms
+            count += 1
+    first[m] = count
+    return count
+
+
+@kernel
+def reversed_edges(first_edge, edge_to, back_first, back_to, back_edge):  # type: ignore[no-untyped-def]
+    """Fill the reversed CSR: edges by head, each with its tail and its number in the forward CSR, in forward order."""
+    states = len(first_edge) - 1
+    for e in range(first_edge[states]):
+        back_first[edge_to[e] + 1] += 1
+    for s in range(states):
+        back_first[s + 1] += back_first[s]
+    place = back_first[:-1].copy()
+    for s in range(states):
+        for e in range(first_edge[s], first_edge[s + 1]):
+            at = place[edge_to[e]]
+            back_to[at] = s
+            back_edge[at] = e
+            place[edge_to[e]] = at + 1

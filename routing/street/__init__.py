@@ -1,0 +1,1 @@
+"""Quickest ways on the street network: `api` is what is called from outside."""

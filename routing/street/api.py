@@ -1,0 +1,194 @@
+"""The street engine: what services call."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import fields, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from routing.errors import InvalidInput, Unreachable
+from routing.kernels.street_anchors import direct, node_times
+from routing.kernels.street_search import INFINITE
+from routing.model.modes import UNREACHABLE_MS, StreetMode
+from routing.model.street_graph import StreetGraph
+from routing.street.metric import StreetMetric, build_metric
+from routing.street.network import StreetNetwork, build_network, frozen
+from routing.street.path import StreetPath, StreetStep, build_path
+from routing.street.profiles import DEFAULT_SPEEDS, DEFAULT_TURN_COSTS, NO_TURN_COSTS, SpeedOptions, TurnCosts
+from routing.street.search import Searcher, limit_in_ms
+from routing.street.snapping import SnapGrid, Snaps, usable_for_snapping
+
+Times = npt.NDArray[np.uint32]
+
+
+class StreetEngine:
+    """Quickest ways on a street graph, exact, with turn costs, turn restrictions, live speeds and closures.
+
+    Thread-safe; kernels release the GIL. Searches are Dijkstra's algorithm on arcs (wheels) or nodes (walking).
+    Times are uint32 milliseconds, `UNREACHABLE_MS` where no way leads. Both ends lie part-way along an arc and may be left or reached
+    in either direction of a two-way street; the turn at the start is free.
+
+    Parameters
+    ----------
+    graph : StreetGraph
+    turn_costs : Mapping, optional
+        By mode; modes left out turn freely. Default: `DEFAULT_TURN_COSTS`.
+    """
+
+    def __init__(self, graph: StreetGraph, turn_costs: Mapping[StreetMode, TurnCosts] = DEFAULT_TURN_COSTS) -> None:
+        arrays = {f.name: frozen(getattr(graph, f.name)) for f in fields(graph) if f.name != "names"}
+        self.graph = replace(graph, **arrays)
+        self._turn_costs = turn_costs
+        self._grid = SnapGrid(self.graph)
+        self._usable: dict[StreetMode, npt.NDArray[np.bool_]] = {}
+        self._searchers: dict[StreetMode, Searcher] = {}
+        self._lock = threading.Lock()
+
+    def snap(self, lat_deg: npt.ArrayLike, lon_deg: npt.ArrayLike, mode: StreetMode, max_distance_m: float = 500.0) -> Snaps:
+        """Nearest street of the mode for one or many positions (never one on an island the mode cannot leave or reach).
+
+        Raises
+        ------
+        InvalidInput
+            For coordinates that are not on Earth.
+        """
+        if mode not in self._usable:
+            self._usable[mode] = usable_for_snapping(self.graph, mode)
+        return self._grid.snap(lat_deg, lon_deg, self._usable[mode], max_distance_m)
+
+    def network(self, mode: StreetMode) -> StreetNetwork:
+        """State graph of a mode, built on first use."""
+        return self.searcher(mode).network
+
+    def searcher(self, mode: StreetMode) -> Searcher:
+        """Searches of a mode on its network; made on first use."""
+        with self._lock:
+            if mode not in self._searchers:
+                network = build_network(self.graph, mode, self._turn_costs.get(mode, NO_TURN_COSTS))
+                self._searchers[mode] = Searcher(self.graph, network)
+            return self._searchers[mode]
+
+    def metric(
+        self,
+        mode: StreetMode,
+        arc_speed_kmh: npt.ArrayLike | None = None,
+        closed_arcs: npt.ArrayLike | None = None,
+        options: SpeedOptions = DEFAULT_SPEEDS,
+    ) -> StreetMetric:
+        """Weigh the streets for a mode.
+
+        Parameters
+        ----------
+        mode : StreetMode
+        arc_speed_kmh : float[m], optional
+            Live or predicted speeds of motor traffic; NaN, zero or negative = unknown (free flow). Clamped to 2…200 km/h and to the
+            mode's own cap. Cyclists and walkers are not slowed by them.
+        closed_arcs : int[…] or bool[m], optional
+            Arcs nobody may travel now. Positions on them are unreachable.
+        options : SpeedOptions
+        """
+        return build_metric(self.graph, self.network(mode), options, arc_speed_kmh, closed_arcs)
+
+    def one_to_many(self, metric: StreetMetric, sources: Snaps, i: int, targets: Snaps, limit_s: float | None = None) -> Times:
+        """Times (uint32 ms [k]) from source `i` to every target; what takes longer than `limit_s` counts as unreachable."""
+        return self._star(metric, sources.take(i), targets, limit_s, backward=False)
+
+    def many_to_one(self, metric: StreetMetric, sources: Snaps, targets: Snaps, j: int, limit_s: float | None = None) -> Times:
+        """Times (uint32 ms [k]) from every source to target `j`."""
+        return self._star(metric, targets.take(j), sources, limit_s, backward=True)
+
+    def many_to_many(self, metric: StreetMetric, sources: Snaps, targets: Snaps, limit_s: float | None = None) -> Times:
+        """Times (uint32 ms [s, t]); one search per source or per target, whichever are fewer."""
+        searcher, limit_ms = self.searcher(metric.mode), limit_in_ms(limit_s)
+        backward = len(targets) < len(sources)
+        ones, many = (targets, sources) if backward else (sources, targets)
+        anchors = searcher.sources(metric, many) if backward else searcher.targets(metric, many)
+        out = np.empty((len(ones), len(many)), np.uint32)
+        for i in range(len(ones)):
+            searcher.times(metric, ones.take(i), many, anchors, limit_ms, backward, out[i])
+        return np.ascontiguousarray(out.T) if backward else out
+
+    def _star(self, metric: StreetMetric, one: Snaps, many: Snaps, limit_s: float | None, *, backward: bool) -> Times:
+        searcher = self.searcher(metric.mode)
+        anchors = searcher.sources(metric, many) if backward else searcher.targets(metric, many)
+        out = np.empty(len(many), np.uint32)
+        searcher.times(metric, one, many, anchors, limit_in_ms(limit_s), backward, out)
+        return out
+
+    def route(self, metric: StreetMetric, sources: Snaps, i: int, targets: Snaps, j: int) -> StreetPath:
+        """Quickest way from source `i` to target `j`.
+
+        Raises
+        ------
+        Unreachable
+            If no way leads there, or one of them is not on the network.
+        """
+        path = self.find_route(metric, sources, i, targets, j)
+        if path is None:
+            raise Unreachable(f"no way for {metric.mode.name} from source {i} to target {j}; check both ends and closures")
+        return path
+
+    def find_route(self, metric: StreetMetric, sources: Snaps, i: int, targets: Snaps, j: int) -> StreetPath | None:
+        """`route`, or None where it raises `Unreachable`."""
+        searcher, graph = self.searcher(metric.mode), self.graph
+        start, end = sources.take(i), targets.take(j)
+        if start.arc[0] < 0 or end.arc[0] < 0:
+            return None
+        seeds, ends = searcher.sources(metric, start), searcher.targets(metric, end)
+        best, meeting = searcher.pair(metric, seeds, ends)
+        along, arc = direct(start.arc[0], start.fraction[0], end.arc[0], end.fraction[0], metric.arc_time_ms, graph.arc_reverse)
+        if min(best, along) >= INFINITE:
+            return None
+        if along <= best:
+            arcs = [int(arc)]
+            best = int(along)
+        else:
+            seed, before, after, last = searcher.unpack(meeting)
+            arcs = [int(seeds.arc[seed]), *before, *after, int(ends.arc[last])]
+        first = _fraction(arcs[0], start)
+        return build_path(graph, metric, best, arcs, first, _fraction(arcs[-1], end))
+
+    def reach(
+        self, metric: StreetMetric, sources: Snaps, i: int, limit_s: float | None = None, *, backward: bool = False
+    ) -> Times:
+        """Earliest time (uint32 ms [n]) at every node of the graph from source `i`, for isochrones.
+
+        `backward`: from every node to position `i` instead (nodes as starting points, first turn free).
+        """
+        searcher, limit_ms = self.searcher(metric.mode), limit_in_ms(limit_s)
+        one = sources.take(i)
+        seeds = searcher.targets(metric, one) if backward else searcher.sources(metric, one)
+        out = np.full(self.graph.node_count, INFINITE, np.int64)
+        if one.arc[0] >= 0:
+            time = searcher.spread(metric, seeds, limit_ms, None, backward)
+            net, graph = searcher.network, self.graph
+            if backward and net.edge_based:
+                reached = time != INFINITE
+                np.minimum.at(out, graph.arc_tail[net.state_arc[reached]], time[reached])
+            else:
+                node_times(time, net.edge_based, net.state_arc, graph.arc_head, metric.arc_time_ms, out)
+            self._own_street(metric, one, out, backward=backward)
+        out[out > limit_ms] = UNREACHABLE_MS
+        return out.astype(np.uint32)
+
+    def _own_street(self, metric: StreetMetric, one: Snaps, out: npt.NDArray[np.int64], *, backward: bool) -> None:
+        """Lower `out` at the ends of the street position `one` stands on."""
+        graph, arc, fraction = self.graph, int(one.arc[0]), float(one.fraction[0])
+        for way, part in ((arc, fraction), (int(graph.arc_reverse[arc]), 1.0 - fraction)):
+            if way >= 0 and metric.arc_time_ms[way] < INFINITE:
+                node = graph.arc_tail[way] if backward else graph.arc_head[way]
+                share = part if backward else 1.0 - part
+                out[node] = min(out[node], int(np.floor(share * metric.arc_time_ms[way] + 0.5)))
+
+
+def _fraction(arc: int, snap: Snaps) -> float:
+    """Where `snap` lies on `arc`, which is its arc or the reverse."""
+    fraction = float(snap.fraction[0])
+    return fraction if arc == snap.arc[0] else 1.0 - fraction
+
+
+__all__ = [
+    "DEFAULT_SPEEDS", "DEFAULT_TURN_COSTS", "InvalidInput", "NO_TURN_COSTS", "Snaps", "SpeedOptions", "StreetEngine", "StreetMetric",
+    "StreetNetwork", "StreetPath", "StreetStep", "TurnCosts",
+]  # fmt: skip

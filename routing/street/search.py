@@ -1,0 +1,167 @@
+"""Searches on one network: scratch memory, anchors, one-to-many in both directions, one-to-one."""
+
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from routing.errors import InvalidInput
+from routing.kernels import street_anchors as anchor_kernels
+from routing.kernels import street_search as kernels
+from routing.kernels.street_search import INFINITE
+from routing.model.modes import UNREACHABLE_MS
+from routing.model.street_graph import StreetGraph
+from routing.street.metric import StreetMetric
+from routing.street.network import StreetNetwork
+from routing.street.snapping import Snaps
+
+Int32 = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Anchors:
+    """Where positions touch the state graph (see `routing.kernels.street_anchors`); a rows of k positions.
+
+    Attributes
+    ----------
+    first : int32[k + 1]
+    state, time_ms, arc : int32[a]
+    """
+
+    first: Int32
+    state: Int32
+    time_ms: Int32
+    arc: Int32
+
+    def one(self, i: int) -> "Anchors":
+        """Return the rows of position `i`."""
+        rows = slice(int(self.first[i]), int(self.first[i + 1]))
+        first = np.array([0, rows.stop - rows.start], np.int32)
+        return Anchors(first, self.state[rows], self.time_ms[rows], self.arc[rows])
+
+
+class Scratch(threading.local):
+    """Working arrays of one thread for one network, made on first use."""
+
+    def __init__(self, network: StreetNetwork) -> None:
+        states, edges = network.state_count, len(network.edge_to)
+        self.time, self.back_time = np.empty(states, np.int32), np.empty(states, np.int32)
+        self.parent, self.back_parent = np.empty(states, np.int32), np.empty(states, np.int32)
+        self.goal = np.zeros(states, np.uint8)
+        self.heap, self.back_heap = np.empty(edges + 1024, np.int64), np.empty(edges + 1024, np.int64)
+
+
+class Searcher:
+    """The searches of one mode; thread-safe (scratch memory is per thread)."""
+
+    def __init__(self, graph: StreetGraph, network: StreetNetwork) -> None:
+        self.graph, self.network = graph, network
+        self._scratch = Scratch(network)
+
+    @property
+    def scratch(self) -> Scratch:
+        """The calling thread's working arrays; they hold the last search's result until its next one."""
+        return self._scratch
+
+    def sources(self, metric: StreetMetric, snaps: Snaps) -> Anchors:
+        """Where trips starting at `snaps` enter the state graph."""
+        graph, net = self.graph, self.network
+        if not net.edge_based:
+            return self._node_anchors(metric, snaps, True)
+        return Anchors(
+            *anchor_kernels.turn_sources(
+                snaps.arc, snaps.fraction, metric.arc_time_ms, graph.arc_reverse, net.arc_first_state, net.arc_states,
+                net.first_edge, net.edge_to, net.edge_cost_ms,
+            )
+        )  # fmt: skip
+
+    def targets(self, metric: StreetMetric, snaps: Snaps) -> Anchors:
+        """Where trips ending at `snaps` leave the state graph."""
+        graph, net = self.graph, self.network
+        if not net.edge_based:
+            return self._node_anchors(metric, snaps, False)
+        return Anchors(
+            *anchor_kernels.turn_targets(
+                snaps.arc, snaps.fraction, metric.arc_time_ms, graph.arc_reverse, net.arc_first_state, net.arc_states
+            )
+        )
+
+    def _node_anchors(self, metric: StreetMetric, snaps: Snaps, leaving: bool) -> Anchors:
+        graph = self.graph
+        return Anchors(
+            *anchor_kernels.node_anchors(
+                snaps.arc, snaps.fraction, metric.arc_time_ms, graph.arc_reverse, graph.arc_tail, graph.arc_head,
+                self.network.blocked, leaving,
+            )
+        )  # fmt: skip
+
+    def spread(self, metric: StreetMetric, seeds: Anchors, limit_ms: int, goals: Int32 | None, backward: bool) -> Int32:
+        """State times (int32[s], scratch) from the seeds; stops early once all `goals` (states) are settled."""
+        net, scratch = self.network, self.scratch
+        count = 0 if goals is None else anchor_kernels.mark(goals, scratch.goal, 1)
+        if backward:
+            edges = (net.back_first, net.back_to, metric.back_edge_ms)
+        else:
+            edges = (net.first_edge, net.edge_to, metric.edge_ms)
+        kernels.search(
+            *edges, seeds.state, seeds.time_ms, limit_ms, scratch.goal, count, scratch.time, scratch.parent, scratch.heap
+        )
+        if goals is not None:
+            anchor_kernels.mark(goals, scratch.goal, 0)
+        return scratch.time
+
+    def times(
+        self, metric: StreetMetric, one: Snaps, many: Snaps, many_anchors: Anchors, limit_ms: int, backward: bool,
+        out: npt.NDArray[np.uint32],
+    ) -> None:  # fmt: skip
+        """Times from the single position `one` to all of `many`, or (`backward`) from each of them to it, into `out` uint32[k]."""
+        seeds = self.targets(metric, one) if backward else self.sources(metric, one)
+        if len(seeds.state) or one.arc[0] >= 0:
+            time = self.spread(metric, seeds, limit_ms, many_anchors.state, backward)
+            anchor_kernels.gather(
+                many_anchors.first, many_anchors.state, many_anchors.time_ms, time, limit_ms, one.arc[0], one.fraction[0],
+                many.arc, many.fraction, metric.arc_time_ms, self.graph.arc_reverse, backward, out,
+            )  # fmt: skip
+        else:
+            out[:] = UNREACHABLE_MS
+
+    def pair(self, metric: StreetMetric, seeds: Anchors, ends: Anchors) -> tuple[int, int]:
+        """Best time from any seed to any end and the state where both searches met (`INFINITE`, -1 if none)."""
+        net, scratch = self.network, self.scratch
+        best, meeting = kernels.search_pair(
+            net.first_edge, net.edge_to, metric.edge_ms, seeds.state, seeds.time_ms, net.back_first, net.back_to,
+            metric.back_edge_ms, ends.state, ends.time_ms, scratch.time, scratch.parent, scratch.heap, scratch.back_time,
+            scratch.back_parent, scratch.back_heap,
+        )  # fmt: skip
+        return int(best), int(meeting)
+
+    def unpack(self, meeting: int) -> tuple[int, list[int], list[int], int]:
+        """Way of the last `pair`: seed row, arcs up to the meeting state, arcs after it, end row."""
+        net, scratch = self.network, self.scratch
+        before: list[int] = []
+        state = meeting
+        while (edge := int(scratch.parent[state])) >= 0:
+            before.append(int(net.edge_arc[edge]))
+            state = int(np.searchsorted(net.first_edge, edge, side="right")) - 1
+        after: list[int] = []
+        state = meeting
+        while (back := int(scratch.back_parent[state])) >= 0:
+            after.append(int(net.edge_arc[net.back_edge[back]]))
+            state = int(np.searchsorted(net.back_first, back, side="right")) - 1
+        return -1 - edge, before[::-1], after, -1 - back
+
+
+def limit_in_ms(limit_s: float | None) -> int:
+    """Milliseconds of a limit in seconds; none = all there is.
+
+    Raises
+    ------
+    InvalidInput
+        For a negative or NaN limit.
+    """
+    if limit_s is None:
+        return INFINITE - 1
+    if not limit_s >= 0:
+        raise InvalidInput(f"limit_s = {limit_s} is not a time", "limit_s")
+    return int(min(limit_s * 1000, INFINITE - 1))

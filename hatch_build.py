@@ -77,11 +77,12 @@ def fingerprint(root: Path, sources: list[str]) -> str:
 def run_protoc(proto: Path, out: Path, sources: list[str]) -> None:
     """Run the protoc of grpcio-tools twice: code for our files, descriptors for all."""
     includes = [f"-I{folder}" for folder in (proto, proto / "third_party", *wheel_includes())]
-    code = [
-        f"--plugin=protoc-gen-{name}={find_plugin(f'protoc-gen-{name}')}" for name in ("mypy", "mypy_grpc")
-    ] + [f"--{name}_out={out}" for name in ("python", "mypy")]
+    code = [f"--plugin=protoc-gen-{name}={find_plugin(f'protoc-gen-{name}')}" for name in ("mypy", "mypy_grpc")] + [
+        f"--python_out={out}",
+        f"--mypy_out=quiet:{out}",
+    ]
     services = [source for source in sources if source.endswith("_service.proto")]
-    grpc = [f"--grpc_python_out={out}", f"--mypy_grpc_out={out}"]
+    grpc = [f"--grpc_python_out={out}", f"--mypy_grpc_out=quiet:{out}"]
     protoc([*includes, *code, *sources, "buf/validate/validate.proto"])
     protoc([*includes, *code[:2], *grpc, *services])
     descriptors = ["--include_imports", "--include_source_info", f"--descriptor_set_out={out}/traboule/descriptors.binpb"]

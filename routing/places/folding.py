@@ -1,7 +1,7 @@
 """Folding of names into comparable words: accents, case, abbreviations.
 
-The same folding is applied when the index is built and when a question is asked, so abbreviations only have to become *the same*,
-not to be spelled out for people.
+The same folding is applied when the index is built and when a question is asked, so abbreviations only have to become
+*the same*, not to be spelled out for people.
 """
 
 import re
@@ -15,27 +15,41 @@ _COMMON = {"st": "saint", "ste": "saint", "dr": "doutor"}
 _ABBREVIATIONS: dict[str, dict[str, str]] = {
     "pt": {
         "r": "rua", "av": "avenida", "avd": "avenida", "avda": "avenida", "pc": "praca", "pca": "praca", "pr": "praca",
-        "prc": "praca", "pct": "praceta", "pcta": "praceta", "tv": "travessa", "trav": "travessa", "lg": "largo", "lgo": "largo",
+        "prc": "praca", "pct": "praceta", "pcta": "praceta", "tv": "travessa", "trav": "travessa",
+        "lg": "largo", "lgo": "largo",
         "al": "alameda", "alam": "alameda", "estr": "estrada", "est": "estacao", "esc": "escadas", "calc": "calcada",
         "rot": "rotunda", "urb": "urbanizacao", "bo": "bairro", "br": "bairro", "vl": "viela", "hosp": "hospital",
-        "univ": "universidade", "fac": "faculdade", "igr": "igreja", "merc": "mercado", "cent": "central", "zona": "zona",
-        "s": "sao", "sta": "santa", "sto": "santo", "sra": "senhora", "sr": "senhor", "n": "nossa", "ns": "nossa",
-        "d": "dom", "dna": "dona", "dr": "doutor", "dra": "doutora", "prof": "professor", "eng": "engenheiro", "arq": "arquiteto",
-        "arquitecto": "arquiteto", "gen": "general", "cel": "coronel", "cap": "capitao", "alm": "almirante", "mal": "marechal",
+        "univ": "universidade", "fac": "faculdade", "igr": "igreja", "merc": "mercado",
+        "cent": "central", "zona": "zona",
+        "s": "sao", "sta": "santa", "sto": "santo", "sra": "senhora", "sr": "senhor", "n": "nossa",
+        "na": "nossa", "sa": "senhora", "ns": "nossa",
+        "d": "dom", "dna": "dona", "dr": "doutor", "dra": "doutora", "prof": "professor",
+        "eng": "engenheiro", "arq": "arquiteto",
+        "arquitecto": "arquiteto", "gen": "general", "cel": "coronel", "cap": "capitao",
+        "alm": "almirante", "mal": "marechal",
         "com": "comendador", "pde": "padre", "pe": "padre", "visc": "visconde", "cons": "conselheiro", "inf": "infante",
     },
-    "es": {"c": "calle", "av": "avenida", "avda": "avenida", "pl": "plaza", "pza": "plaza", "ctra": "carretera", "sta": "santa", "sto": "santo"},
+    "es": {
+        "c": "calle", "av": "avenida", "avda": "avenida", "pl": "plaza", "pza": "plaza",
+        "ctra": "carretera", "sta": "santa",
+        "sto": "santo",
+    },
     "fr": {
-        "r": "rue", "av": "avenue", "bd": "boulevard", "bld": "boulevard", "boul": "boulevard", "pl": "place", "ch": "chemin",
-        "che": "chemin", "rte": "route", "imp": "impasse", "all": "allee", "sq": "square", "fg": "faubourg", "fbg": "faubourg",
-        "st": "saint", "ste": "sainte", "gal": "general", "mal": "marechal", "dr": "docteur", "pdt": "president", "gare": "gare",
+        "r": "rue", "av": "avenue", "bd": "boulevard", "bld": "boulevard", "boul": "boulevard",
+        "pl": "place", "ch": "chemin",
+        "che": "chemin", "rte": "route", "imp": "impasse", "all": "allee", "sq": "square",
+        "fg": "faubourg", "fbg": "faubourg",
+        "st": "saint", "ste": "sainte", "gal": "general", "mal": "marechal", "dr": "docteur",
+        "pdt": "president", "gare": "gare",
     },
     "de": {
-        "str": "strasse", "pl": "platz", "al": "allee", "st": "sankt", "hbf": "hauptbahnhof", "bhf": "bahnhof", "bf": "bahnhof",
+        "str": "strasse", "pl": "platz", "al": "allee", "st": "sankt", "hbf": "hauptbahnhof",
+        "bhf": "bahnhof", "bf": "bahnhof",
         "dr": "doktor", "prof": "professor", "univ": "universitat", "kh": "krankenhaus",
     },
     "it": {
-        "v": "via", "vle": "viale", "pza": "piazza", "pzza": "piazza", "p": "piazza", "c": "corso", "cso": "corso", "lgo": "largo",
+        "v": "via", "vle": "viale", "pza": "piazza", "pzza": "piazza", "p": "piazza", "c": "corso",
+        "cso": "corso", "lgo": "largo",
         "s": "san", "sta": "santa", "sto": "santo", "f": "fra", "staz": "stazione",
     },
     "en": {"rd": "road", "ave": "avenue", "blvd": "boulevard", "sq": "square", "ln": "lane"},

@@ -27,7 +27,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 FeedKind = Literal[
     "gtfs-rt", "gtfs-rt-trip-updates", "gtfs-rt-vehicle-positions", "gtfs-rt-alerts", "ngsi-vehicles", "ngsi-parking",
-    "parkapi", "datex2-measured", "datex2-situations", "datex2-parking", "gbfs", "siri-et", "siri-vm", "siri-sx", "waze", "detectors",
+    "parkapi", "datex2-measured", "datex2-situations", "datex2-parking", "gbfs", "siri-et", "siri-vm", "siri-sx", "waze",
+    "detectors",
 ]  # fmt: skip
 """Formats of real-time feeds; each is read by one adapter of the ingest service."""
 

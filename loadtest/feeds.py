@@ -77,7 +77,9 @@ def _report(rows: list[dict[str, str]], answers: list[dict[str, object]]) -> int
         wanted = {code for code in row.get("code", "").split(",") if code}
         codes = set(answer["codes"])  # type: ignore[call-overload]
         if answer["verdict"] == "crash" or ("expect" in row and (answer["verdict"] != row["expect"] or not wanted <= codes)):
-            missed.append((row["file"], row.get("expect", ""), row.get("code", ""), answer["verdict"], ", ".join(sorted(codes))))
+            missed.append(
+                (row["file"], row.get("expect", ""), row.get("code", ""), answer["verdict"], ", ".join(sorted(codes)))
+            )
     verdicts = Counter(str(answer["verdict"]) for answer in answers)
     table = [(verdict, count) for verdict, count in sorted(verdicts.items())]
     about = machine(("msgspec", "lxml", "protobuf"))

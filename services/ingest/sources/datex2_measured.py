@@ -24,9 +24,7 @@ _VALUES = {
 _BOUNDS = {"speed": MAX_SPEED_KMH, "flow": 20_000.0, "occupancy": 100.0, "travel_time": 86_400.0}
 
 
-def measured_records(
-    publication: Element, context: SourceContext, findings: Findings, published: int
-) -> Iterator[Observation]:
+def measured_records(publication: Element, context: SourceContext, findings: Findings, published: int) -> Iterator[Observation]:
     """Observations of a MeasuredDataPublication."""
     for index, site in enumerate(children(publication, "siteMeasurements")):
         if index >= context.limits.entities:
@@ -69,9 +67,7 @@ def _site_values(
         yield _observation(site_id, kind, value, known, context, observed)
 
 
-def _observation(
-    entity: str, kind: str, value: float, site: Site | None, context: SourceContext, observed: int
-) -> Observation:
+def _observation(entity: str, kind: str, value: float, site: Site | None, context: SourceContext, observed: int) -> Observation:
     return Observation(
         feed=context.feed, entity=entity, kind=kind, value=value, unit=OBSERVATION_UNITS[kind],
         observed_at=observed, received_at=context.now, valid_until=observed + VALID_S,

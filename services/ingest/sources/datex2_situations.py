@@ -23,10 +23,10 @@ _KINDS = {
 _CLOSURES = frozenset({"roadClosed", "carriagewayClosures", "closedPermanentlyForTheWinter", "roadClosedIntermittently"})
 _LANES = frozenset({"laneClosures", "narrowLanes", "singleAlternateLineTraffic", "contraflow", "hardShoulderRunning"})
 
+_DIRECTIONS = ("{*}directionBound", "{*}tpegDirection", "{*}alertCAffectedDirection", "{*}directionOnLinearSection")
 
-def situation_records(
-    publication: Element, context: SourceContext, findings: Findings, published: int
-) -> Iterator[Event]:
+
+def situation_records(publication: Element, context: SourceContext, findings: Findings, published: int) -> Iterator[Event]:
     """Events of a SituationPublication, one per situation record; ended ones are expired, not reported."""
     count = 0
     for situation in children(publication, "situation"):
@@ -40,9 +40,7 @@ def situation_records(
                 yield event
 
 
-def _event(
-    situation: Element, record: Element, context: SourceContext, findings: Findings, published: int
-) -> Event | None:
+def _event(situation: Element, record: Element, context: SourceContext, findings: Findings, published: int) -> Event | None:
     entity = record.get("id") or situation.get("id") or ""
     if not entity:
         findings.add("invalid_entity", "situation record without id")
@@ -75,9 +73,7 @@ def _path(record: Element) -> tuple[tuple[float, float], ...]:
     return ()
 
 
-def _validity(
-    record: Element, context: SourceContext, findings: Findings, where: str
-) -> tuple[int | None, int | None, str]:
+def _validity(record: Element, context: SourceContext, findings: Findings, where: str) -> tuple[int | None, int | None, str]:
     validity = child(record, "validity")
     specification = child(validity, "validityTimeSpecification")
     times = [
@@ -102,10 +98,7 @@ def _version(situation: Element, record: Element) -> int:
 
 
 def _both_directions(record: Element) -> bool:
-    stated = {
-        (element.text or "").strip()
-        for element in record.iter("{*}directionBound", "{*}tpegDirection", "{*}alertCAffectedDirection", "{*}directionOnLinearSection")
-    }
+    stated = {(element.text or "").strip() for element in record.iter(*_DIRECTIONS)}
     return not stated or bool(stated & {"both", "bothWays", "unknown", "allDirections"})
 
 

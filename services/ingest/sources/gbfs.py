@@ -21,7 +21,7 @@ def decode(body: bytes, context: SourceContext) -> Decoded:
     """Decode one station_status.json."""
     findings = Findings()
     try:
-        value = parse_json(open_body(body, context.limits), context.limits, findings)
+        value = parse_json(open_body(body, context.limits), findings)
         require(isinstance(value, dict) and isinstance(value.get("data"), dict), "no `data` object")
         stations = value["data"].get("stations")
         require(isinstance(stations, list), "`data.stations` is no list")

@@ -59,7 +59,7 @@ def check(body: bytes, context: SourceContext, findings: Findings) -> Checked:
     archive = Archive(body, context.limits, findings)
     _check_files(archive)
     feed = Checked()
-    _agencies(archive, findings, feed)
+    _agencies(archive, feed)
     _stops(archive, findings, feed)
     _routes(archive, findings, feed)
     _calendars(archive, findings, feed, context)
@@ -91,7 +91,7 @@ def _check_files(archive: Archive) -> None:
                 raise FeedRejected("missing_required_column", f"{name} lacks {', '.join(absent)}", name)
 
 
-def _agencies(archive: Archive, findings: Findings, feed: Checked) -> None:
+def _agencies(archive: Archive, feed: Checked) -> None:
     zones = []
     for line, row in archive.rows("agency.txt"):
         zone = row["agency_timezone"]
@@ -216,9 +216,7 @@ def _date(text: str, findings: Findings, where: str) -> date | None:
     return None
 
 
-def _dates_in_order(
-    row: dict[str, str], first: str, last: str, findings: Findings, where: str
-) -> tuple[date, date] | None:
+def _dates_in_order(row: dict[str, str], first: str, last: str, findings: Findings, where: str) -> tuple[date, date] | None:
     if not row.get(first) or not row.get(last):
         return None
     start, end = _date(row[first], findings, where), _date(row[last], findings, where)
@@ -230,9 +228,7 @@ def _dates_in_order(
     return start, end
 
 
-def _point(
-    row: dict[str, str], lat_column: str, lon_column: str, findings: Findings, where: str
-) -> tuple[float, float] | None:
+def _point(row: dict[str, str], lat_column: str, lon_column: str, findings: Findings, where: str) -> tuple[float, float] | None:
     lat_text, lon_text = row.get(lat_column, ""), row.get(lon_column, "")
     if not lat_text and not lon_text:
         return None

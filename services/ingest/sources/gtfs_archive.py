@@ -42,7 +42,9 @@ class Archive:
         if not any(entry.filename.lower() in COLUMNS for entry in top):
             folders = {entry.filename.split("/")[0] for entry in files if entry.filename.count("/") == 1}
             for folder in sorted(folders):
-                inside = [entry for entry in files if entry.filename.startswith(folder + "/") and entry.filename.count("/") == 1]
+                inside = [
+                    entry for entry in files if entry.filename.startswith(folder + "/") and entry.filename.count("/") == 1
+                ]
                 if any(entry.filename.split("/")[1].lower() in COLUMNS for entry in inside):
                     self._findings.add("invalid_input_files_in_subfolder", "files are read from the sub-folder", folder)
                     top = inside
@@ -98,10 +100,12 @@ class Archive:
                         )
                         if len(row) > width:
                             continue
-                        row += [""] * (width - len(row))
-                    yield reader.line_num, self._trim(name, reader.line_num, header, row)
+                    padded = row + [""] * (width - len(row))
+                    yield reader.line_num, self._trim(name, reader.line_num, header, padded)
             except csv.Error as error:
-                self._findings.add("csv_parsing_failed", f"{error}: the rest of the file is not read", f"{name}:{reader.line_num}")
+                self._findings.add(
+                    "csv_parsing_failed", f"{error}: the rest of the file is not read", f"{name}:{reader.line_num}"
+                )
             if header is None:
                 self._findings.add("empty_file", "the file has no header", name)
 
@@ -127,9 +131,8 @@ class Archive:
             if column in header:
                 self._findings.add("duplicated_column", f"column {column!r} stands twice", name)
                 column = ""
-            elif known and column not in known:
-                if column:
-                    self._findings.add("unknown_column", f"column {column[:60]!r} is not in GTFS", name)
+            elif known and column not in known and column:
+                self._findings.add("unknown_column", f"column {column[:60]!r} is not in GTFS", name)
             header.append(column)
         return header
 

@@ -1,5 +1,6 @@
 """Stop times and frequencies of a GTFS feed: each trip is judged on its own and quarantined when it cannot be used."""
 
+import itertools
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -79,27 +80,27 @@ def _usable(trip_id: str, calls: list[Call], findings: Findings) -> list[Call] |
         findings.add("unusable_trip", f"trip {trip_id!r} has {len(calls)} stops", "trips.txt")
         return None
     calls.sort(key=lambda call: call[0])
-    for before, after in zip(calls, calls[1:], strict=False):
+    for before, after in itertools.pairwise(calls):
         if before[0] == after[0]:
             findings.add("duplicate_key", f"trip {trip_id!r} has stop_sequence {after[0]} twice", f"stop_times.txt:{after[4]}")
             return None
     filled = [(q, s, a if a >= 0 else d, d if d >= 0 else a, n) for q, s, a, d, n in calls]
+    where = f"stop_times.txt:{calls[0][4]}"
     if filled[0][2] < 0 or filled[-1][2] < 0:
-        findings.add("missing_trip_edge", f"trip {trip_id!r} has no time at its first or last stop", f"stop_times.txt:{calls[0][4]}")
+        findings.add("missing_trip_edge", f"trip {trip_id!r} has no time at its first or last stop", where)
         return None
     last = -1
     for _, _, arrival, departure, line in filled:
         if arrival < 0:
             continue
+        where = f"stop_times.txt:{line}"
         if arrival < last:
-            findings.add(
-                "stop_time_with_arrival_before_previous_departure_time", f"time goes back in trip {trip_id!r}", f"stop_times.txt:{line}"
-            )
+            code = "stop_time_with_arrival_before_previous_departure_time"
+            findings.add(code, f"time goes back in trip {trip_id!r}", where)
             return None
         if departure < arrival:
-            findings.add(
-                "stop_time_with_departure_before_arrival_time", f"departure before arrival in trip {trip_id!r}", f"stop_times.txt:{line}"
-            )
+            code = "stop_time_with_departure_before_arrival_time"
+            findings.add(code, f"departure before arrival in trip {trip_id!r}", where)
             return None
         last = departure
     return _interpolate(filled)
@@ -144,6 +145,6 @@ def check_frequencies(
             frequency_trips.add(trip_id)
     for trip_id, rows in spans.items():
         rows.sort()
-        for before, after in zip(rows, rows[1:], strict=False):
+        for before, after in itertools.pairwise(rows):
             if after[0] < before[1]:
                 findings.add("overlapping_frequency", f"frequencies of trip {trip_id!r} overlap", after[2])

@@ -1,5 +1,6 @@
 """Trip updates of GTFS Realtime, checked against the timetable they speak of."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Any, cast, get_args, get_type_hints
 
@@ -46,15 +47,17 @@ def decode_trip_update(
         findings.add("NO_SERVICE_ON_DATE", f"trip {trip_id!r} does not run on {start_date}", where)
         return
     stop_times = tuple(_stop_times(update, scheduled, context, findings, start_date, where))
-    if relationship == "DUPLICATED":
-        trip_id = update.trip_properties.trip_id
+    instance, start_time_s = trip_id, _clock_s(update.trip.start_time)
+    if relationship == "DUPLICATED":  # the record keeps naming the trip that is copied
+        instance, start_time_s = update.trip_properties.trip_id, _clock_s(update.trip_properties.start_time)
+        start_date = update.trip_properties.start_date or start_date
     yield TripUpdate(
-        feed=context.feed, entity=f"{trip_id}|{start_date}", observed_at=observed, received_at=context.now,
+        feed=context.feed, entity=f"{instance}|{start_date}", observed_at=observed, received_at=context.now,
         valid_until=max(observed, published) + VALID_TRIP_S, provenance=context.provenance(ADAPTER),
         static_feed=context.static_feed, trip_id=trip_id,
         route_id=update.trip.route_id or (scheduled.route_id if scheduled else ""),
         direction_id=update.trip.direction_id if update.trip.HasField("direction_id") else None,
-        start_date=start_date, start_time_s=_clock_s(update.trip.start_time),
+        start_date=start_date, start_time_s=start_time_s,
         relationship=cast(Any, relationship), delay_s=update.delay if update.HasField("delay") else None, stop_times=stop_times,
     )  # fmt: skip
 
@@ -83,7 +86,11 @@ def _running_day(trip: TripInfo, context: SourceContext) -> str:
     static = cast(StaticIndex, context.static)
     today = service_date(context.now, context.timezone)
     best, best_gap = today, None
-    for day in (today, service_date(context.now - DAY_S, context.timezone), service_date(context.now + DAY_S, context.timezone)):
+    for day in (
+        today,
+        service_date(context.now - DAY_S, context.timezone),
+        service_date(context.now + DAY_S, context.timezone),
+    ):
         if not static.runs_on(trip, day):
             continue
         base = static.service_day_start(day)
@@ -112,7 +119,7 @@ def _stop_times(
         findings.add("unsorted_stop_sequence", "stop updates are not in order of the trip: sorted", where)
         rows.sort(key=lambda row: row.stop_sequence or 0)
     times = [t for row in rows for t in (row.arrival_time, row.departure_time) if t is not None]
-    if any(later < earlier for earlier, later in zip(times, times[1:], strict=False)):
+    if any(later < earlier for earlier, later in itertools.pairwise(times)):
         findings.add("decreasing_times", "predicted times go back along the trip", where)
     yield from rows
 

@@ -6,20 +6,20 @@ from typing import Any
 import msgspec
 
 from services.ingest.errors import FeedRejected
-from services.ingest.limits import Limits, forbid_html
+from services.ingest.limits import forbid_html
 from services.ingest.sources.base import Findings
 
 DUPLICATE_CHECK_BYTES = 4 << 20
 """Larger bodies are not searched for duplicate keys (a second parse, in pure Python objects)."""
 
 
-def parse_json(body: bytes, limits: Limits, findings: Findings) -> Any:
+def parse_json(body: bytes, findings: Findings) -> Any:
     """Python objects of a JSON body.
 
     Raises
     ------
     FeedRejected
-        `too_large`, `invalid_utf8` or `decode_error` (also for nesting beyond the parser's bound).
+        `invalid_utf8` or `decode_error` (also for nesting beyond the parser's bound).
     """
     forbid_html(body)
     body = body.removeprefix(b"\xef\xbb\xbf")

@@ -27,7 +27,7 @@ def decode(body: bytes, context: SourceContext) -> Decoded:
     """Decode one answer of the context broker."""
     findings = Findings()
     try:
-        value = parse_json(open_body(body, context.limits), context.limits, findings)
+        value = parse_json(open_body(body, context.limits), findings)
         require(isinstance(value, list) or (isinstance(value, dict) and "id" in value), "neither an entity nor a list of them")
     except FeedRejected as error:
         return findings.rejected(error)

@@ -21,7 +21,8 @@ VALID_S = 1800
 MAX_SPACES = 100_000
 
 _STATES = {
-    "open": "open", "many": "open", "few": "open", "full": "full", "closed": "closed", "nodata": "no_data", "unknown": "unknown",
+    "open": "open", "many": "open", "few": "open", "full": "full", "closed": "closed", "nodata": "no_data",
+    "unknown": "unknown",
     "": "", "offen": "open", "geschlossen": "closed", "besetzt": "full", "normally_open": "open", "aberto": "open",
     "fechado": "closed", "störung": "no_data", "almostfull": "open", "spacesavailable": "open",
 }  # fmt: skip
@@ -31,7 +32,7 @@ def decode(body: bytes, context: SourceContext) -> Decoded:
     """Decode one parking body."""
     findings = Findings()
     try:
-        value = parse_json(open_body(body, context.limits), context.limits, findings)
+        value = parse_json(open_body(body, context.limits), findings)
         if isinstance(value, dict) and "lots" in value:
             records, published = _parkapi(value, context, findings)
         elif _is_ngsi(value):
@@ -151,7 +152,8 @@ def _observations(
             yield Observation(
                 feed=context.feed, entity=entity, kind=kind, value=value, unit=OBSERVATION_UNITS[kind], observed_at=observed,
                 received_at=context.now, valid_until=observed + VALID_S, provenance=context.provenance(ADAPTER),
-                quality=quality, status=status, name=name[:200], lat=point[0] if point else None, lon=point[1] if point else None,
+                quality=quality, status=status, name=name[:200], lat=point[0] if point else None,
+                lon=point[1] if point else None,
             )  # fmt: skip
 
 

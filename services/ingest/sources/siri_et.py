@@ -67,9 +67,7 @@ def _journeys(delivery: Element, context: SourceContext, published: int) -> Iter
                 yield (parse_time(own, context.timezone) if own else None) or base, journey
 
 
-def _journey(
-    journey: Element, recorded: int, context: SourceContext, findings: Findings, published: int
-) -> TripUpdate | None:
+def _journey(journey: Element, recorded: int, context: SourceContext, findings: Findings, published: int) -> TripUpdate | None:
     reference = child(journey, "FramedVehicleJourneyRef")
     trip_id = text(reference, "DatedVehicleJourneyRef") or text(journey, "DatedVehicleJourneyRef")
     extra = text(journey, "ExtraJourney") == "true"

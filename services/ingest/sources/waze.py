@@ -20,7 +20,7 @@ def decode(body: bytes, context: SourceContext) -> Decoded:
     """Decode one export of the Waze data feed."""
     findings = Findings()
     try:
-        value = parse_json(open_body(body, context.limits), context.limits, findings)
+        value = parse_json(open_body(body, context.limits), findings)
         require(isinstance(value, dict), "not an object")
         require("endTimeMillis" in value or "alerts" in value or "jams" in value, "neither times, alerts nor jams")
         for name in ("startTimeMillis", "endTimeMillis"):

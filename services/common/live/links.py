@@ -1,0 +1,141 @@
+"""Roads of feeds → arcs of the street graph: by sampling the path, the nearest street and the direction of travel.
+
+A path is sampled every `STEP_M` metres; each sample takes the nearest street for cars within `MAX_DISTANCE_M` whose
+direction differs by less than `MAX_TURN_DEG` from that of the path there (its reverse arc, where that fits better). An arc
+counts when the samples cover at least `MIN_COVER` of it. Point sites take the one nearest arc, by bearing where it is said.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from routing.model.modes import StreetMode
+from routing.street.api import StreetEngine
+
+STEP_M = 8.0
+MAX_DISTANCE_M = 25.0
+POINT_DISTANCE_M = 60.0
+MAX_TURN_DEG = 50.0
+MIN_COVER = 0.4
+MAX_SAMPLES = 4_000
+_METRES_PER_DEGREE = 111_195.0
+
+Path = Sequence[tuple[float, float]]
+Arcs = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A road as a feed says it: a path (two points or more), or a point with or without a bearing."""
+
+    path: tuple[tuple[float, float], ...] = ()
+    lat: float | None = None
+    lon: float | None = None
+    bearing_deg: float | None = None
+    both_directions: bool = False
+
+
+@dataclass(slots=True)
+class LinkMatcher:
+    """Matches places to arcs and remembers them: the street graph of a matcher never changes."""
+
+    engine: StreetEngine
+    _known: dict[Place, Arcs] = field(default_factory=dict)
+
+    def match(self, places: Mapping[str, Place]) -> dict[str, Arcs]:
+        """Arcs of each place (empty where nothing fits), sorted; unknown places are matched in one batch."""
+        fresh = [place for place in dict.fromkeys(places.values()) if place not in self._known]
+        if len(self._known) > 100_000:
+            self._known.clear()
+        self._known.update(zip(fresh, match_places(self.engine, fresh), strict=True))
+        return {name: self._known[place] for name, place in places.items()}
+
+
+def match_places(engine: StreetEngine, places: Sequence[Place]) -> list[Arcs]:
+    """Arcs of each place, in order; see the head of the module."""
+    samples = [_samples(place) for place in places]
+    lat = np.array([row[0] for rows in samples for row in rows], np.float64)
+    lon = np.array([row[1] for rows in samples for row in rows], np.float64)
+    if not len(lat):
+        return [np.empty(0, np.int32) for _ in places]
+    snaps = engine.snap(lat, lon, StreetMode.CAR, POINT_DISTANCE_M)
+    answer, first = [], 0
+    for place, rows in zip(places, samples, strict=True):
+        last = first + len(rows)
+        arcs = snaps.arc[first:last]
+        far = MAX_DISTANCE_M if len(place.path) > 1 else POINT_DISTANCE_M
+        arcs = np.where(snaps.distance_m[first:last] <= far, arcs, -1)
+        answer.append(_arcs_of(engine, place, rows, arcs, snaps.fraction[first:last]))
+        first = last
+    return answer
+
+
+def _arcs_of(
+    engine: StreetEngine, place: Place, rows: list[tuple[float, float, float]], arcs: Arcs, fraction: npt.NDArray[np.float32]
+) -> Arcs:
+    graph = engine.graph
+    covered: dict[int, float] = {}
+    for (_, _, bearing), arc, at in zip(rows, arcs.tolist(), fraction.tolist(), strict=True):
+        if arc < 0:
+            continue
+        directed = arc if math.isnan(bearing) else _directed(engine, arc, at, bearing)
+        if directed >= 0:
+            covered[directed] = covered.get(directed, 0.0) + STEP_M
+    if len(place.path) > 1:
+        kept = [arc for arc, metres in covered.items() if metres >= MIN_COVER * float(graph.arc_length_m[arc])]
+        kept = kept or sorted(covered, key=lambda arc: -covered[arc])[:1]
+    else:
+        kept = list(covered)
+    if place.both_directions or (len(place.path) < 2 and place.bearing_deg is None):
+        kept += [int(graph.arc_reverse[arc]) for arc in kept if graph.arc_reverse[arc] >= 0]
+    car = StreetMode.CAR.bit
+    return np.array(sorted({arc for arc in kept if graph.arc_access[arc] & car}), np.int32)
+
+
+def _directed(engine: StreetEngine, arc: int, fraction: float, bearing: float) -> int:
+    """The arc or its reverse, whichever goes along `bearing`; -1 if neither does."""
+    along = _arc_bearing(engine, arc, fraction)
+    turn = abs((bearing - along + 180) % 360 - 180)
+    if turn <= MAX_TURN_DEG:
+        return arc
+    reverse = int(engine.graph.arc_reverse[arc])
+    return reverse if reverse >= 0 and turn >= 180 - MAX_TURN_DEG else -1
+
+
+def _arc_bearing(engine: StreetEngine, arc: int, fraction: float) -> float:
+    """Bearing of the piece of the arc that lies at `fraction` of its length."""
+    graph = engine.graph
+    first, last = int(graph.first_shape[arc]), int(graph.first_shape[arc + 1])
+    lat = graph.shape_lat_e7[first:last].astype(np.float64) * 1e-7
+    lon = graph.shape_lon_e7[first:last].astype(np.float64) * 1e-7
+    dy = np.diff(lat)
+    dx = np.diff(lon) * math.cos(math.radians(float(lat[0])))
+    along = np.cumsum(np.hypot(dx, dy))
+    piece = min(int(np.searchsorted(along, fraction * along[-1])), len(along) - 1)
+    return math.degrees(math.atan2(float(dx[piece]), float(dy[piece]))) % 360
+
+
+def _samples(place: Place) -> list[tuple[float, float, float]]:
+    """(lat, lon, bearing) along the path; NaN bearing = any direction."""
+    if len(place.path) < 2:
+        point = (place.lat, place.lon) if place.lat is not None and place.lon is not None else next(iter(place.path), None)
+        bearing = math.nan if place.bearing_deg is None else place.bearing_deg
+        return [] if point is None else [(float(point[0] or 0), float(point[1] or 0), bearing)]
+    rows: list[tuple[float, float, float]] = []
+    for (lat1, lon1), (lat2, lon2) in zip(place.path, place.path[1:], strict=False):
+        dy = (lat2 - lat1) * _METRES_PER_DEGREE
+        dx = (lon2 - lon1) * _METRES_PER_DEGREE * math.cos(math.radians(lat1))
+        length = math.hypot(dx, dy)
+        if length < 0.5:
+            continue
+        bearing = math.degrees(math.atan2(dx, dy)) % 360
+        count = max(1, round(length / STEP_M))
+        for i in range(count):
+            part = (i + 0.5) / count
+            rows.append((lat1 + part * (lat2 - lat1), lon1 + part * (lon2 - lon1), bearing))
+        if len(rows) > MAX_SAMPLES:
+            break
+    return rows[:MAX_SAMPLES]

@@ -1,25 +1,37 @@
 """Where trips enter and leave the state graph when they begin and end part-way along arcs.
 
-A *source anchor* is a state a trip can enter after leaving its position, with the time until then; a *target anchor* is a state
-from which the position is reached, with the time still needed. Rows of one position are consecutive (``first[i]:first[i + 1]``).
+A *source anchor* is a state a trip can enter after leaving its position, with the time until then; a *target anchor* is a
+state from which the position is reached, with the time still needed. Rows of one position are consecutive
+(``first[i]:first[i + 1]``).
 """
 
 import numpy as np
 
 from routing.kernels.jit import kernel
 from routing.kernels.street_search import INFINITE
+from routing.kernels.street_types import Bools, Float32, Int32, Int64, Number, UInt8, UInt32
+
+AnchorColumns = tuple[Int32, Int32, Int32, Int32]
 
 
 @kernel
-def part_ms(arc_ms, fraction):  # type: ignore[no-untyped-def]
+def part_ms(arc_ms: Number, fraction: Number) -> Number:
     """Milliseconds for `fraction` of an arc, rounded to the nearest."""
     return np.int64(np.floor(np.float64(fraction) * np.float64(arc_ms) + 0.5))
 
 
 @kernel
-def turn_sources(  # type: ignore[no-untyped-def]
-    arcs, fractions, arc_time_ms, arc_reverse, arc_first_state, arc_states, first_edge, edge_to, edge_cost_ms
-):
+def turn_sources(
+    arcs: Int32,
+    fractions: Float32,
+    arc_time_ms: UInt32,
+    arc_reverse: Int32,
+    arc_first_state: Int32,
+    arc_states: Int32,
+    first_edge: Int32,
+    edge_to: Int32,
+    edge_cost_ms: Int32,
+) -> AnchorColumns:
     """Source anchors of an edge-based network: every turn out of the arc, in both directions of a two-way street.
 
     Returns ``first int32[k + 1], state int32[a], time_ms int32[a], arc int32[a]`` (the arc travelled first).
@@ -49,7 +61,9 @@ def turn_sources(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def turn_targets(arcs, fractions, arc_time_ms, arc_reverse, arc_first_state, arc_states):  # type: ignore[no-untyped-def]
+def turn_targets(
+    arcs: Int32, fractions: Float32, arc_time_ms: UInt32, arc_reverse: Int32, arc_first_state: Int32, arc_states: Int32
+) -> AnchorColumns:
     """Target anchors of an edge-based network: every state of the arc, in both directions of a two-way street.
 
     Returns as `turn_sources`; `arc` is the arc travelled last.
@@ -78,7 +92,16 @@ def turn_targets(arcs, fractions, arc_time_ms, arc_reverse, arc_first_state, arc
 
 
 @kernel
-def node_anchors(arcs, fractions, arc_time_ms, arc_reverse, arc_tail, arc_head, blocked, leaving):  # type: ignore[no-untyped-def]
+def node_anchors(
+    arcs: Int32,
+    fractions: Float32,
+    arc_time_ms: UInt32,
+    arc_reverse: Int32,
+    arc_tail: Int32,
+    arc_head: Int32,
+    blocked: Bools,
+    leaving: bool,
+) -> AnchorColumns:
     """Source (`leaving`) or target anchors of a node-based network: the two ends of the street, unless a barrier stands there.
 
     Returns as `turn_sources`.
@@ -106,12 +129,19 @@ def node_anchors(arcs, fractions, arc_time_ms, arc_reverse, arc_tail, arc_head, 
 
 
 @kernel
-def direct(source_arc, source_fraction, target_arc, target_fraction, arc_time_ms, arc_reverse):  # type: ignore[no-untyped-def]
+def direct(
+    source_arc: Number,
+    source_fraction: Number,
+    target_arc: Number,
+    target_fraction: Number,
+    arc_time_ms: UInt32,
+    arc_reverse: Int32,
+) -> tuple[Number, Number]:
     """Time along one street when both ends lie on it: ``(time_ms, arc)``, or ``(INFINITE, -1)``."""
     if source_arc < 0 or target_arc < 0:
         return np.int64(INFINITE), np.int64(-1)
     back = arc_reverse[source_arc]
-    if target_arc != source_arc and target_arc != back:
+    if target_arc not in (source_arc, back):
         return np.int64(INFINITE), np.int64(-1)
     start = np.float64(source_fraction)
     end = np.float64(target_fraction) if target_arc == source_arc else 1.0 - target_fraction
@@ -126,7 +156,7 @@ def direct(source_arc, source_fraction, target_arc, target_fraction, arc_time_ms
 
 
 @kernel
-def mark(states, goal, value):  # type: ignore[no-untyped-def]
+def mark(states: Int32, goal: UInt8, value: int) -> int:
     """Set ``goal[states] = value``; return how many changed."""
     changed = 0
     for s in states:
@@ -137,25 +167,25 @@ def mark(states, goal, value):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def gather(  # type: ignore[no-untyped-def]
-    first,
-    state,
-    anchor_ms,
-    time_ms,
-    limit_ms,
-    one_arc,
-    one_fraction,
-    arcs,
-    fractions,
-    arc_time_ms,
-    arc_reverse,
-    backward,
-    out_ms,
-):
+def gather(
+    first: Int32,
+    state: Int32,
+    anchor_ms: Int32,
+    time_ms: Int32,
+    limit_ms: int,
+    one_arc: Number,
+    one_fraction: Number,
+    arcs: Int32,
+    fractions: Float32,
+    arc_time_ms: UInt32,
+    arc_reverse: Int32,
+    backward: bool,
+    out_ms: UInt32,
+) -> None:
     """Best time of every position from the state times of a search, or directly along the arc both ends share.
 
-    `out_ms` (uint32[k]) receives 4294967295 for what is not reached within `limit_ms`. `backward`: the search ran from the target
-    (`one_*`) and the positions are sources.
+    `out_ms` (uint32[k]) receives 4294967295 for what is not reached within `limit_ms`. `backward`: the search ran from the
+    target (`one_*`) and the positions are sources.
     """
     for i in range(len(arcs)):
         if backward:
@@ -169,7 +199,7 @@ def gather(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def node_times(time_ms, edge_based, state_arc, arc_head, arc_time_ms, out_ms):  # type: ignore[no-untyped-def]
+def node_times(time_ms: Int32, edge_based: bool, state_arc: Int32, arc_head: Int32, arc_time_ms: UInt32, out_ms: Int64) -> None:
     """Lower ``out_ms`` (int64[n], prefilled) to the earliest time at every node, from the state times of a search."""
     for s in range(len(time_ms)):
         if time_ms[s] == INFINITE:

@@ -8,13 +8,14 @@ A heap key is ``time << 32 | state``: ties are broken by state, which makes ever
 import numpy as np
 
 from routing.kernels.jit import kernel
+from routing.kernels.street_types import Int32, Int64, Number, UInt8
 
 INFINITE = 2_147_483_647
 """Time (int32) of what is closed or not reached."""
 
 
 @kernel
-def push(heap, size, key):  # type: ignore[no-untyped-def]
+def push(heap: Int64, size: int, key: Number) -> int:
     """Insert `key` into ``heap[:size]`` and return the new size."""
     i = size
     while i > 0:
@@ -28,7 +29,7 @@ def push(heap, size, key):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def pop(heap, size):  # type: ignore[no-untyped-def]
+def pop(heap: Int64, size: int) -> int:
     """Remove the smallest key (read it at ``heap[0]`` before) from ``heap[:size]`` and return the new size."""
     size -= 1
     key = heap[size]
@@ -50,7 +51,19 @@ def pop(heap, size):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def search(first_edge, edge_to, weight_ms, seed_state, seed_ms, limit_ms, goal, goals, time_ms, parent, heap):  # type: ignore[no-untyped-def]
+def search(
+    first_edge: Int32,
+    edge_to: Int32,
+    weight_ms: Int32,
+    seed_state: Int32,
+    seed_ms: Int32,
+    limit_ms: int,
+    goal: UInt8,
+    goals: int,
+    time_ms: Int32,
+    parent: Int32,
+    heap: Int64,
+) -> int:
     """Settle states from the seeds until `goals` marked states are settled, or the next one lies beyond `limit_ms`.
 
     Parameters
@@ -113,10 +126,24 @@ def search(first_edge, edge_to, weight_ms, seed_state, seed_ms, limit_ms, goal, 
 
 
 @kernel
-def search_pair(  # type: ignore[no-untyped-def]
-    first_edge, edge_to, weight_ms, seed_state, seed_ms, back_first, back_to, back_weight_ms, end_state, end_ms,
-    time_ms, parent, heap, back_time_ms, back_parent, back_heap,
-):  # fmt: skip
+def search_pair(
+    first_edge: Int32,
+    edge_to: Int32,
+    weight_ms: Int32,
+    seed_state: Int32,
+    seed_ms: Int32,
+    back_first: Int32,
+    back_to: Int32,
+    back_weight_ms: Int32,
+    end_state: Int32,
+    end_ms: Int32,
+    time_ms: Int32,
+    parent: Int32,
+    heap: Int64,
+    back_time_ms: Int32,
+    back_parent: Int32,
+    back_heap: Int64,
+) -> tuple[Number, Number]:
     """Quickest way from any seed to any end, searching from both sides until the two fronts cannot improve it.
 
     Arguments as in `search`; ``back_*`` are the reversed edges, `end_ms` the time still needed after entering `end_state`.

@@ -3,16 +3,29 @@
 import numpy as np
 
 from routing.kernels.jit import kernel
+from routing.kernels.street_types import Bools, Float32, Float64, Int32, Int64
 
 METRES_PER_E7 = 0.011131949079327358
 """Metres in 10⁻⁷ degrees of latitude (sphere of 6 378 137 m)."""
 
 
 @kernel
-def fill_cells(  # type: ignore[no-untyped-def]
-    arcs, first_shape, shape_lat_e7, shape_lon_e7, south_e7, west_e7, cell_lat_e7, cell_lon_e7, rows, columns, first, segment_arc,
-    segment_shape, write,
-):  # fmt: skip
+def fill_cells(
+    arcs: Int32,
+    first_shape: Int64,
+    shape_lat_e7: Int32,
+    shape_lon_e7: Int32,
+    south_e7: float,
+    west_e7: float,
+    cell_lat_e7: float,
+    cell_lon_e7: float,
+    rows: int,
+    columns: int,
+    first: Int32,
+    segment_arc: Int32,
+    segment_shape: Int32,
+    write: bool,
+) -> None:
     """Count per cell (`write` false, into ``first[cell + 1]``) or write the segments of `arcs` that touch each cell.
 
     When writing, ``first[cell]`` is the place of the cell's next entry and is moved on.
@@ -25,13 +38,14 @@ def fill_cells(  # type: ignore[no-untyped-def]
             x2 = (np.float64(shape_lon_e7[p + 1]) - west_e7) / cell_lon_e7
             if y1 > y2:
                 y1, y2, x1, x2 = y2, y1, x2, x1
-            for row in range(np.int64(y1), np.int64(y2) + 1):
+            for row in range(int(y1), int(y2) + 1):
                 low, high = min(x1, x2), max(x1, x2)
                 if y2 > y1:  # the part of the segment inside the row
                     at = x1 + (x2 - x1) * (max(y1, np.float64(row)) - y1) / (y2 - y1)
                     to = x1 + (x2 - x1) * (min(y2, row + 1.0) - y1) / (y2 - y1)
                     low, high = max(low, min(at, to) - 1e-9), min(high, max(at, to) + 1e-9)
-                for column in range(max(np.int64(low), 0), min(np.int64(high), columns - 1) + 1):
+                left, right = max(int(low), 0), min(int(high), columns - 1)
+                for column in range(left, right + 1):
                     cell = min(row, rows - 1) * columns + column
                     if write:
                         segment_arc[first[cell]] = arc
@@ -42,10 +56,30 @@ def fill_cells(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def nearest(  # type: ignore[no-untyped-def]
-    lat_deg, lon_deg, usable, arc_reverse, arc_length_m, first_shape, shape_lat_e7, shape_lon_e7, south_e7, west_e7, cell_lat_e7,
-    cell_lon_e7, rows, columns, first, segment_arc, segment_shape, max_m, arc_out, fraction_out, distance_out, lat_out, lon_out,
-):  # fmt: skip
+def nearest(
+    lat_deg: Float64,
+    lon_deg: Float64,
+    usable: Bools,
+    arc_reverse: Int32,
+    first_shape: Int64,
+    shape_lat_e7: Int32,
+    shape_lon_e7: Int32,
+    south_e7: float,
+    west_e7: float,
+    cell_lat_e7: float,
+    cell_lon_e7: float,
+    rows: int,
+    columns: int,
+    first: Int32,
+    segment_arc: Int32,
+    segment_shape: Int32,
+    max_m: float,
+    arc_out: Int32,
+    fraction_out: Float32,
+    distance_out: Float32,
+    lat_out: Float64,
+    lon_out: Float64,
+) -> None:
     """Snap every position to the nearest usable arc within `max_m` (ties: the lower arc); outputs are filled, arc -1 if none.
 
     Distances are planar in an equirectangular projection centred on the position (error < 0.1 % within a few kilometres).
@@ -54,10 +88,10 @@ def nearest(  # type: ignore[no-untyped-def]
         lat, lon = lat_deg[q] * 1e7, lon_deg[q] * 1e7
         east = METRES_PER_E7 * np.cos(np.radians(lat_deg[q]))
         best, best_arc, best_shape, best_part = max_m * max_m, np.int64(-1), np.int64(-1), 0.0
-        row = np.int64(np.floor((lat - south_e7) / cell_lat_e7))
-        column = np.int64(np.floor((lon - west_e7) / cell_lon_e7))
+        row = int(np.floor((lat - south_e7) / cell_lat_e7))
+        column = int(np.floor((lon - west_e7) / cell_lon_e7))
         cell_m = min(cell_lat_e7 * METRES_PER_E7, cell_lon_e7 * east)
-        rings = np.int64(max_m / cell_m) + 1
+        rings = int(max_m / cell_m) + 1
         for ring in range(rings + 1):
             if ring >= 2 and ((ring - 1) * cell_m) ** 2 > best:
                 break

@@ -3,10 +3,11 @@
 import numpy as np
 
 from routing.kernels.jit import kernel
+from routing.kernels.street_types import Bools, Float32, Int32, Int64
 
 
 @kernel
-def bearings(first_shape, shape_lat_e7, shape_lon_e7, tail_deg, head_deg):  # type: ignore[no-untyped-def]
+def bearings(first_shape: Int64, shape_lat_e7: Int32, shape_lon_e7: Int32, tail_deg: Float32, head_deg: Float32) -> None:
     """Fill the compass bearing (degrees) with which every arc leaves its tail and reaches its head."""
     for a in range(len(tail_deg)):
         for end in range(2):
@@ -22,7 +23,7 @@ def bearings(first_shape, shape_lat_e7, shape_lon_e7, tail_deg, head_deg):  # ty
 
 
 @kernel
-def junction_degree(arc_tail, arc_head, arc_reverse, usable, degree):  # type: ignore[no-untyped-def]
+def junction_degree(arc_tail: Int32, arc_head: Int32, arc_reverse: Int32, usable: Bools, degree: Int32) -> None:
     """Count at every node the street ends a mode may use (a two-way street counts once, a loop twice)."""
     for a in range(len(arc_tail)):
         if usable[a]:
@@ -33,7 +34,7 @@ def junction_degree(arc_tail, arc_head, arc_reverse, usable, degree):  # type: i
 
 
 @kernel
-def turn_cost(angle_deg, right_ms, left_ms):  # type: ignore[no-untyped-def]
+def turn_cost(angle_deg: float, right_ms: int, left_ms: int) -> int:
     """Cost of a turn by its angle (clockwise, -180…180): none below 30°, half of it below 60°, half more from 120°."""
     side = right_ms if angle_deg >= 0.0 else left_ms
     sharpness = abs(angle_deg)
@@ -47,15 +48,33 @@ def turn_cost(angle_deg, right_ms, left_ms):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def turns(  # type: ignore[no-untyped-def]
-    first_out, arc_tail, arc_head, arc_reverse, arc_length_m, usable, blocked, signal, degree, tail_deg, head_deg, banned,
-    right_ms, left_ms, u_turn_ms, signal_ms, first, to, cost_ms, write,
-):  # fmt: skip
+def turns(
+    first_out: Int32,
+    arc_tail: Int32,
+    arc_head: Int32,
+    arc_reverse: Int32,
+    arc_length_m: Float32,
+    usable: Bools,
+    blocked: Bools,
+    signal: Bools,
+    degree: Int32,
+    tail_deg: Float32,
+    head_deg: Float32,
+    banned: Int64,
+    right_ms: int,
+    left_ms: int,
+    u_turn_ms: int,
+    signal_ms: int,
+    first: Int64,
+    to: Int32,
+    cost_ms: Int32,
+    write: bool,
+) -> int:
     """Count (`write` false) or write every allowed turn out of every arc; turns out of arc `a` are ``first[a]:first[a + 1]``.
 
-    A turn back into the same street is allowed only where nothing else goes on (dead ends, barriers). Nodes where at most two street
-    ends meet cost nothing, so cutting a street in two changes no answer. A signal costs once: not again on the next signal
-    within 40 m (wide junctions carry several signal nodes).
+    A turn back into the same street is allowed only where nothing else goes on (dead ends, barriers). Nodes where at most two
+    street ends meet cost nothing, so cutting a street in two changes no answer. A signal costs once: not again on the next
+    signal within 40 m (wide junctions carry several signal nodes).
 
     Parameters
     ----------
@@ -105,7 +124,7 @@ def turns(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def reversed_edges(first_edge, edge_to, back_first, back_to, back_edge):  # type: ignore[no-untyped-def]
+def reversed_edges(first_edge: Int32, edge_to: Int32, back_first: Int32, back_to: Int32, back_edge: Int32) -> None:
     """Fill the reversed CSR: edges by head, each with its tail and its number in the forward CSR, in forward order."""
     states = len(first_edge) - 1
     for e in range(first_edge[states]):

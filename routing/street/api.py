@@ -2,18 +2,17 @@
 
 import threading
 from collections.abc import Mapping
-from dataclasses import fields, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from routing.errors import InvalidInput, Unreachable
+from routing.errors import Unreachable
 from routing.kernels.street_anchors import direct, node_times
 from routing.kernels.street_search import INFINITE
 from routing.model.modes import UNREACHABLE_MS, StreetMode
 from routing.model.street_graph import StreetGraph
 from routing.street.metric import StreetMetric, build_metric
-from routing.street.network import StreetNetwork, build_network, frozen
+from routing.street.network import StreetNetwork, build_network, frozen_graph
 from routing.street.path import StreetPath, StreetStep, build_path
 from routing.street.profiles import DEFAULT_SPEEDS, DEFAULT_TURN_COSTS, NO_TURN_COSTS, SpeedOptions, TurnCosts
 from routing.street.search import Searcher, limit_in_ms
@@ -26,8 +25,8 @@ class StreetEngine:
     """Quickest ways on a street graph, exact, with turn costs, turn restrictions, live speeds and closures.
 
     Thread-safe; kernels release the GIL. Searches are Dijkstra's algorithm on arcs (wheels) or nodes (walking).
-    Times are uint32 milliseconds, `UNREACHABLE_MS` where no way leads. Both ends lie part-way along an arc and may be left or reached
-    in either direction of a two-way street; the turn at the start is free.
+    Times are uint32 milliseconds, `UNREACHABLE_MS` where no way leads. Both ends lie part-way along an arc and may be left or
+    reached in either direction of a two-way street: turning round at either end is free.
 
     Parameters
     ----------
@@ -37,8 +36,7 @@ class StreetEngine:
     """
 
     def __init__(self, graph: StreetGraph, turn_costs: Mapping[StreetMode, TurnCosts] = DEFAULT_TURN_COSTS) -> None:
-        arrays = {f.name: frozen(getattr(graph, f.name)) for f in fields(graph) if f.name != "names"}
-        self.graph = replace(graph, **arrays)
+        self.graph = frozen_graph(graph)
         self._turn_costs = turn_costs
         self._grid = SnapGrid(self.graph)
         self._usable: dict[StreetMode, npt.NDArray[np.bool_]] = {}
@@ -82,8 +80,8 @@ class StreetEngine:
         ----------
         mode : StreetMode
         arc_speed_kmh : float[m], optional
-            Live or predicted speeds of motor traffic; NaN, zero or negative = unknown (free flow). Clamped to 2…200 km/h and to the
-            mode's own cap. Cyclists and walkers are not slowed by them.
+            Live or predicted speeds of motor traffic; NaN, zero or negative = unknown (free flow). Clamped to 2…200 km/h and
+            to the mode's own cap. Cyclists and walkers are not slowed by them.
         closed_arcs : int[…] or bool[m], optional
             Arcs nobody may travel now. Positions on them are unreachable.
         options : SpeedOptions
@@ -189,6 +187,15 @@ def _fraction(arc: int, snap: Snaps) -> float:
 
 
 __all__ = [
-    "DEFAULT_SPEEDS", "DEFAULT_TURN_COSTS", "InvalidInput", "NO_TURN_COSTS", "Snaps", "SpeedOptions", "StreetEngine", "StreetMetric",
-    "StreetNetwork", "StreetPath", "StreetStep", "TurnCosts",
-]  # fmt: skip
+    "DEFAULT_SPEEDS",
+    "DEFAULT_TURN_COSTS",
+    "NO_TURN_COSTS",
+    "Snaps",
+    "SpeedOptions",
+    "StreetEngine",
+    "StreetMetric",
+    "StreetNetwork",
+    "StreetPath",
+    "StreetStep",
+    "TurnCosts",
+]

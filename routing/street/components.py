@@ -2,20 +2,20 @@
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import breadth_first_order, connected_components
 
+from routing.kernels import street_components as kernels
 from routing.model.modes import StreetMode
 from routing.model.street_graph import StreetGraph
-from routing.street.network import StreetNetwork, build_network
+from routing.street.network import StreetNetwork, build_network, frozen_graph
 from routing.street.profiles import NO_TURN_COSTS
 
 
 def routable_arcs(graph: StreetGraph) -> npt.NDArray[np.uint16]:
-    """Modes (uint16[m] of `StreetMode` bits) for which an arc is reached from, and reaches, the largest strongly connected part.
+    """Modes (uint16[m], `StreetMode` bits) for which an arc is reached from, and reaches, the largest connected part.
 
-    Turn restrictions, barriers and no-through zones count; O(modes × turns).
+    Connected means strongly, with turn restrictions, barriers and no-through zones; O(modes × turns).
     """
+    graph = frozen_graph(graph)
     mask = np.zeros(graph.arc_count, np.uint16)
     for mode in StreetMode:
         if ((graph.arc_access & mode.bit) != 0).any():
@@ -25,18 +25,25 @@ def routable_arcs(graph: StreetGraph) -> npt.NDArray[np.uint16]:
 
 def _routable(graph: StreetGraph, network: StreetNetwork) -> npt.NDArray[np.bool_]:
     states = network.state_count
-    ones = np.ones(len(network.edge_to), np.int8)
-    forward = csr_array((ones, network.edge_to, network.first_edge), shape=(states, states))
-    backward = csr_array((ones, network.back_to, network.back_first), shape=(states, states))
-    _, label = connected_components(forward, directed=True, connection="strong")
+    label = np.empty(states, np.int32)
+    kernels.strong_components(network.first_edge, network.edge_to, label)
     seed = int(np.flatnonzero(label == np.bincount(label).argmax())[0])
-    reached, reaching = np.zeros(states, bool), np.zeros(states, bool)
-    reached[breadth_first_order(forward, seed, return_predecessors=False)] = True
-    reaching[breadth_first_order(backward, seed, return_predecessors=False)] = True
-    usable = (graph.arc_access & network.mode.bit) != 0
-    if not network.edge_based:
-        return usable & (reached & reaching)[graph.arc_tail] & (reached & reaching)[graph.arc_head]
-    entered, leaves = np.zeros(graph.arc_count, bool), np.zeros(graph.arc_count, bool)
-    entered[network.state_arc[reached]] = True
-    leaves[network.state_arc[reaching]] = True
-    return usable & entered & leaves
+    reached, reaching = np.zeros(states, np.bool_), np.zeros(states, np.bool_)
+    kernels.reach(network.first_edge, network.edge_to, seed, reached)
+    kernels.reach(network.back_first, network.back_to, seed, reaching)
+    routable: npt.NDArray[np.bool_] = (graph.arc_access & network.mode.bit) != 0
+    if network.edge_based:
+        for states_found in (reached, reaching):
+            arcs = np.zeros(graph.arc_count, np.bool_)
+            arcs[network.state_arc[states_found]] = True
+            routable &= arcs
+    else:
+        routable &= _beside(graph, reached & reaching, network.blocked)
+    return routable
+
+
+def _beside(graph: StreetGraph, nodes: npt.NDArray[np.bool_], blocked: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Arcs with an end at one of `nodes` that is not blocked: what is walked from there, up to a barrier."""
+    open_nodes = nodes & ~blocked
+    beside: npt.NDArray[np.bool_] = open_nodes[graph.arc_tail] | open_nodes[graph.arc_head]
+    return beside

@@ -1,12 +1,13 @@
 """Turns that depend on more than the last arc: via-way restrictions and no-through zones, by adding states.
 
-A state is ``(arc, node of the restriction trie, zone entered)``. The plain state of an arc is ``(arc, root, no)``. Restriction prefixes
-are followed with failure links as in a string-matching automaton (Aho, Corasick 1975, doi:10.1145/360825.360855), so overlapping
-restrictions are all obeyed. A trip that enters a no-through zone from outside gets states that never leave it; a trip that starts
-inside one begins in plain states and may.
+A state is ``(arc, node of the restriction trie, zone entered)``. The plain state of an arc is ``(arc, root, no)``. Prefixes of
+restrictions are followed with failure links as in a string-matching automaton (Aho, Corasick 1975, doi:10.1145/360825.360855),
+so overlapping restrictions are all obeyed. A trip that enters a no-through zone from outside gets states that never leave it;
+a trip that starts inside one begins in plain states and may.
 """
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 Int32 = npt.NDArray[np.int32]
 Sequences = list[tuple[int, ...]]
+_Memory = tuple[int, int, bool]
 
 
 class Edges(NamedTuple):
@@ -88,8 +90,8 @@ def with_memory(plain: Edges, arcs: Int32, zone: npt.NDArray[np.bool_], sequence
     trie = _Trie.build(sequences)
     plain_state = np.full(len(zone), -1, np.int32)
     plain_state[arcs] = np.arange(len(arcs), dtype=np.int32)
-    extra: dict[tuple[int, int, bool], int] = {}
-    waiting: list[tuple[int, int, bool]] = []
+    extra: dict[_Memory, int] = {}
+    waiting: list[_Memory] = []
 
     def state_of(arc: int, node: int, entered: bool) -> int:
         memory = (arc, node if trie.depth[node] > 1 else 0, entered)
@@ -107,21 +109,26 @@ def with_memory(plain: Edges, arcs: Int32, zone: npt.NDArray[np.bool_], sequence
         for e in range(plain.first[arc], plain.first[arc + 1]):
             into = int(plain.to[e])
             to[e] = state_of(into, trie.follow(node, into), bool(zone[into] and not zone[arc]))
-    first = [plain.first[arcs], [plain.first[-1]]]
     rows, ends = _expand(plain, zone, trie, waiting, state_of)
-    if rows:
-        more = np.array(rows, np.int32)
-        first[1] = np.concatenate([first[1], plain.first[-1] + np.array(ends, np.int32)])
-        columns = (np.concatenate([a, more[:, i]]) for i, a in enumerate((to, plain.arc, plain.cost_ms)))
-    else:
-        first[1] = np.concatenate([first[1], np.full(len(ends), plain.first[-1], np.int32)])
-        columns = iter((to, plain.arc, plain.cost_ms))
+    more = np.array(rows, np.int32).reshape(-1, 3)
+    last = plain.first[-1:]
+    first = np.concatenate([plain.first[arcs], last, last + np.array(ends, np.int32)]).astype(np.int32)
+    columns = [np.concatenate([old, more[:, i]]) for i, old in enumerate((to, plain.arc, plain.cost_ms))]
     state_arc = np.concatenate([arcs, np.array([memory[0] for memory in extra], np.int32)])
-    return Edges(np.concatenate(first).astype(np.int32), *columns), state_arc.astype(np.int32)
+    return Edges(first, *columns), state_arc.astype(np.int32)
 
 
-def _expand(plain, zone, trie, waiting, state_of):  # type: ignore[no-untyped-def]
-    """Edges out of the extra states, in their order, found as they appear; rows ``(to, arc, cost)`` and where each state's end."""
+def _expand(
+    plain: Edges,
+    zone: npt.NDArray[np.bool_],
+    trie: _Trie,
+    waiting: list[_Memory],
+    state_of: Callable[[int, int, bool], int],
+) -> tuple[list[tuple[int, int, int]], list[int]]:
+    """Edges out of the extra states, in their order, found as they appear.
+
+    Returns rows ``(to, arc, cost)`` and, state by state, where its rows end.
+    """
     rows: list[tuple[int, int, int]] = []
     ends: list[int] = []
     done = 0

@@ -1,6 +1,6 @@
 """One mode's state graph: what the searches run on. Built once per mode, shared by every metric and thread."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -19,9 +19,9 @@ Int32 = npt.NDArray[np.int32]
 class StreetNetwork:
     """States and edges of one mode, forward and reversed (CSR).
 
-    Edge-based (wheels): a state is an arc being entered, an edge drives that arc and turns into the next. An arc has further states
-    where the past matters (inside a via-way restriction, inside a no-through zone entered from outside). Node-based (walking): a
-    state is a node, an edge walks an arc.
+    Edge-based (wheels): a state is an arc being entered, an edge drives that arc and turns into the next. An arc has further
+    states where the past matters (inside a via-way restriction, inside a no-through zone entered from outside). Node-based
+    (walking): a state is a node, an edge walks an arc.
 
     Attributes
     ----------
@@ -114,13 +114,14 @@ def _plain_turns(
     tail_deg, head_deg = np.empty(graph.arc_count, np.float32), np.empty(graph.arc_count, np.float32)
     kernels.bearings(graph.first_shape, graph.shape_lat_e7, graph.shape_lon_e7, tail_deg, head_deg)
     signal = (graph.node_flags & NODE_TRAFFIC_SIGNALS) != 0
-    costs_ms = [round(1000 * cost) for cost in (costs.right_s, costs.left_s, costs.u_turn_s, costs.signal_s)]
+    costs_ms: Any = (round(1000 * cost) for cost in (costs.right_s, costs.left_s, costs.u_turn_s, costs.signal_s))
+    right_ms, left_ms, u_turn_ms, signal_ms = costs_ms
     first = np.zeros(graph.arc_count + 1, np.int64)
     to = cost_ms = np.empty(0, np.int32)
     for write in (False, True):
         count = kernels.turns(
-            graph.first_out, graph.arc_tail, graph.arc_head, graph.arc_reverse, graph.arc_length_m, usable, blocked, signal, degree,
-            tail_deg, head_deg, banned, *costs_ms, first, to, cost_ms, write,
+            graph.first_out, graph.arc_tail, graph.arc_head, graph.arc_reverse, graph.arc_length_m, usable, blocked, signal,
+            degree, tail_deg, head_deg, banned, right_ms, left_ms, u_turn_ms, signal_ms, first, to, cost_ms, write,
         )  # fmt: skip
         if not write:
             to, cost_ms = np.empty(count, np.int32), np.empty(count, np.int32)
@@ -152,7 +153,14 @@ def _finish(
         arc_first_state,
         arc_states,
     ]
-    return StreetNetwork(mode, edge_based, *(frozen(array) for array in arrays), frozen(blocked))
+    columns: list[Any] = [frozen(array) for array in (*arrays, blocked)]
+    return StreetNetwork(mode, edge_based, *columns)
+
+
+def frozen_graph(graph: StreetGraph) -> StreetGraph:
+    """Return `graph` with all arrays `frozen`."""
+    arrays: dict[str, Any] = {f.name: frozen(getattr(graph, f.name)) for f in fields(graph) if f.name != "names"}
+    return replace(graph, **arrays)
 
 
 def frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -20,7 +20,8 @@ class StreetStep:
     road_class : str
         One of `ROAD_CLASSES`.
     manoeuvre : str
-        How it begins: depart, straight, slight_right, right, sharp_right, slight_left, left, sharp_left, u_turn, roundabout, ferry.
+        How it begins: depart, straight, slight_right, right, sharp_right, slight_left, left, sharp_left,
+        u_turn, roundabout, ferry.
     length_m : float
     time_ms : int
         Driving or walking along; the turns' cost is in the path's time only.
@@ -95,14 +96,15 @@ def arc_line(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Latitudes and longitudes of an arc's line between two fractions of its length (at least two points)."""
     rows = slice(int(graph.first_shape[arc]), int(graph.first_shape[arc + 1]))
-    lat, lon = graph.shape_lat_e7[rows] * 1e-7, graph.shape_lon_e7[rows] * 1e-7
+    lat = graph.shape_lat_e7[rows].astype(np.float64) * 1e-7
+    lon = graph.shape_lon_e7[rows].astype(np.float64) * 1e-7
     if start <= 0.0 and end >= 1.0:
         return lat, lon
     along = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(lat), np.diff(lon) * np.cos(np.radians(lat[0]))))])
     low, high = start * along[-1], end * along[-1]
     inside = (along > low) & (along < high)
     at = np.concatenate([[low], along[inside], [high]])
-    return np.interp(at, along, lat), np.interp(at, along, lon)
+    return np.asarray(np.interp(at, along, lat), np.float64), np.asarray(np.interp(at, along, lon), np.float64)
 
 
 def _steps(

@@ -115,7 +115,7 @@ class Searcher:
         self, metric: StreetMetric, one: Snaps, many: Snaps, many_anchors: Anchors, limit_ms: int, backward: bool,
         out: npt.NDArray[np.uint32],
     ) -> None:  # fmt: skip
-        """Times from the single position `one` to all of `many`, or (`backward`) from each of them to it, into `out` uint32[k]."""
+        """Times from the single position `one` to all of `many` (`backward`: from each of them to it) into `out` uint32[k]."""
         seeds = self.targets(metric, one) if backward else self.sources(metric, one)
         if len(seeds.state) or one.arc[0] >= 0:
             time = self.spread(metric, seeds, limit_ms, many_anchors.state, backward)

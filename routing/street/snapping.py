@@ -78,8 +78,8 @@ class SnapGrid:
     ) -> None:
         graph = self._graph
         kernels.fill_cells(
-            arcs, graph.first_shape, graph.shape_lat_e7, graph.shape_lon_e7, self._south, self._west, self._cell_lat, self._cell_lon,
-            self._rows, self._columns, first, segment_arc, segment_shape, write,
+            arcs, graph.first_shape, graph.shape_lat_e7, graph.shape_lon_e7, self._south, self._west, self._cell_lat,
+            self._cell_lon, self._rows, self._columns, first, segment_arc, segment_shape, write,
         )  # fmt: skip
 
     def snap(
@@ -93,7 +93,7 @@ class SnapGrid:
         arc, fraction, distance = np.empty(k, np.int32), np.empty(k, np.float32), np.empty(k, np.float32)
         on_lat, on_lon = np.empty(k, np.float64), np.empty(k, np.float64)
         kernels.nearest(
-            lat, lon, usable, graph.arc_reverse, graph.arc_length_m, graph.first_shape, graph.shape_lat_e7, graph.shape_lon_e7,
+            lat, lon, usable, graph.arc_reverse, graph.first_shape, graph.shape_lat_e7, graph.shape_lon_e7,
             self._south, self._west, self._cell_lat, self._cell_lon, self._rows, self._columns, self._first, self._segment_arc,
             self._segment_shape, float(max_distance_m), arc, fraction, distance, on_lat, on_lon,
         )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -69,7 +70,8 @@ def cut_ways(raw: RawStreets, bbox: BBox | None, keep_nodes: Collection[int], so
 def _inside(raw: RawStreets, bbox: BBox) -> npt.NDArray[np.bool_]:
     south, west, north, east = (round(degrees * 1e7) for degrees in bbox)
     lat, lon = raw.node_lat_e7, raw.node_lon_e7
-    return (lat >= south) & (lat <= north) & (lon >= west) & (lon <= east)
+    inside: npt.NDArray[np.bool_] = (lat >= south) & (lat <= north) & (lon >= west) & (lon <= east)
+    return inside
 
 
 def _cut_nodes(
@@ -77,7 +79,7 @@ def _cut_nodes(
 ) -> npt.NDArray[np.bool_]:
     count = len(raw.node_id)
     degree = np.bincount(row[:-1][joined], minlength=count) + np.bincount(row[1:][joined], minlength=count)
-    cut = (degree != 2) | (raw.node_flags != 0) | (raw.node_blocked != 0)
+    cut: npt.NDArray[np.bool_] = (degree != 2) | (raw.node_flags != 0) | (raw.node_blocked != 0)
     runs = np.concatenate([[False], joined, [False]]).astype(np.int8)
     ends = np.flatnonzero(runs[1:] != runs[:-1])  # where a run of joined positions begins or ends
     cut[row[ends]] = True
@@ -90,7 +92,8 @@ def _segment_m(raw: RawStreets, row: Int64) -> npt.NDArray[np.float64]:
     """Great-circle length between consecutive positions (haversine)."""
     lat, lon = np.radians(raw.node_lat_e7[row] * 1e-7), np.radians(raw.node_lon_e7[row] * 1e-7)
     half = np.sin(np.diff(lat) / 2) ** 2 + np.cos(lat[1:]) * np.cos(lat[:-1]) * np.sin(np.diff(lon) / 2) ** 2
-    return 2 * _EARTH_M * np.arcsin(np.sqrt(np.minimum(half, 1.0)))
+    metres: npt.NDArray[np.float64] = 2 * _EARTH_M * np.arcsin(np.sqrt(np.minimum(half, 1.0)))
+    return metres
 
 
 def lay_out(raw: RawStreets, pieces: Pieces) -> StreetGraph:
@@ -144,7 +147,7 @@ def lay_out(raw: RawStreets, pieces: Pieces) -> StreetGraph:
 
 def _arc_columns(
     raw: RawStreets, pieces: Pieces, piece: Int64, backward: npt.NDArray[np.bool_], access: npt.NDArray[np.uint16]
-) -> dict[str, npt.NDArray[np.generic]]:
+) -> dict[str, Any]:
     """Arc columns that come from the traits of the ways."""
     ways, side = pieces.way[piece], backward.astype(np.int8)
     speed = np.array([way.speed_kmh for way in raw.traits], np.float32).reshape(-1, 2)[ways, side]
@@ -190,7 +193,8 @@ def _spread(values: Int64) -> npt.NDArray[np.uint64]:
     """Put a zero before every one of 32 bits."""
     bits = values.astype(np.uint64)
     for shift, mask in (
-        (16, 0x0000FFFF0000FFFF), (8, 0x00FF00FF00FF00FF), (4, 0x0F0F0F0F0F0F0F0F), (2, 0x3333333333333333), (1, 0x5555555555555555)
+        (16, 0x0000FFFF0000FFFF), (8, 0x00FF00FF00FF00FF), (4, 0x0F0F0F0F0F0F0F0F), (2, 0x3333333333333333),
+        (1, 0x5555555555555555),
     ):  # fmt: skip
         bits = (bits | bits << np.uint64(shift)) & np.uint64(mask)
     return bits

@@ -2,8 +2,9 @@
 
 from array import array
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -60,72 +61,91 @@ def read_raw_streets(pbf: Path, progress: Progress | None = None) -> RawStreets:
         If the file is missing, truncated or not OSM data.
     """
     say = progress or (lambda _text, _share: None)
+    wanted = osmium.IdTracker()
     try:
         say("reading streets", 0.0)
-        ids, first, refs, traits, restrictions, skipped = _read_ways(pbf)
+        ways = _read_ways(pbf, wanted)
         say("reading street nodes", 0.3)
-        nodes = _read_nodes(pbf, np.unique(refs))
+        nodes = _read_nodes(pbf, wanted)
     except (RuntimeError, OSError) as error:
         raise CityInputError(f"{pbf}: cannot be read as OSM data ({error}); fetch the extract again") from error
-    return RawStreets(*nodes, ids, first, refs, traits, restrictions, skipped)
+    way_id, first_ref, refs = (np.array(column, np.int64) for column in (ways.id, ways.first, ways.refs))
+    return RawStreets(
+        *(nodes.id, nodes.lat_e7, nodes.lon_e7, nodes.flags, nodes.blocked),
+        *(way_id, first_ref, refs, ways.traits, ways.restrictions, ways.skipped),
+    )
 
 
-def _read_ways(
-    pbf: Path,
-) -> tuple[
-    npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64], list[WayTraits], list[RawRestriction], dict[str, int]
-]:
-    ids, first, refs = array("q"), array("q", [0]), array("q")
-    traits: list[WayTraits] = []
-    restrictions: list[RawRestriction] = []
-    skipped: dict[str, int] = {}
-    entities = osmium.osm.WAY | osmium.osm.RELATION
-    keys = osmium.filter.KeyFilter("highway", "route", "restriction", "type")
-    for thing in osmium.FileProcessor(str(pbf), entities).with_filter(keys):
-        tags = {tag.k: tag.v for tag in thing.tags}
-        if thing.is_way():
-            way = way_traits(tags)
-            if way is not None:
-                ids.append(thing.id)
-                refs.extend([node.ref for node in thing.nodes])
-                first.append(len(refs))
-                traits.append(way)
-        elif tags.get("type", "").startswith("restriction"):
-            members = [(member.type, member.ref, member.role) for member in thing.members]
-            restriction = read_restriction(thing.id, tags, members)
-            if isinstance(restriction, RawRestriction):
-                restrictions.append(restriction)
-            else:
-                skipped[restriction] = skipped.get(restriction, 0) + 1
-    columns = (np.array(column, np.int64) for column in (ids, first, refs))
-    return *columns, traits, restrictions, skipped
+@dataclass
+class _Ways:
+    """Columns filled while reading ways and relations."""
+
+    id: "array[int]" = field(default_factory=lambda: array("q"))
+    first: "array[int]" = field(default_factory=lambda: array("q", [0]))
+    refs: "array[int]" = field(default_factory=lambda: array("q"))
+    traits: list[WayTraits] = field(default_factory=list)
+    restrictions: list[RawRestriction] = field(default_factory=list)
+    skipped: dict[str, int] = field(default_factory=dict)
+
+    def add_way(self, way: osmium.osm.Way, wanted: osmium.IdTracker) -> None:
+        traits = way_traits({tag.k: tag.v for tag in way.tags})
+        if traits is not None:
+            self.id.append(way.id)
+            self.refs.extend([node.ref for node in way.nodes])
+            self.first.append(len(self.refs))
+            self.traits.append(traits)
+            wanted.add_references(way)
+
+    def add_relation(self, relation: osmium.osm.Relation) -> None:
+        tags = {tag.k: tag.v for tag in relation.tags}
+        if tags.get("type", "").partition(":")[0] != "restriction":
+            return
+        members = [(member.type, member.ref, member.role) for member in relation.members]
+        restriction = read_restriction(relation.id, tags, members)
+        if isinstance(restriction, RawRestriction):
+            self.restrictions.append(restriction)
+        else:
+            self.skipped[restriction] = self.skipped.get(restriction, 0) + 1
 
 
-def _read_nodes(
-    pbf: Path, wanted: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.uint8], npt.NDArray[np.uint16]]:
-    tracker = osmium.IdTracker()
-    for number in wanted.tolist():
-        tracker.add_node(number)
-    ids, lat, lon = array("q"), array("q"), array("q")
+def _read_ways(pbf: Path, wanted: osmium.IdTracker) -> _Ways:
+    """Read ways and relations; `wanted` learns the nodes of the streets."""
+    ways = _Ways()
+    keys = osmium.filter.KeyFilter("highway", "route", "type")
+    for thing in osmium.FileProcessor(str(pbf), osmium.osm.WAY | osmium.osm.RELATION).with_filter(keys):
+        if isinstance(thing, osmium.osm.Way):
+            ways.add_way(thing, wanted)
+        elif isinstance(thing, osmium.osm.Relation):
+            ways.add_relation(thing)
+    return ways
+
+
+class _Nodes(NamedTuple):
+    id: npt.NDArray[np.int64]
+    lat_e7: npt.NDArray[np.int32]
+    lon_e7: npt.NDArray[np.int32]
+    flags: npt.NDArray[np.uint8]
+    blocked: npt.NDArray[np.uint16]
+
+
+def _read_nodes(pbf: Path, wanted: osmium.IdTracker) -> _Nodes:
+    """Read the wanted nodes, by ascending id."""
+    ids, lat, lon = array("q"), array("i"), array("i")
     notes: dict[int, tuple[int, int]] = {}
-    for node in osmium.FileProcessor(str(pbf), osmium.osm.NODE).with_filter(tracker.id_filter()):
-        location = node.location
+    for node in osmium.FileProcessor(str(pbf), osmium.osm.NODE).with_filter(wanted.id_filter()):
+        if not isinstance(node, osmium.osm.Node):
+            continue
+        location, tags = node.location, node.tags
         if not location.valid():
             continue
         ids.append(node.id)
         lat.append(location.y)
         lon.append(location.x)
-        if node.tags and ("barrier" in node.tags or "highway" in node.tags):
-            notes[len(ids) - 1] = node_traits({tag.k: tag.v for tag in node.tags})
-    order = np.argsort(np.array(ids, np.int64), kind="stable")
+        if len(tags) and ("barrier" in tags or "highway" in tags):
+            notes[len(ids) - 1] = node_traits({tag.k: tag.v for tag in tags})
     flags, blocked = np.zeros(len(ids), np.uint8), np.zeros(len(ids), np.uint16)
     for row, (flag, stop) in notes.items():
         flags[row], blocked[row] = flag, stop
-    return (
-        np.array(ids, np.int64)[order],
-        np.array(lat, np.int32)[order],
-        np.array(lon, np.int32)[order],
-        flags[order],
-        blocked[order],
-    )
+    number = np.array(ids, np.int64)
+    order = np.argsort(number, kind="stable")
+    return _Nodes(number[order], np.array(lat, np.int32)[order], np.array(lon, np.int32)[order], flags[order], blocked[order])

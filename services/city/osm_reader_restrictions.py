@@ -1,8 +1,8 @@
 """Turn restrictions: from OSM relations to forbidden sequences of arcs (pure).
 
-https://wiki.openstreetmap.org/wiki/Relation:restriction. Conditional and time-limited ones are left out and counted. An ``only_*``
-becomes bans on its alternatives: all other turns at a via node; with via ways, every way off them for who came over `from` (whoever does
-not enter the via way is not bound).
+https://wiki.openstreetmap.org/wiki/Relation:restriction. Conditional and time-limited ones are left out and counted. An
+``only_*`` becomes bans on its alternatives: all other turns at a via node; with via ways, every way off them for who came over
+`from` (whoever does not enter the via way is not bound).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -68,7 +68,7 @@ def read_restriction(osm_id: int, tags: Mapping[str, str], members: Sequence[Mem
     nodes = [ref for type_, ref, role in members if type_ == "n" and role == "via"]
     if not ways["from"] or not ways["to"] or bool(nodes) == bool(ways["via"]) or len(nodes) > 1:
         return "incomplete"
-    if len(ways["from"]) > 1 and kind != "no_entry" or len(ways["to"]) > 1 and kind != "no_exit":
+    if (len(ways["from"]) > 1 and kind != "no_entry") or (len(ways["to"]) > 1 and kind != "no_exit"):
         return "ambiguous"
     return RawRestriction(osm_id, kind, modes, ways["from"], ways["to"], nodes[0] if nodes else -1, ways["via"])
 
@@ -153,7 +153,7 @@ def _via_way_paths(restriction: RawRestriction, view: ArcView) -> list[tuple[int
     found: list[tuple[int, ...]] = []
     ends = {arc for way in restriction.to_ways for arc in view.arcs_of_way[way]}
     for start in (arc for way in restriction.from_ways for arc in view.arcs_of_way[way]):
-        queue = [(start,)]
+        queue: list[tuple[int, ...]] = [(start,)]
         while queue:
             path = queue.pop(0)
             if len(path) > 1:

@@ -1,20 +1,22 @@
 """Free-flow speeds from OSM tags (pure).
 
-The speed of an arc is its limit (``maxspeed``, or the usual limit of its class in a city) times the share of it that traffic reaches
-between junctions when the street is free. Waiting *at* junctions is not in it: turn costs carry that.
+The speed of an arc is its limit (``maxspeed``, or the usual limit of its class in a city) times the share of it that traffic
+reaches between junctions when the street is free. Waiting *at* junctions is not in it: turn costs carry that.
 """
 
+import functools
 import re
 from collections.abc import Mapping
 
 _USUAL_KMH = {
     "motorway": 110.0, "motorway_link": 60.0, "trunk": 80.0, "trunk_link": 50.0, "primary": 50.0, "primary_link": 50.0,
-    "secondary": 50.0, "secondary_link": 45.0, "tertiary": 50.0, "tertiary_link": 40.0, "unclassified": 45.0, "residential": 40.0,
-    "living_street": 15.0, "service": 20.0, "road": 40.0, "track": 20.0, "pedestrian": 10.0, "ferry": 12.0,
+    "secondary": 50.0, "secondary_link": 45.0, "tertiary": 50.0, "tertiary_link": 40.0, "unclassified": 45.0,
+    "residential": 40.0, "living_street": 15.0, "service": 20.0, "road": 40.0, "track": 20.0, "pedestrian": 10.0, "ferry": 12.0,
 }  # fmt: skip
 _FREE_FLOW = {
-    "motorway": 0.95, "motorway_link": 0.9, "trunk": 0.95, "trunk_link": 0.9, "primary": 0.9, "primary_link": 0.9, "secondary": 0.85,
-    "secondary_link": 0.85, "tertiary": 0.8, "tertiary_link": 0.8, "unclassified": 0.75, "residential": 0.75, "ferry": 1.0,
+    "motorway": 0.95, "motorway_link": 0.9, "trunk": 0.95, "trunk_link": 0.9, "primary": 0.9, "primary_link": 0.9,
+    "secondary": 0.85, "secondary_link": 0.85, "tertiary": 0.8, "tertiary_link": 0.8, "unclassified": 0.75,
+    "residential": 0.75, "ferry": 1.0,
 }  # fmt: skip
 _OTHER_KMH, _OTHER_FREE_FLOW = 15.0, 0.8
 
@@ -42,9 +44,10 @@ def speeds_kmh(tags: Mapping[str, str], road_class: str) -> tuple[float, float]:
     return along * factor, against * factor
 
 
+@functools.lru_cache(maxsize=4096)
 def limit_kmh(text: str) -> float | None:
-    """Speed limit in km/h: ``50``, ``30 mph``, ``PT:urban``, ``DE:zone:30``, ``FR:30``, ``walk``, ``none``; None if it says nothing."""
-    value = text.split(";")[0].strip().lower()
+    """Speed limit in km/h: ``50``, ``30 mph``, ``PT:urban``, ``DE:zone:30``, ``FR:30``, ``walk``, ``none``; else None."""
+    value = text.split(";", maxsplit=1)[0].strip().lower()
     if value in _WORDS_KMH:
         return _WORDS_KMH[value]
     number = _NUMBER.fullmatch(value) or _ZONE_NUMBER.fullmatch(value)

@@ -53,7 +53,8 @@ _NO = {
     "no", "private", "agricultural", "forestry", "emergency", "psv", "bus", "military", "residents", "permit", "false", "0",
     "restricted", "use_sidepath",
 }  # fmt: skip
-_NO_THROUGH = {"destination", "customers", "customer", "visitors"}
+_NO_THROUGH = {"destination", "customers", "customer", "visitors", "delivery"}
+_OPENING = _YES | _NO_THROUGH
 _PAVED = {"asphalt", "paved", "concrete", "paving_stones", "concrete:plates"}
 _TRUE = {"yes", "true", "1"}
 
@@ -132,14 +133,10 @@ def access_masks(tags: Tags, default: int) -> tuple[int, int]:
         value = next((tags[key].split(";")[0].strip() for key in reversed(chain) if key in tags), None)
         if value in _NO or (value == "delivery" and mode not in (StreetMode.VAN, StreetMode.TRUCK)):
             allowed &= ~mode.bit
-        elif value in _YES:
-            # a general "yes" opens no motorway to walkers: it must be said for the mode itself, or the class must admit it
-            if default & mode.bit or any(key in tags for key in chain[1:]):
-                allowed |= mode.bit
-        elif value in _NO_THROUGH or value == "delivery":
-            if default & mode.bit or any(key in tags for key in chain[1:]):
-                allowed |= mode.bit
-                no_through |= mode.bit
+        # a general "yes" opens no motorway to walkers: the class must admit them, or a key of their own must say it
+        elif value in _OPENING and (default & mode.bit or any(key in tags for key in chain[1:])):
+            allowed |= mode.bit
+            no_through |= 0 if value in _YES else mode.bit
     return allowed, no_through
 
 
@@ -187,7 +184,7 @@ def _lanes(tags: Tags, highway: str, *, two_way: bool) -> tuple[int, int]:
 
 def _count(text: str) -> int:
     """A lane count between 1 and 20, 0 if it is none."""
-    head = text.split(";")[0].strip()
+    head = text.split(";", maxsplit=1)[0].strip()
     return min(int(head), 20) if head.isascii() and head.isdigit() and len(head) < 4 else 0
 
 

@@ -98,12 +98,11 @@ class LimitsConfig:
 
 @dataclass(frozen=True, slots=True)
 class TlsConfig:
-    """TLS when `cert_file` and `key_file` are given; mTLS when `client_ca_file` is too (all PEM)."""
+    """TLS when `cert_file` and `key_file` are given; with `client_ca_file` clients must show a certificate too (all PEM)."""
 
     cert_file: Path | None = None
     key_file: Path | None = None
     client_ca_file: Path | None = None
-    require_client_cert: bool = False
 
     def __post_init__(self) -> None:
         _require_file("tls.cert_file", self.cert_file)
@@ -113,8 +112,6 @@ class TlsConfig:
             raise ConfigError("tls.cert_file and tls.key_file: only one is set; give both, or neither for no TLS")
         if self.client_ca_file is not None and self.cert_file is None:
             raise ConfigError("tls.client_ca_file: client certificates need TLS; set tls.cert_file and tls.key_file too")
-        if self.require_client_cert and self.client_ca_file is None:
-            raise ConfigError("tls.require_client_cert: set tls.client_ca_file, the authority that signs client certificates")
 
     @property
     def enabled(self) -> bool:

@@ -70,6 +70,10 @@ class JourneyRequest:
         Answers at most.
     banned_routes
         Feed-scoped GTFS route ids not to be used.
+    route_types
+        GTFS `route_type` values to use; empty = all.
+    min_change_s
+        Least time between two vehicles at one stop, where the timetable does not say.
     stay_s
         How long a park-and-ride traveller stays; the way back to the car park is checked after it.
     """
@@ -86,6 +90,8 @@ class JourneyRequest:
     wheelchair: bool = False
     max_itineraries: int = 5
     banned_routes: frozenset[str] = frozenset()
+    route_types: frozenset[int] = frozenset()
+    min_change_s: int = 120
     stay_s: int = 8 * 3600
 
     def __post_init__(self) -> None:

@@ -51,3 +51,12 @@ def test_every_kind_keeps_its_best() -> None:
     buses = [itinerary(f"T 10:{m:02d} walk 60 transit 600 walk 60") for m in (0, 10, 20)]
     car = itinerary("C 10:00 car 3000")
     assert car in choose([*buses, car], limit=2, arrive_by=False)
+
+
+def test_park_and_ride_must_save_time_over_transit() -> None:
+    """Three minutes saved do not bring the car out, twenty do."""
+    ride = itinerary("T 10:00 transit 2400")
+    hardly = itinerary("P 10:03 car 600 transit 1620")
+    clearly = itinerary("P 10:20 car 600 transit 600")
+    assert choose([ride, hardly], limit=5, arrive_by=False) == [ride]
+    assert clearly in choose([ride, clearly], limit=5, arrive_by=False)

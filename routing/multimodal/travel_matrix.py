@@ -1,0 +1,58 @@
+"""Door-to-door times between many points, by street modes and by transit."""
+
+import numpy as np
+import numpy.typing as npt
+
+from routing.model.modes import UNREACHABLE_MS
+from routing.multimodal.access_egress import StopReach
+from routing.multimodal.model import JourneyRequest
+from routing.multimodal.network import JourneyNetwork, seconds
+from routing.street.api import Snaps, StreetMetric
+
+NEVER_S = 2**31 - 1
+"""Time of a pair that cannot be travelled."""
+
+
+def street_matrix_s(
+    network: JourneyNetwork, metric: StreetMetric, origins: Snaps, destinations: Snaps, factor: float = 1.0
+) -> npt.NDArray[np.int32]:
+    """Seconds (int32 [o, d]) on the street network; `NEVER_S` where there is no way. `factor` scales the speed."""
+    times = network.street.many_to_many(metric, origins, destinations)
+    out = np.full(times.shape, NEVER_S, np.int32)
+    reached = times != UNREACHABLE_MS
+    out[reached] = seconds(times[reached], factor)
+    return out
+
+
+def transit_matrix_s(
+    network: JourneyNetwork, request: JourneyRequest, origins: list[StopReach], destinations: list[StopReach]
+) -> npt.NDArray[np.int32]:
+    """Seconds (int32 [o, d]) from `request.time_s` to arrival by transit, waiting included; `NEVER_S` where none.
+
+    One one-to-all RAPTOR per origin; walks all the way are not in it.
+    """
+    out = np.full((len(origins), len(destinations)), NEVER_S, np.int32)
+    for row, reach in enumerate(origins):
+        if not len(reach):
+            continue
+        arrival_s = network.transit.earliest_arrivals(
+            request.time_s,
+            reach.stop,
+            reach.duration_s,
+            max_transfers=request.max_transfers,
+            min_change_s=request.min_change_s,
+            wheelchair=request.wheelchair,
+        )
+        for column, goal in enumerate(destinations):
+            out[row, column] = best_arrival(arrival_s, goal, request.time_s)
+    return out
+
+
+def best_arrival(arrival_s: npt.NDArray[np.int64], goal: StopReach, time_s: int) -> int:
+    """Seconds from `time_s` to the best arrival through the stops of `goal`, `NEVER_S` if none."""
+    if not len(goal):
+        return NEVER_S
+    reached = arrival_s[goal.stop]
+    totals = np.where(reached < np.iinfo(np.int64).max, reached + goal.duration_s, np.iinfo(np.int64).max)
+    best = int(totals.min())
+    return best - time_s if best < np.iinfo(np.int64).max else NEVER_S

@@ -1,0 +1,1 @@
+"""The guided tour of a running city, and the report it leaves."""

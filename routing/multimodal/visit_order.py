@@ -117,12 +117,19 @@ class _Builder:
                 self._add_pair(tail, head)
         lost = []
         for node in range(1, n - 1):
-            if problem.prize_s[node] != MANDATORY:
+            if problem.prize_s[node] == MANDATORY:
+                self._require(node)
+            else:
                 skip = self.model.new_bool_var("")
                 self.circuit.append((node, node, skip))
                 lost.append(int(problem.prize_s[node]) * skip)
         self.model.add_circuit(self.circuit)
         self.model.minimize(self.begins[n - 1] + sum(lost))
+
+    def _require(self, node: int) -> None:
+        """A mandatory node that no arc leads to would drop out of the circuit unnoticed."""
+        if not any(head == node for _, head, _ in self.arcs):
+            self.model.add_bool_or([])
 
     def _begin(self, spans: Windows) -> cp_model.IntVar:
         base = self.problem.depart_s

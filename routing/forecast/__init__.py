@@ -1,0 +1,1 @@
+"""Forecasts of what trips will meet: road speeds and free parking spaces."""

@@ -1,0 +1,283 @@
+"""One delivery round: exact schedules under time-dependent travel times, windows and breaks.
+
+V vehicles, m visits, k shipments, D load dimensions. A route is an array of visit indices.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from routing.kernels.jit import kernel
+from routing.kernels.rounds_compose import arrival_function, compose, window_function
+from routing.kernels.rounds_times import (
+    EPS_S,
+    F64,
+    I64,
+    Records,
+    TimesArrays,
+    arrival,
+    latest_arrival,
+    latest_departure,
+    service_start,
+)
+
+VISIT = np.dtype(
+    [
+        ("location", np.int64),
+        ("service_s", np.float64),
+        ("first_window", np.int64),
+        ("last_window", np.int64),
+        ("shipment", np.int64),
+        ("partner", np.int64),
+        ("is_delivery", np.bool_),
+    ],
+    align=True,
+)
+"""A visit; its windows are ``windows[first_window:last_window]``; `partner` is the other visit of a pair, -1 without."""
+WINDOW = np.dtype([("opens_s", np.float64), ("closes_s", np.float64)])
+SHIPMENT = np.dtype([("penalty", np.float64), ("first_visit", np.int64), ("last_visit", np.int64)])
+"""A shipment; its visits are ``first_visit:last_visit``, the pickup first."""
+VEHICLE = np.dtype(
+    [
+        ("start_location", np.int64),
+        ("end_location", np.int64),
+        ("leave_from_s", np.float64),
+        ("leave_by_s", np.float64),
+        ("return_by_s", np.float64),
+        ("max_duration_s", np.float64),
+        ("max_length_m", np.float64),
+        ("max_stops", np.int64),
+        ("profile", np.int64),
+        ("fixed_cost", np.float64),
+        ("cost_per_s", np.float64),
+        ("cost_per_m", np.float64),
+        ("first_break", np.int64),
+        ("last_break", np.int64),
+    ]
+)
+"""A vehicle; `end_location` -1 = open end; its breaks are ``breaks[first_break:last_break]``."""
+BREAK = np.dtype([("earliest_s", np.float64), ("latest_s", np.float64), ("duration_s", np.float64)])
+
+
+class ProblemArrays(NamedTuple):
+    """A `Problem` as arrays; the records are those above.
+
+    Attributes
+    ----------
+    visits : VISIT[m]
+    windows : WINDOW[…]
+    shipments : SHIPMENT[k]
+    vehicles : VEHICLE[V]
+    breaks : BREAK[…]
+    demand : int64[k, D]
+    capacity : int64[V, D]
+    allowed : bool[k, V]
+    """
+
+    visits: Records
+    windows: Records
+    shipments: Records
+    vehicles: Records
+    breaks: Records
+    demand: I64
+    capacity: I64
+    allowed: npt.NDArray[np.bool_]
+
+
+@kernel
+def serve(problem: ProblemArrays, v: int, t: float) -> float:
+    """Departure after serving visit `v` when arriving at `t`; inf = too late."""
+    start = service_start(problem.windows, problem.visits[v].first_window, problem.visits[v].last_window, t)
+    return start + problem.visits[v].service_s
+
+
+@kernel
+def location_before(problem: ProblemArrays, r: int, route: I64, k: int) -> int:
+    """Location the vehicle drives from to reach position `k` of the route."""
+    return problem.vehicles[r].start_location if k == 0 else problem.visits[route[k - 1]].location
+
+
+@kernel
+def forward(problem: ProblemArrays, times: TimesArrays, r: int, route: I64, start: float, ready: F64) -> float:
+    """Fill ``ready[0..L]`` (departure from start and from each visit, no breaks); return the end of the round or inf."""
+    p, t = problem.vehicles[r].profile, start
+    ready[0] = t
+    for k in range(len(route)):
+        v = route[k]
+        t = serve(problem, v, arrival(times, p, location_before(problem, r, route, k), problem.visits[v].location, t))
+        ready[k + 1] = t
+        if t == np.inf:
+            ready[k + 1 : len(route) + 1] = np.inf
+            return t
+    end = problem.vehicles[r].end_location
+    if end >= 0:
+        t = arrival(times, p, location_before(problem, r, route, len(route)), end, t)
+    return t if t <= problem.vehicles[r].return_by_s + EPS_S else np.inf
+
+
+@kernel
+def backward(problem: ProblemArrays, times: TimesArrays, r: int, route: I64, by: float, latest: F64) -> float:
+    """Fill ``latest[0..L]``: the latest departure from start (0) and from each visit that still ends by `by`; return [0]."""
+    p, size, end = problem.vehicles[r].profile, len(route), problem.vehicles[r].end_location
+    t = by
+    if end >= 0:
+        t = latest_departure(times, p, location_before(problem, r, route, size), end, by)
+    latest[size] = t
+    for k in range(size - 1, -1, -1):
+        v = route[k]
+        reach = latest_arrival(
+            problem.windows, problem.visits[v].first_window, problem.visits[v].last_window, t - problem.visits[v].service_s
+        )
+        t = latest_departure(times, p, location_before(problem, r, route, k), problem.visits[v].location, reach)
+        latest[k] = t
+    return min(t, problem.vehicles[r].leave_by_s)
+
+
+@kernel
+def take_breaks(problem: ProblemArrays, r: int, best: F64, taken: I64) -> None:
+    """Let the vehicle rest where it stands: relax ``best[b]`` (earliest time with `b` breaks behind it); note the source."""
+    first = problem.vehicles[r].first_break
+    for b in range(len(best)):
+        taken[b] = b
+    for b in range(len(best) - 1):
+        begin = max(best[b], problem.breaks[first + b].earliest_s)
+        if begin <= problem.breaks[first + b].latest_s + EPS_S and begin + problem.breaks[first + b].duration_s < best[b + 1]:
+            best[b + 1] = begin + problem.breaks[first + b].duration_s
+            taken[b + 1] = taken[b]
+
+
+@kernel
+def forward_breaks(
+    problem: ProblemArrays, times: TimesArrays, r: int, route: I64, start: float, state: F64, source: I64
+) -> tuple[float, int]:
+    """Earliest end of a round with breaks when leaving at `start`, and the number of breaks taken by then.
+
+    ``state[2 k, b]`` is the earliest time before service at position `k` with `b` breaks behind, ``state[2 k + 1, b]``
+    after it (k = L: at the end); ``source[…]`` how many of them were behind before resting there (2 (L + 1) rows).
+    A break may lie before the departure or after the end of the round. Exact for the rule "rest at stops, not while driving".
+    """
+    first, count = problem.vehicles[r].first_break, problem.vehicles[r].last_break - problem.vehicles[r].first_break
+    p, size, end = problem.vehicles[r].profile, len(route), problem.vehicles[r].end_location
+    now = np.full(count + 1, np.inf)
+    now[0] = start
+    rested = -np.inf
+    for b in range(count):  # rested before leaving
+        rested = max(rested, problem.breaks[first + b].earliest_s)
+        if rested > problem.breaks[first + b].latest_s + EPS_S:
+            break
+        rested += problem.breaks[first + b].duration_s
+        if rested > start + EPS_S:
+            break
+        now[b + 1] = start
+    for k in range(size):
+        v, tail = route[k], location_before(problem, r, route, k)
+        for b in range(count + 1):
+            if now[b] < np.inf:
+                now[b] = arrival(times, p, tail, problem.visits[v].location, now[b])
+        take_breaks(problem, r, now, source[2 * k])
+        state[2 * k, : count + 1] = now
+        for b in range(count + 1):
+            if now[b] < np.inf:
+                now[b] = serve(problem, v, now[b])
+        take_breaks(problem, r, now, source[2 * k + 1])
+        state[2 * k + 1, : count + 1] = now
+    if end >= 0:
+        for b in range(count + 1):
+            if now[b] < np.inf:
+                now[b] = arrival(times, p, location_before(problem, r, route, size), end, now[b])
+    state[2 * size, : count + 1] = now
+    answer, behind = np.inf, -1
+    for b in range(count + 1):  # the breaks not taken must be possible after the end
+        t = now[b]
+        possible = t <= problem.vehicles[r].return_by_s + EPS_S
+        for c in range(b, count):
+            begin = max(t, problem.breaks[first + c].earliest_s)
+            possible = possible and begin <= problem.breaks[first + c].latest_s + EPS_S
+            t = begin + problem.breaks[first + c].duration_s
+        if possible and now[b] < answer:
+            answer, behind = now[b], b
+    return answer, behind
+
+
+@kernel
+def end_of_round(problem: ProblemArrays, times: TimesArrays, r: int, route: I64, start: float) -> float:
+    """Earliest end of the round when leaving at `start`, with all breaks; inf = infeasible."""
+    count = problem.vehicles[r].last_break - problem.vehicles[r].first_break
+    if count == 0:
+        return forward(problem, times, r, route, start, np.empty(len(route) + 1))
+    rows = 2 * (len(route) + 1)
+    return forward_breaks(problem, times, r, route, start, np.empty((rows, count + 1)), np.empty((rows, count + 1), np.int64))[
+        0
+    ]
+
+
+@kernel
+def round_function(problem: ProblemArrays, times: TimesArrays, r: int, route: I64, low: float, high: float) -> tuple[F64, F64]:
+    """End of the round (no breaks) as a piecewise-linear function of the departure in [low, high]."""
+    p = problem.vehicles[r].profile
+    xs, ys = np.empty(2), np.empty(2)
+    xs[0], xs[1] = low, high
+    ys[0], ys[1] = low, high
+    for k in range(len(route) + 1):
+        head = problem.vehicles[r].end_location if k == len(route) else problem.visits[route[k]].location
+        if len(xs) == 0:
+            return xs, ys
+        if head >= 0:
+            gx, gy = arrival_function(times, p, location_before(problem, r, route, k), head, ys[0], ys[len(ys) - 1])
+            xs, ys = compose(xs, ys, gx, gy)
+        if k < len(route) and len(xs):
+            v = route[k]
+            a, b = problem.visits[v].first_window, problem.visits[v].last_window
+            if a < b:
+                gx, gy = window_function(problem.windows, a, b, ys[0], problem.visits[v].service_s)
+                xs, ys = compose(xs, ys, gx, gy)
+            else:
+                ys = ys + problem.visits[v].service_s
+    return xs, ys
+
+
+@kernel
+def best_departure(problem: ProblemArrays, times: TimesArrays, r: int, route: I64) -> tuple[float, float]:
+    """Departure of the shortest feasible round and its end; (inf, inf) if none.
+
+    Without breaks exact (minimum over the breakpoints of the composed function, the earliest departure among equals);
+    with breaks the best of a grid of departures, each moved as late as its end allows.
+    """
+    low, high = problem.vehicles[r].leave_from_s, problem.vehicles[r].leave_by_s
+    first_end = end_of_round(problem, times, r, route, low)
+    if first_end == np.inf:
+        return np.inf, np.inf
+    scratch = np.empty(len(route) + 1)
+    high = min(high, backward(problem, times, r, route, problem.vehicles[r].return_by_s, scratch))
+    start, end = low, first_end
+    if problem.vehicles[r].last_break == problem.vehicles[r].first_break:
+        if high > low:
+            xs, ys = round_function(problem, times, r, route, low, high)
+            for k in range(len(xs)):
+                if ys[k] - xs[k] < end - start - 1e-7 and ys[k] <= problem.vehicles[r].return_by_s + EPS_S:
+                    start, end = xs[k], ys[k]
+            if start > low:
+                exact = end_of_round(problem, times, r, route, start)
+                if exact - start > first_end - low:
+                    start, exact = low, first_end
+                end = exact
+        return start, end
+    steps = 48
+    for k in range(steps + 1 if high > low else 0):
+        candidate = low + (high - low) * k / steps
+        until = end_of_round(problem, times, r, route, candidate)
+        if until == np.inf:
+            continue
+        good, bad = candidate, high
+        for _ in range(24):
+            middle = (good + bad) / 2
+            if end_of_round(problem, times, r, route, middle) <= until + EPS_S:
+                good = middle
+            else:
+                bad = middle
+        if end_of_round(problem, times, r, route, bad) <= until + EPS_S:
+            good = bad
+        if until - good < end - start - 1e-7:
+            start, end = good, until
+    return start, end

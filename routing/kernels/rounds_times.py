@@ -1,0 +1,175 @@
+"""Travel times of delivery rounds: arrival functions that never let a later departure arrive earlier (FIFO).
+
+p profiles, n locations, s slots. Three kinds share one record so that every kernel compiles once:
+STATIC (a matrix), SLOTS (durations at slot starts, linear arrival in between), FUNCTIONS (one piecewise-linear arrival
+function per pair, vertical steps allowed: at a step the smallest value holds, as MAMUT defines it).
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from routing.kernels.jit import kernel
+
+STATIC, SLOTS, FUNCTIONS = 0, 1, 2
+NO_WAY_S = 2_147_483_647
+EPS_S = 1e-9
+STEP_SNAP_S = 1e-6
+
+F64 = npt.NDArray[np.float64]
+
+I64 = npt.NDArray[np.int64]
+Records = Any
+"""A record array (``np.recarray``): NumPy's types cannot name its fields."""
+
+
+class TimesArrays(NamedTuple):
+    """Arrays of `TravelTimes`, those of the other kinds empty.
+
+    Attributes
+    ----------
+    kind : int
+    matrix_s : float64[p, n, n]
+        STATIC: seconds, inf = no way; otherwise the least travel time over the day (a lower bound).
+    slot_start_s : float64[s]
+    slot_s : int32[p, s, n, n]
+        FIFO; `NO_WAY_S` = no way.
+    first_point : int64[p * n * n + 1]
+    point_x_s, point_y_s : float64[points]
+        Departure and arrival.
+    length_m : float64[p, n, n] or float64[0, 0, 0]
+    """
+
+    kind: int
+    matrix_s: F64
+    slot_start_s: F64
+    slot_s: npt.NDArray[np.int32]
+    first_point: I64
+    point_x_s: F64
+    point_y_s: F64
+    length_m: F64
+
+
+@kernel
+def find_slot(starts: F64, t: float) -> int:
+    """Last index with ``starts[index] <= t``; -1 before the first. O(log s)."""
+    low, high = 0, len(starts)
+    while low < high:
+        middle = (low + high) >> 1
+        if starts[middle] <= t:
+            low = middle + 1
+        else:
+            high = middle
+    return low - 1
+
+
+@kernel
+def arrival(times: TimesArrays, p: int, i: int, j: int, t: float) -> float:
+    """Arrival at `j` when leaving `i` at `t`; inf = no way. Non-decreasing in `t`."""
+    if times.kind == 0:
+        return t + times.matrix_s[p, i, j]
+    if times.kind == 1:
+        if i == j:
+            return t
+        last = len(times.slot_start_s) - 1
+        k = find_slot(times.slot_start_s, t)
+        d0 = times.slot_s[p, max(k, 0), i, j]
+        if d0 == NO_WAY_S:
+            return np.inf
+        if k < 0 or k == last:
+            return t + d0
+        x0, x1 = times.slot_start_s[k], times.slot_start_s[k + 1]
+        d1 = times.slot_s[p, k + 1, i, j]
+        return t + d0 + (t - x0) * (d1 - d0) / (x1 - x0)
+    if i == j:
+        return t
+    n = times.matrix_s.shape[1]
+    pair = (p * n + i) * n + j
+    a, b = times.first_point[pair], times.first_point[pair + 1]
+    return function_value(times.point_x_s[a:b], times.point_y_s[a:b], t)
+
+
+@kernel
+def function_value(xs: F64, ys: F64, t: float) -> float:
+    """Value of one piecewise-linear arrival function; inf outside its domain."""
+    if len(xs) == 0 or t < xs[0] - STEP_SNAP_S:
+        return np.inf
+    low, high = 0, len(xs)
+    while low < high:  # first index with x >= t - snap: at a vertical step the smallest value
+        middle = (low + high) >> 1
+        if xs[middle] < t - STEP_SNAP_S:
+            low = middle + 1
+        else:
+            high = middle
+    if low == len(xs):
+        return np.inf
+    if xs[low] - t <= STEP_SNAP_S:
+        return ys[low]
+    return ys[low - 1] + (t - xs[low - 1]) / (xs[low] - xs[low - 1]) * (ys[low] - ys[low - 1])
+
+
+@kernel
+def latest_departure(times: TimesArrays, p: int, i: int, j: int, by: float) -> float:
+    """Latest departure from `i` that reaches `j` by `by`; -inf if none does."""
+    if times.kind == 0:
+        return by - times.matrix_s[p, i, j]
+    if i == j:
+        return by
+    if times.kind == 1:
+        return _latest_in_slots(times, p, i, j, by)
+    n = times.matrix_s.shape[1]
+    pair = (p * n + i) * n + j
+    a, b = times.first_point[pair], times.first_point[pair + 1]
+    xs, ys = times.point_x_s[a:b], times.point_y_s[a:b]
+    k = find_slot(ys, by)
+    if k < 0:
+        return -np.inf
+    if k == len(xs) - 1 or xs[k + 1] == xs[k]:
+        return xs[k]
+    return xs[k] + (by - ys[k]) / (ys[k + 1] - ys[k]) * (xs[k + 1] - xs[k])
+
+
+@kernel
+def _latest_in_slots(times: TimesArrays, p: int, i: int, j: int, by: float) -> float:
+    starts = times.slot_start_s
+    if times.slot_s[p, 0, i, j] == NO_WAY_S:
+        return -np.inf
+    low, high = 0, len(starts)
+    while low < high:
+        middle = (low + high) >> 1
+        if starts[middle] + times.slot_s[p, middle, i, j] <= by:
+            low = middle + 1
+        else:
+            high = middle
+    k = low - 1
+    if k < 0:
+        return by - times.slot_s[p, 0, i, j]
+    d0 = times.slot_s[p, k, i, j]
+    if k == len(starts) - 1:
+        return by - d0
+    x0, x1 = starts[k], starts[k + 1]
+    y0, y1 = x0 + d0, x1 + times.slot_s[p, k + 1, i, j]
+    return x0 + (by - y0) / (y1 - y0) * (x1 - x0)
+
+
+@kernel
+def service_start(windows: Records, first: int, last: int, t: float) -> float:
+    """Earliest start of service in windows ``first:last`` for an arrival at `t` (inf = too late); no windows = at once."""
+    if first == last:
+        return t
+    for k in range(first, last):
+        if t <= windows[k].closes_s + EPS_S:
+            return max(t, windows[k].opens_s)
+    return np.inf
+
+
+@kernel
+def latest_arrival(windows: Records, first: int, last: int, start_by: float) -> float:
+    """Latest arrival whose service starts by `start_by`; -inf if none."""
+    if first == last:
+        return start_by
+    for k in range(last - 1, first - 1, -1):
+        if windows[k].opens_s <= start_by + EPS_S:
+            return min(windows[k].closes_s, start_by)
+    return -np.inf

@@ -1,0 +1,136 @@
+"""What callers of the rounds engine use.
+
+`solve` builds a first plan (OR-Tools, repaired exactly), improves it by ruin and recreate under the true time-dependent
+travel times, and lets nothing out that the independent validator has not passed.
+"""
+
+from collections.abc import Callable, Sequence
+
+from routing.errors import InvalidInput
+from routing.rounds.arrays import build_arrays
+from routing.rounds.construction import first_routes
+from routing.rounds.explain import REASONS, explain
+from routing.rounds.plan import DeliveryRound, Plan, PlannedBreak, PlannedStop, Unserved
+from routing.rounds.problem import Break, Depot, Problem, Shipment, TimeWindow, Vehicle, Visit
+from routing.rounds.schedule import build_round
+from routing.rounds.search import Search
+from routing.rounds.travel_times import TravelTimes
+from routing.rounds.validate import check_plan, list_violations
+
+__all__ = [
+    "REASONS", "Break", "DeliveryRound", "Depot", "Plan", "PlannedBreak", "PlannedStop", "Problem", "Shipment", "TimeWindow",
+    "TravelTimes", "Unserved", "Vehicle", "Visit", "build_plan", "list_violations", "solve",
+]  # fmt: skip
+
+ORTOOLS_VISITS = 250
+"""Above this OR-Tools' first solution takes longer than it is worth: the first plan is then built by exact insertion."""
+
+
+def solve(
+    problem: Problem,
+    travel_times: TravelTimes,
+    *,
+    iterations: int | None = None,
+    time_limit_s: float | None = None,
+    elapsed_s: Callable[[], float] | None = None,
+    seed: int = 0,
+    on_improvement: Callable[[Plan], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> Plan:
+    """Plan the delivery rounds.
+
+    Parameters
+    ----------
+    iterations : int, optional
+        Rounds of improvement; the same seed and iterations give the same plan.
+    time_limit_s, elapsed_s : optional
+        Wall time instead, measured by `elapsed_s` (seconds since some fixed moment; the engine reads no clock itself).
+    on_improvement : callable, optional
+        Called with the first plan and with every better one, each validated.
+    should_stop : callable, optional
+        Read between chunks of iterations; the best plan so far is returned.
+
+    Raises
+    ------
+    InvalidProblemError
+        The problem and the travel times do not fit together.
+    InfeasiblePlanError
+        The validator found a defect (never seen; nothing infeasible is handed out).
+    """
+    if (iterations is None) == (time_limit_s is None) or (time_limit_s is not None and elapsed_s is None):
+        raise InvalidInput("give either iterations, or time_limit_s together with elapsed_s", "iterations")
+    arrays = build_arrays(problem, travel_times)
+    search = Search(arrays, travel_times.arrays, seed)
+    began = elapsed_s() if elapsed_s else 0.0
+    _construct(problem, travel_times, search, 30.0 if time_limit_s is None else time_limit_s / 2)
+
+    def progress() -> float:
+        if should_stop is not None and should_stop():
+            return 1.0
+        return 0.0 if time_limit_s is None or elapsed_s is None else (elapsed_s() - began) / time_limit_s
+
+    plan = first = build_plan(problem, travel_times, search.routes())
+    if on_improvement:
+        on_improvement(plan)
+    if not arrays.allowed.any():
+        return plan
+    for _, routes in search.improve(iterations, progress):
+        better = build_plan(problem, travel_times, routes, iterations=search.iterations, first_cost=first.cost)
+        if better.cost < plan.cost - 1e-7:
+            plan = better
+            if on_improvement:
+                on_improvement(plan)
+    return build_plan(
+        problem, travel_times, _by_vehicle(problem, plan), iterations=search.iterations, first_cost=first.cost, explained=True
+    )
+
+
+def build_plan(
+    problem: Problem,
+    travel_times: TravelTimes,
+    routes: Sequence[Sequence[int]],
+    *,
+    iterations: int = 0,
+    first_cost: float = 0.0,
+    explained: bool = False,
+) -> Plan:
+    """Time `routes` (visit indices, one list per vehicle) exactly and validate the plan.
+
+    With `explained` every unserved shipment carries its reasons (costs some milliseconds each).
+
+    Raises
+    ------
+    InfeasiblePlanError
+        The routes break a constraint.
+    """
+    arrays = build_arrays(problem, travel_times)
+    rounds = []
+    for r, route in enumerate(routes):
+        if route:
+            timed = build_round(arrays, travel_times.arrays, r, route)
+            if timed is not None:
+                rounds.append(timed)
+    served = {problem.visits[stop.visit_idx][0] for one in rounds for stop in one.stops}
+    absent = [s for s in range(len(problem.shipments)) if s not in served]
+    if explained:
+        kept = [list(route) for route in routes]
+        unserved = tuple(explain(problem, arrays, travel_times.arrays, kept, s) for s in absent)
+    else:
+        unserved = tuple(Unserved(s, (), "") for s in absent)
+    cost = sum(one.cost for one in rounds) + sum(problem.shipments[s].penalty for s in absent)
+    plan = Plan(tuple(rounds), unserved, float(cost), iterations, first_cost or float(cost))
+    return check_plan(problem, travel_times, plan)
+
+
+def _construct(problem: Problem, travel_times: TravelTimes, search: Search, limit_s: float) -> None:
+    """First plan: OR-Tools on mean times where it is small enough, kept as far as it is feasible, the rest inserted exactly."""
+    routes = first_routes(problem, travel_times, limit_s) if len(problem.visits) <= ORTOOLS_VISITS else None
+    left = search.load(routes) if routes is not None else search.absent()
+    search.insert_all(left)
+
+
+def _by_vehicle(problem: Problem, plan: Plan) -> list[list[int]]:
+    routes: list[list[int]] = [[] for _ in problem.vehicles]
+    for one in plan.rounds:
+        routes[one.vehicle_idx] = [stop.visit_idx for stop in one.stops]
+    return routes

@@ -1,0 +1,128 @@
+"""From the problem's dataclasses to the arrays the kernels read."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from routing.kernels.rounds_route import BREAK, SHIPMENT, VEHICLE, VISIT, WINDOW, ProblemArrays
+from routing.kernels.rounds_times import Records
+from routing.rounds.errors import InvalidProblemError
+from routing.rounds.problem import Problem, Visit
+from routing.rounds.travel_times import TravelTimes
+
+
+def build_arrays(problem: Problem, travel_times: TravelTimes) -> ProblemArrays:
+    """Arrays of `problem`.
+
+    Raises
+    ------
+    InvalidProblemError
+        The travel times do not cover its locations or profiles.
+    """
+    if travel_times.location_count < problem.location_count:
+        raise InvalidProblemError.of(
+            "travel_times", f"covers {travel_times.location_count} locations, the problem has {problem.location_count}"
+        )
+    for k, vehicle in enumerate(problem.vehicles):
+        if not 0 <= vehicle.profile < travel_times.profile_count:
+            raise InvalidProblemError.of(
+                f"vehicles[{k}].profile", f"there is no profile {vehicle.profile}: {travel_times.profile_count} are given"
+            )
+    demand, allowed = _demand(problem), _allowed(problem)
+    vehicles = _vehicles(problem)
+    # Where the shift and the depot's opening hours do not meet, the vehicle serves nobody.
+    never = (vehicles.leave_from_s > vehicles.leave_by_s) | (vehicles.leave_from_s > vehicles.return_by_s)
+    allowed[:, never] = False
+    capacity = np.zeros((len(problem.vehicles), problem.dimensions), np.int64)
+    for k, vehicle in enumerate(problem.vehicles):
+        capacity[k, : len(vehicle.capacity)] = vehicle.capacity
+    visits = [problem.visit(v) for v in range(len(problem.visits))]
+    windows = [(window.start_s, window.end_s) for visit in visits for window in visit.windows]
+    breaks = [(rest.earliest_s, rest.latest_s, rest.duration_s) for vehicle in problem.vehicles for rest in vehicle.breaks]
+    return ProblemArrays(
+        _visits(problem, visits),
+        _records(windows, WINDOW),
+        _shipments(problem),
+        vehicles,
+        _records(breaks, BREAK),
+        demand,
+        capacity,
+        allowed,
+    )
+
+
+def _records(rows: list[tuple[float, ...]], dtype: np.dtype) -> Records:
+    return np.array(rows, dtype).view(np.recarray)
+
+
+def _visits(problem: Problem, visits: list[Visit]) -> Records:
+    rows: list[tuple[float, ...]] = []
+    window = 0
+    for v, (visit, (shipment_idx, is_delivery)) in enumerate(zip(visits, problem.visits, strict=True)):
+        shipment = problem.shipments[shipment_idx]
+        paired = shipment.pickup is not None and shipment.delivery is not None
+        partner = -1 if not paired else v - 1 if is_delivery else v + 1
+        last = window + len(visit.windows)
+        rows.append((visit.location_idx, visit.service_s, window, last, shipment_idx, partner, is_delivery))
+        window = last
+    return _records(rows, VISIT)
+
+
+def _shipments(problem: Problem) -> Records:
+    rows: list[tuple[float, ...]] = []
+    first = 0
+    for shipment in problem.shipments:
+        last = first + (shipment.pickup is not None) + (shipment.delivery is not None)
+        rows.append((shipment.penalty, first, last))
+        first = last
+    return _records(rows, SHIPMENT)
+
+
+def _demand(problem: Problem) -> npt.NDArray[np.int64]:
+    demand = np.zeros((len(problem.shipments), problem.dimensions), np.int64)
+    for k, shipment in enumerate(problem.shipments):
+        amounts = shipment.load[: problem.dimensions]
+        demand[k, : len(amounts)] = amounts
+    return demand
+
+
+def _allowed(problem: Problem) -> npt.NDArray[np.bool_]:
+    """Skills and locks as a table; shipments alike in both share a row's computation."""
+    known: dict[tuple[frozenset[str], frozenset[str]], npt.NDArray[np.bool_]] = {}
+    allowed = np.zeros((len(problem.shipments), len(problem.vehicles)), np.bool_)
+    for k, shipment in enumerate(problem.shipments):
+        key = (shipment.skills, shipment.vehicle_ids)
+        if key not in known:
+            known[key] = np.array([problem.may_carry(r, k) for r in range(len(problem.vehicles))], np.bool_)
+        allowed[k] = known[key]
+    return allowed
+
+
+def _vehicles(problem: Problem) -> Records:
+    rows: list[tuple[float, ...]] = []
+    first = 0
+    for v in problem.vehicles:
+        start = problem.depots[v.start_depot_idx]
+        end = None if v.end_depot_idx is None else problem.depots[v.end_depot_idx]
+        last = first + len(v.breaks)
+        rows.append(
+            (
+                start.location_idx,
+                -1 if end is None else end.location_idx,
+                max(v.shift.start_s, start.window.start_s),
+                min(v.shift.end_s, start.window.end_s),
+                v.shift.end_s if end is None else min(v.shift.end_s, end.window.end_s),
+                math.inf if v.max_duration_s is None else v.max_duration_s,
+                math.inf if v.max_length_m is None else v.max_length_m,
+                2**31 - 1 if v.max_stops is None else v.max_stops,
+                v.profile,
+                v.fixed_cost,
+                v.cost_per_s,
+                v.cost_per_m,
+                first,
+                last,
+            )
+        )
+        first = last
+    return _records(rows, VEHICLE)

@@ -1,0 +1,77 @@
+"""What the engine answers: delivery rounds with exact times, and what could not be served."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedBreak:
+    """A rest of the driver at a stop."""
+
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStop:
+    """A visit with its times; `load_after` is on board when leaving. Breaks are taken before or after the service."""
+
+    visit_idx: int
+    arrival_s: float
+    start_s: float
+    departure_s: float
+    load_after: tuple[int, ...]
+    breaks_before: tuple[PlannedBreak, ...] = ()
+    breaks_after: tuple[PlannedBreak, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRound:
+    """The day of one vehicle: leaves at `departure_s`, is back (or done, open end) at `end_s`."""
+
+    vehicle_idx: int
+    departure_s: float
+    end_s: float
+    load_start: tuple[int, ...]
+    stops: tuple[PlannedStop, ...]
+    driving_s: float
+    length_m: float
+    cost: float
+
+    @property
+    def duration_s(self) -> float:
+        """From departure to end."""
+        return self.end_s - self.departure_s
+
+
+@dataclass(frozen=True, slots=True)
+class Unserved:
+    """A shipment no round serves and why: codes as in `explain.REASONS`, and one sentence."""
+
+    shipment_idx: int
+    reasons: tuple[str, ...]
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Rounds (only vehicles that drive), unserved shipments, total cost with penalties, and how it was found."""
+
+    rounds: tuple[DeliveryRound, ...]
+    unserved: tuple[Unserved, ...]
+    cost: float
+    iterations: int = 0
+    first_cost: float = 0.0
+
+    @property
+    def duration_s(self) -> float:
+        """Sum of the rounds' durations."""
+        return sum(one.duration_s for one in self.rounds)
+
+    @property
+    def length_m(self) -> float:
+        """Sum of the rounds' lengths."""
+        return sum(one.length_m for one in self.rounds)
+
+    def routes(self) -> list[list[int]]:
+        """Visit indices of each round."""
+        return [[stop.visit_idx for stop in one.stops] for one in self.rounds]

@@ -1,0 +1,97 @@
+"""Exact schedule of a round: every arrival, wait, service and break for a given order of visits."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from routing.kernels.rounds_route import ProblemArrays, best_departure, forward_breaks
+from routing.kernels.rounds_state import leg_loads, route_metres
+from routing.kernels.rounds_times import EPS_S, TimesArrays, arrival, service_start
+from routing.rounds.plan import DeliveryRound, PlannedBreak, PlannedStop
+
+
+def build_round(
+    problem: ProblemArrays, times: TimesArrays, vehicle_idx: int, route: Sequence[int], departure_s: float | None = None
+) -> DeliveryRound | None:
+    """Time `route` exactly, leaving at `departure_s` or, without it, when the round is shortest; None if infeasible in time."""
+    visits = np.array(route, np.int64)
+    if departure_s is None:
+        departure_s, _ = best_departure(problem, times, vehicle_idx, visits)
+    rests = _rests(problem, times, vehicle_idx, visits, departure_s)
+    if not np.isfinite(departure_s) or rests is None:
+        return None
+    stops, t, driving, location, taken = [], departure_s, 0.0, int(problem.vehicles[vehicle_idx].start_location), _rested(rests)
+    p = int(problem.vehicles[vehicle_idx].profile)
+    loads = _loads(problem, visits)
+    for k, v in enumerate(visits):
+        arrived = arrival(times, p, location, problem.visits[v].location, t)
+        driving += arrived - t
+        before, ready, taken = _take(problem, vehicle_idx, taken, rests[k][0], arrived)
+        first, last = problem.visits[v].first_window, problem.visits[v].last_window
+        start = service_start(problem.windows, first, last, ready)
+        done = start + problem.visits[v].service_s
+        after, t, taken = _take(problem, vehicle_idx, taken, rests[k][1], done)
+        location = int(problem.visits[v].location)
+        stops.append(
+            PlannedStop(
+                int(v), float(arrived), float(start), float(done), tuple(int(x) for x in loads[:, k + 1]), before, after
+            )
+        )
+    end = int(problem.vehicles[vehicle_idx].end_location)
+    back = arrival(times, p, location, end, t) if end >= 0 else t
+    driving += back - t
+    if not back <= problem.vehicles[vehicle_idx].return_by_s + EPS_S:
+        return None
+    metres = float(route_metres(problem, times, vehicle_idx, visits))
+    cost = (
+        problem.vehicles[vehicle_idx].fixed_cost
+        + problem.vehicles[vehicle_idx].cost_per_s * (back - departure_s)
+        + problem.vehicles[vehicle_idx].cost_per_m * metres
+    )
+    load_start = tuple(int(x) for x in loads[:, 0])
+    return DeliveryRound(
+        vehicle_idx, float(departure_s), float(back), load_start, tuple(stops), float(driving), metres, float(cost)
+    )
+
+
+def _loads(problem: ProblemArrays, visits: np.ndarray) -> np.ndarray:
+    loads = np.zeros((problem.demand.shape[1], len(visits) + 1), np.int64)
+    for d in range(len(loads)):
+        leg_loads(problem, visits, d, loads[d])
+    return loads
+
+
+def _rests(
+    problem: ProblemArrays, times: TimesArrays, r: int, visits: np.ndarray, departure_s: float
+) -> list[tuple[int, int, int]] | None:
+    """Per position: breaks taken before and after the service, and the number behind on arrival. None = infeasible."""
+    count = int(problem.vehicles[r].last_break - problem.vehicles[r].first_break)
+    if count == 0:
+        return [(0, 0, 0)] * len(visits)
+    rows = 2 * (len(visits) + 1)
+    state, source = np.full((rows, count + 1), np.inf), np.zeros((rows, count + 1), np.int64)
+    end, behind = forward_breaks(problem, times, r, visits, departure_s, state, source)
+    if not np.isfinite(end):
+        return None
+    answer = []
+    for k in range(len(visits) - 1, -1, -1):
+        served = int(source[2 * k + 1, behind])
+        arrived = int(source[2 * k, served])
+        answer.append((served - arrived, behind - served, arrived))
+        behind = arrived
+    return answer[::-1]
+
+
+def _rested(rests: list[tuple[int, int, int]]) -> int:
+    return rests[0][2] if rests else 0
+
+
+def _take(problem: ProblemArrays, r: int, taken: int, count: int, t: float) -> tuple[tuple[PlannedBreak, ...], float, int]:
+    """Take the next `count` breaks from `t` on; return them, the time after and the number behind."""
+    breaks = []
+    for b in range(taken, taken + count):
+        at = int(problem.vehicles[r].first_break) + b
+        begin = max(t, float(problem.breaks[at].earliest_s))
+        t = begin + float(problem.breaks[at].duration_s)
+        breaks.append(PlannedBreak(begin, t))
+    return tuple(breaks), t, taken + count

@@ -1,0 +1,187 @@
+"""Search for a good plan: exact insertion, then ruin and recreate, in numba and in chunks so that it can be stopped."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from routing.kernels.rounds_insertion import apply_insertion, best_insertion
+from routing.kernels.rounds_route import ProblemArrays
+from routing.kernels.rounds_ruin import improve, total_cost
+from routing.kernels.rounds_state import State, empty_state, fits, refresh, set_route
+from routing.kernels.rounds_times import TimesArrays
+
+NEIGHBOURS = 40
+"""Neighbours next to which a visit is tried (granular search)."""
+CLOSE = 250
+"""Visits considered when adjacent strings are removed."""
+
+
+def random_state(seed: int) -> npt.NDArray[np.uint64]:
+    """State of the kernels' generator for `seed`."""
+    return np.array([(seed * 0x9E3779B97F4A7C15 + 0x2545F4914F6CDD1D) % 2**64 or 1], np.uint64)
+
+
+class Search:
+    """Rounds under improvement for one problem.
+
+    Parameters
+    ----------
+    problem, times
+        Arrays of the problem and its travel times.
+    seed : int
+        Same seed and same calls, same answer.
+    """
+
+    def __init__(self, problem: ProblemArrays, times: TimesArrays, seed: int = 0) -> None:
+        self.problem, self.times = problem, times
+        self.mixed = bool((problem.visits.partner >= 0).any() or (~problem.visits.is_delivery).any())
+        vehicles, visits, dimensions = len(problem.vehicles), len(problem.visits), problem.capacity.shape[1]
+        self.state = empty_state(vehicles, visits, dimensions)
+        self._seed = random_state(seed)
+        self.iterations = 0
+        for r in range(vehicles):
+            refresh(problem, times, self.state, r)
+        self._near: npt.NDArray[np.int64] | None = None
+
+    def load(self, routes: Sequence[Sequence[int]]) -> list[int]:
+        """Take over `routes` (visit indices, one per vehicle) as far as they are feasible; return the shipments left out.
+
+        From a route that is infeasible shipments are taken out, those that were served last first, until it is feasible.
+        """
+        for r, route in enumerate(routes):
+            kept = list(route)
+            while not self._try_route(r, kept):
+                shipment = self.problem.visits[kept[self._first_late(r, kept)]].shipment
+                kept = [v for v in kept if self.problem.visits[v].shipment != shipment]
+        return self.absent()
+
+    def absent(self) -> list[int]:
+        """Shipments in no route."""
+        return [int(s) for s in np.flatnonzero(self.state.places[self.problem.shipments.first_visit].route < 0)]
+
+    def insert(self, shipment: int, vehicle: int | None = None) -> tuple[float, int] | None:
+        """Insert `shipment` at the cheapest feasible place: (added cost by estimate, vehicle), or None if there is none.
+
+        With `vehicle` only that one is tried.
+        """
+        problem = self.problem
+        if vehicle is not None:
+            only = np.zeros_like(problem.allowed)
+            only[:, vehicle] = problem.allowed[:, vehicle]
+            problem = problem._replace(allowed=only)
+        cost, r, k, m = best_insertion(problem, self.times, self.state, shipment, self.mixed, 0.0, self._seed)
+        if r < 0 or not apply_insertion(self.problem, self.times, self.state, shipment, r, k, m):
+            return None
+        return float(cost), int(r)
+
+    def insert_all(self, shipments: Sequence[int]) -> list[int]:
+        """Insert each where it costs least, most valuable first; return those without a place worth its cost."""
+        queue = sorted(shipments, key=lambda s: (-float(self.problem.shipments[s].penalty), s))
+        left = []
+        for s in queue:
+            cost, r, k, m = best_insertion(self.problem, self.times, self.state, s, self.mixed, 0.0, self._seed)
+            worthwhile = r >= 0 and cost <= self.problem.shipments[s].penalty
+            if not worthwhile or not apply_insertion(self.problem, self.times, self.state, s, r, k, m):
+                left.append(s)
+        return left
+
+    def improve(
+        self, iterations: int | None, progress: Callable[[], float], chunk: int = 100
+    ) -> Iterator[tuple[float, list[list[int]]]]:
+        """Ruin and recreate; yield (cost, routes) after every chunk that found a better plan, and when done.
+
+        Parameters
+        ----------
+        iterations : int or None
+            How many; None = until `progress` reaches 1.
+        progress : callable
+            Share of the budget used, read between chunks; ≥ 1 stops.
+        """
+        state, n = self.state, len(self.problem.visits)
+        cost = total_cost(self.problem, state)
+        costs = np.array([cost, cost])
+        best = empty_state(len(state.rounds), n, self.problem.capacity.shape[1])
+        backup = empty_state(len(state.rounds), n, self.problem.capacity.shape[1])
+        for r in range(len(state.rounds)):
+            set_route(best, r, state.routes[r, : state.rounds[r].length])
+        close, near, distance = self._neighbours()
+        scale = self._edge_cost()
+        while (used := progress()) < 1.0:
+            step = chunk if iterations is None else min(chunk, iterations - self.iterations)
+            if step <= 0:
+                break
+            share = used if iterations is None else self.iterations / iterations
+            temperature = scale * 0.5 * 0.005**share
+            later = share if iterations is None else (self.iterations + step) / iterations
+            cooling = (0.005 ** (later - share)) ** (1.0 / step)
+            found = improve(
+                self.problem, self.times, state, backup, best, close, near, distance, self.mixed, step, temperature, cooling,
+                costs, self._seed,
+            )  # fmt: skip
+            self.iterations += step
+            if found:
+                yield float(costs[1]), _lists(best)
+        yield float(costs[1]), _lists(best)
+
+    def routes(self) -> list[list[int]]:
+        """Visit indices per vehicle."""
+        return _lists(self.state)
+
+    def _try_route(self, r: int, route: list[int]) -> bool:
+        """Make `route` the route of `r`; False if it breaks a constraint."""
+        array = np.array(route, np.int64)
+        set_route(self.state, r, array)
+        allowed = all(self.problem.allowed[self.problem.visits[v].shipment, r] for v in route)
+        return bool(refresh(self.problem, self.times, self.state, r) and allowed and fits(self.problem, r, array))
+
+    def _first_late(self, r: int, route: list[int]) -> int:
+        for k, v in enumerate(route):
+            if not self.problem.allowed[self.problem.visits[v].shipment, r]:
+                return k
+        return len(route) - 1
+
+    def _neighbours(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """Visits by distance (ruin), by distance with the unavoidable wait (recreate), and distance from the first start."""
+        problem, m = self.problem, len(self.problem.visits)
+        at = problem.visits.location
+        least = self.times.matrix_s[0][np.ix_(at, at)]
+        least = np.minimum(least, least.T)
+        np.fill_diagonal(least, -1.0)
+        close = np.argsort(least, axis=1, kind="stable")[:, 1 : CLOSE + 1].astype(np.int64)
+        opens, closes = np.full(m, -np.inf), np.full(m, np.inf)
+        for v in range(m):
+            a, b = problem.visits[v].first_window, problem.visits[v].last_window
+            if a < b:
+                opens[v], closes[v] = problem.windows[a].opens_s, problem.windows[b - 1].closes_s
+        with np.errstate(invalid="ignore"):
+            ready = opens + problem.visits.service_s
+            wait = np.maximum(0.0, opens[None, :] - least - (closes + problem.visits.service_s)[:, None])
+            late = np.maximum(0.0, ready[:, None] + least - closes[None, :])
+        wait, late = np.nan_to_num(wait, posinf=0.0, neginf=0.0), np.nan_to_num(late, posinf=0.0, neginf=0.0)
+        proxy = least + 0.2 * wait + late
+        proxy = np.minimum(proxy, proxy.T)
+        np.fill_diagonal(proxy, -1.0)
+        near = np.argsort(proxy, axis=1, kind="stable")[:, 1 : NEIGHBOURS + 1].astype(np.int64)
+        start = problem.vehicles[0].start_location if len(problem.vehicles) else 0
+        distance = np.nan_to_num(self.times.matrix_s[0][start, at], posinf=1e9)
+        return np.ascontiguousarray(close), np.ascontiguousarray(near), distance
+
+    def _edge_cost(self) -> float:
+        """Typical cost of driving between neighbours: the scale of the temperature."""
+        problem, state = self.problem, self.state
+        served = max(1, int(state.rounds.length.sum()))
+        running = sum(
+            float(state.rounds[r].cost - problem.vehicles[r].fixed_cost)
+            - float(problem.vehicles[r].cost_per_s) * self._standing(r)
+            for r in range(len(state.rounds))
+            if state.rounds[r].length
+        )
+        return max(running / served, 1e-3)
+
+    def _standing(self, r: int) -> float:
+        return float(self.problem.visits[self.state.routes[r, : self.state.rounds[r].length]].service_s.sum())
+
+
+def _lists(state: State) -> list[list[int]]:
+    return [[int(v) for v in state.routes[r, : state.rounds[r].length]] for r in range(len(state.rounds))]

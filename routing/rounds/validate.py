@@ -1,0 +1,196 @@
+"""Exact check of a plan against its problem. Every plan passes it before it leaves the engine, in production too.
+
+Plain Python over the problem's own dataclasses: shares no code with the kernels that made the plan.
+"""
+
+from collections.abc import Iterator
+
+from routing.rounds.errors import InfeasiblePlanError
+from routing.rounds.plan import DeliveryRound, Plan, PlannedBreak, PlannedStop
+from routing.rounds.problem import Break, Problem, Visit
+from routing.rounds.travel_times import TravelTimes
+
+TOLERANCE_S = 1e-5
+"""Times may differ by this much (rounding of doubles along a day)."""
+
+
+def list_violations(problem: Problem, travel_times: TravelTimes, plan: Plan) -> list[str]:
+    """Return every constraint `plan` breaks, each as a sentence; empty = feasible, and its costs are right."""
+    found = [*_coverage(problem, plan)]
+    vehicles = [one.vehicle_idx for one in plan.rounds]
+    if len(set(vehicles)) < len(vehicles):
+        found.append("a vehicle drives two rounds")
+    for one in plan.rounds:
+        name = problem.vehicles[one.vehicle_idx].id
+        found += [f"vehicle {name!r}: {text}" for text in _check_round(problem, travel_times, one)]
+    cost = sum(one.cost for one in plan.rounds) + sum(problem.shipments[u.shipment_idx].penalty for u in plan.unserved)
+    if abs(cost - plan.cost) > 1e-6 * max(1.0, abs(cost)):
+        found.append(f"the plan says it costs {plan.cost}, its parts cost {cost}")
+    return found
+
+
+def check_plan(problem: Problem, travel_times: TravelTimes, plan: Plan) -> Plan:
+    """Return `plan` if it is feasible.
+
+    Raises
+    ------
+    InfeasiblePlanError
+        With every violation in words.
+    """
+    violations = list_violations(problem, travel_times, plan)
+    if violations:
+        raise InfeasiblePlanError(violations)
+    return plan
+
+
+def _coverage(problem: Problem, plan: Plan) -> Iterator[str]:
+    seen = [0] * len(problem.visits)
+    for one in plan.rounds:
+        for stop in one.stops:
+            seen[stop.visit_idx] += 1
+    unserved = [one.shipment_idx for one in plan.unserved]
+    if len(set(unserved)) < len(unserved):
+        yield "an order is listed as unserved twice"
+    for v, times in enumerate(seen):
+        shipment_idx = problem.visits[v][0]
+        name = problem.shipments[shipment_idx].id
+        if times > 1:
+            yield f"order {name!r} is visited {times} times"
+        if times == 0 and shipment_idx not in unserved:
+            yield f"order {name!r} is neither served nor listed as unserved"
+        if times and shipment_idx in unserved:
+            yield f"order {name!r} is served and listed as unserved"
+
+
+def _check_round(problem: Problem, travel_times: TravelTimes, one: DeliveryRound) -> Iterator[str]:
+    vehicle = problem.vehicles[one.vehicle_idx]
+    start_depot = problem.depots[vehicle.start_depot_idx]
+    if not one.stops:
+        yield "a round without stops"
+    for window in (vehicle.shift, start_depot.window):
+        if not window.start_s - TOLERANCE_S <= one.departure_s <= window.end_s + TOLERANCE_S:
+            yield f"leaves at {one.departure_s:g}, outside {window.start_s:g}–{window.end_s:g}"
+    at, now, driving, metres = start_depot.location_idx, one.departure_s, 0.0, 0.0
+    for stop in one.stops:
+        visit = problem.visit(stop.visit_idx)
+        reached = travel_times.arrival_s(vehicle.profile, at, visit.location_idx, now)
+        name = problem.shipments[problem.visits[stop.visit_idx][0]].id
+        yield from (f"order {name!r}: {text}" for text in _check_stop(visit, stop, reached))
+        driving += stop.arrival_s - now
+        metres += travel_times.length_m(vehicle.profile, at, visit.location_idx)
+        at, now = visit.location_idx, stop.breaks_after[-1].end_s if stop.breaks_after else stop.departure_s
+    back = now
+    if vehicle.end_depot_idx is not None:
+        end_depot = problem.depots[vehicle.end_depot_idx]
+        back = travel_times.arrival_s(vehicle.profile, at, end_depot.location_idx, now)
+        metres += travel_times.length_m(vehicle.profile, at, end_depot.location_idx)
+        if back > end_depot.window.end_s + TOLERANCE_S:
+            yield f"is back at {back:g}, after the depot closed at {end_depot.window.end_s:g}"
+    driving += back - now
+    if not abs(back - one.end_s) <= TOLERANCE_S:
+        yield f"says it ends at {one.end_s:g} but ends at {back:g}"
+    if back > vehicle.shift.end_s + TOLERANCE_S:
+        yield f"ends at {back:g}, after the shift's end {vehicle.shift.end_s:g}"
+    if vehicle.max_duration_s is not None and one.duration_s > vehicle.max_duration_s + TOLERANCE_S:
+        yield f"lasts {one.duration_s:g} s, longer than {vehicle.max_duration_s:g} s"
+    if vehicle.max_length_m is not None and metres > vehicle.max_length_m + 1e-3:
+        yield f"drives {metres:g} m, more than {vehicle.max_length_m:g} m"
+    if vehicle.max_stops is not None and len(one.stops) > vehicle.max_stops:
+        yield f"makes {len(one.stops)} stops, more than {vehicle.max_stops}"
+    cost = vehicle.fixed_cost + vehicle.cost_per_s * (back - one.departure_s) + vehicle.cost_per_m * metres
+    for label, said, true in (
+        ("cost", one.cost, cost),
+        ("length", one.length_m, metres),
+        ("driving time", one.driving_s, driving),
+    ):
+        if not abs(said - true) <= 1e-6 * max(1.0, abs(true)) + TOLERANCE_S:
+            yield f"says its {label} is {said:g} but it is {true:g}"
+    yield from _check_loads(problem, one)
+    yield from _check_breaks(problem, one)
+
+
+def _check_stop(visit: Visit, stop: PlannedStop, reached: float) -> Iterator[str]:
+    if not abs(reached - stop.arrival_s) <= TOLERANCE_S:
+        yield f"says it is reached at {stop.arrival_s:g} but is reached at {reached:g}"
+    ready = stop.breaks_before[-1].end_s if stop.breaks_before else stop.arrival_s
+    if stop.start_s < ready - TOLERANCE_S:
+        yield f"service starts at {stop.start_s:g}, before the vehicle is ready at {ready:g}"
+    if visit.windows and not any(w.start_s - TOLERANCE_S <= stop.start_s <= w.end_s + TOLERANCE_S for w in visit.windows):
+        yield f"service starts at {stop.start_s:g}, outside its time windows"
+    if not abs(stop.departure_s - stop.start_s - visit.service_s) <= TOLERANCE_S:
+        yield f"service lasts {stop.departure_s - stop.start_s:g} s instead of {visit.service_s:g} s"
+
+
+def _check_loads(problem: Problem, one: DeliveryRound) -> Iterator[str]:
+    vehicle = problem.vehicles[one.vehicle_idx]
+    served = [problem.visits[stop.visit_idx] for stop in one.stops]
+    on_board = [0] * problem.dimensions
+    picked: set[int] = set()
+    for shipment_idx, is_delivery in served:
+        if not problem.may_carry(one.vehicle_idx, shipment_idx):
+            yield f"may not carry order {problem.shipments[shipment_idx].id!r} (skills or locked to another vehicle)"
+        if is_delivery and problem.shipments[shipment_idx].pickup is None:
+            on_board = _added(on_board, problem.shipments[shipment_idx].load, 1)
+    loads = [tuple(on_board)]
+    for shipment_idx, is_delivery in served:
+        shipment = problem.shipments[shipment_idx]
+        if not is_delivery:
+            picked.add(shipment_idx)
+            if shipment.delivery is not None and (shipment_idx, True) not in served:
+                yield f"picks order {shipment.id!r} up but does not deliver it"
+        elif shipment.pickup is not None and shipment_idx not in picked:
+            yield f"delivers order {shipment.id!r} before it is picked up"
+        on_board = _added(on_board, shipment.load, -1 if is_delivery else 1)
+        loads.append(tuple(on_board))
+    for load in loads:
+        for d, amount in enumerate(load[: len(vehicle.capacity)]):
+            if amount > vehicle.capacity[d]:
+                yield f"carries {amount} in load dimension {d}, more than its {vehicle.capacity[d]}"
+                return
+    if [one.load_start, *(stop.load_after for stop in one.stops)] != loads:
+        yield "says other loads than it carries"
+
+
+def _added(on_board: list[int], load: tuple[int, ...], sign: int) -> list[int]:
+    return [amount + sign * (load[d] if d < len(load) else 0) for d, amount in enumerate(on_board)]
+
+
+def _check_breaks(problem: Problem, one: DeliveryRound) -> Iterator[str]:
+    """Every break is taken in order, at a stop, or possible before the departure or after the end."""
+    vehicle = problem.vehicles[one.vehicle_idx]
+    taken: list[PlannedBreak] = []
+    for stop in one.stops:
+        for rests, not_before in ((stop.breaks_before, stop.arrival_s), (stop.breaks_after, stop.departure_s)):
+            clock = not_before
+            for rest in rests:
+                if rest.start_s < clock - TOLERANCE_S:
+                    yield f"rests at {rest.start_s:g} while not free before {clock:g}"
+                clock = rest.end_s
+                taken.append(rest)
+    count = len(vehicle.breaks) - len(taken)
+    if count < 0:
+        yield f"takes {len(taken)} breaks, {len(vehicle.breaks)} are asked for"
+        return
+    # Breaks are in order: some before leaving, then those taken, the rest after the end.
+    if not any(_breaks_fit(vehicle.breaks, early, taken, one) for early in range(count + 1)):
+        yield "its breaks do not fit their times"
+
+
+def _breaks_fit(breaks: tuple[Break, ...], early: int, taken: list[PlannedBreak], one: DeliveryRound) -> bool:
+    clock = float("-inf")
+    for rest in breaks[:early]:
+        begin = max(clock, rest.earliest_s)
+        clock = begin + rest.duration_s
+        if begin > rest.latest_s + TOLERANCE_S or clock > one.departure_s + TOLERANCE_S:
+            return False
+    for rest, real in zip(breaks[early : early + len(taken)], taken, strict=True):
+        inside = rest.earliest_s - TOLERANCE_S <= real.start_s <= rest.latest_s + TOLERANCE_S
+        if not inside or abs(real.end_s - real.start_s - rest.duration_s) > TOLERANCE_S:
+            return False
+    clock = one.end_s
+    for rest in breaks[early + len(taken) :]:
+        begin = max(clock, rest.earliest_s)
+        if begin > rest.latest_s + TOLERANCE_S:
+            return False
+        clock = begin + rest.duration_s
+    return True

@@ -1,0 +1,1 @@
+"""RoundsService: delivery rounds solved in worker processes."""

@@ -1,0 +1,1 @@
+"""The SUMO adapter (optional extra `sumo`)."""

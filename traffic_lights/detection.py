@@ -1,0 +1,44 @@
+"""What detectors of one intersection say, per movement."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from traffic_lights.errors import InvalidDetectionError
+
+Float = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detection:
+    """Detector values of one second; m movements, in the order of `Intersection.movements`.
+
+    Attributes
+    ----------
+    queue_veh : float32[m]
+        Vehicles standing before the stop line.
+    approaching_veh : float32[m]
+        Vehicles moving towards it within the detected range.
+    downstream_veh : float32[m]
+        Vehicles on the exit of the movement, as far as it is detected (0 = not detected).
+    downstream_space_veh : float32[m]
+        Vehicles that still fit there (inf = not known to be limited).
+    age_s : int32[m]
+        Seconds since the detector of the movement last reported.
+    """
+
+    queue_veh: Float
+    approaching_veh: Float
+    downstream_veh: Float
+    downstream_space_veh: Float
+    age_s: npt.NDArray[np.int32]
+
+    def __post_init__(self) -> None:
+        m = len(self.queue_veh)
+        for name in ("queue_veh", "approaching_veh", "downstream_veh", "downstream_space_veh", "age_s"):
+            values = getattr(self, name)
+            if values.shape != (m,):
+                raise InvalidDetectionError(f"{name} has shape {values.shape}, expected ({m},)", name)
+            if not (values >= 0).all():  # also refuses NaN
+                raise InvalidDetectionError(f"{name} must not be negative or NaN", name)

@@ -1,0 +1,1 @@
+"""What an intersection is: approaches, movements, signal groups, stages, plans."""

@@ -1,0 +1,1 @@
+"""Plans computed ahead: Webster cycle and splits, offsets of a corridor."""

@@ -15,17 +15,14 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-try:
-    from hatchling.builders.hooks.plugin.interface import BuildHookInterface
-except ImportError:  # `make proto` needs no hatchling
-    BuildHookInterface = object
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 TOOLS = ("grpcio-tools", "mypy-protobuf", "protobuf", "googleapis-common-protos")
 ERROR_DETAILS = ("google/rpc/status.proto", "google/rpc/error_details.proto")
 """Envoy turns the details of errors into JSON only if these are among the descriptors."""
 
 
-class ProtoBuildHook(BuildHookInterface):  # type: ignore[misc, valid-type, unused-ignore]
+class ProtoBuildHook(BuildHookInterface):  # type: ignore[type-arg]
     """Puts the generated packages `traboule` and `buf` into every wheel and sdist."""
 
     PLUGIN_NAME = "custom"

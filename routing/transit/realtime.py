@@ -21,7 +21,7 @@ from routing.transit.trip_changes import StopChange, TripChange, Unmatched
 __all__ = ["CALL_EXPECTED", "CALL_SKIPPED", "RealtimeOverlay", "StopChange", "TripChange", "Unmatched"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class RealtimeOverlay:
     """What is known of trips today; c changes, x calls. Immutable; each feed message makes a new one.
 
@@ -78,6 +78,9 @@ class RealtimeOverlay:
         """
         matched = match_changes(timetable, updates, now_s)
         return cls(timetable, now_s, *matched)
+
+    def __repr__(self) -> str:
+        return f"RealtimeOverlay({self.change_count} trips, {len(self.unmatched)} unmatched, made at {self.made_at_s})"
 
     @property
     def change_count(self) -> int:

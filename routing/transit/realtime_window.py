@@ -15,6 +15,7 @@ from routing.transit.service_window import (
     Instances,
     ServiceWindow,
     frozen,
+    hops_of,
     lay_out,
     pattern_groups,
     scheduled,
@@ -155,7 +156,8 @@ def _merged(window: ServiceWindow, touched: npt.NDArray[np.bool_], new: ServiceW
     stops = len(lines.first_stop_line) - 1
     index = index_stops(bounds[0], frozen(columns[0]), bounds[1], stops)
     arrays = (bounds[0], columns[0], columns[1], bounds[1], first_time, columns[2], columns[3], *index)
-    return ServiceWindow(window.base_s, False, Lines._make(frozen(array) for array in arrays), *columns[4:])
+    merged = Lines._make(frozen(array) for array in arrays)
+    return ServiceWindow(window.base_s, False, merged, hops_of(merged), *columns[4:])
 
 
 def _columns(window: ServiceWindow) -> list[npt.NDArray[Any]]:

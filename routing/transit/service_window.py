@@ -11,7 +11,8 @@ from typing import Any, NamedTuple, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from routing.kernels.raptor_types import ALIGHT, BOARD, Int32, Int64, Lines, UInt8
+from routing.kernels.raptor_bounds import list_hops
+from routing.kernels.raptor_types import ALIGHT, BOARD, Int32, Int64, Lines, UInt8, Walks
 from routing.kernels.raptor_window import (
     fill_times,
     gather_times,
@@ -40,6 +41,8 @@ class ServiceWindow:
     mirrored : bool
         Time and direction are turned round (for arrive-by).
     lines : Lines
+    hops : Walks
+        Fastest ride between neighbouring stops, by the stop it ends at.
     line_pattern : int32[l]
         Pattern of the timetable, -1 for lines of added trips.
     line_route : int32[l]
@@ -54,6 +57,7 @@ class ServiceWindow:
     base_s: int
     mirrored: bool
     lines: Lines
+    hops: Walks
     line_pattern: Int32
     line_route: Int32
     line_wheelchair: UInt8
@@ -147,11 +151,13 @@ def lay_out(stop_count: int, base_s: int, groups: Groups, instances: Instances) 
     position_stop = groups.position_stop[positions].astype(np.int32)
     times = fill_times(instances.first, instances.arrival, instances.departure, chosen, first_instance, first_position)
     index = index_stops(frozen(first_position), frozen(position_stop), frozen(first_instance), stop_count)
-    lines = Lines(first_position, position_stop, groups.position_use[positions], first_instance, *times, *index)
+    arrays = (first_position, position_stop, groups.position_use[positions], first_instance, *times, *index)
+    lines = Lines._make(frozen(array) for array in arrays)
     return ServiceWindow(
         base_s,
         False,
-        Lines._make(frozen(array) for array in lines),
+        lines,
+        hops_of(lines),
         groups.pattern[group],
         groups.route[group],
         groups.wheelchair[group],
@@ -166,13 +172,13 @@ def mirror(window: ServiceWindow) -> ServiceWindow:
     position_stop, position_use, instances, departures, times = mirror_times(window.lines)
     lines = window.lines
     index = index_stops(lines.first_position, frozen(position_stop), lines.first_instance, len(lines.first_stop_line) - 1)
-    mirrored = Lines(
-        lines.first_position, position_stop, position_use, lines.first_instance, lines.first_time, departures, times, *index
-    )
+    laid_out = (position_stop, position_use, lines.first_instance, lines.first_time, departures, times)
+    mirrored = Lines._make(frozen(array) for array in (lines.first_position, *laid_out, *index))
     return ServiceWindow(
         window.base_s,
         not window.mirrored,
-        Lines._make(frozen(array) for array in mirrored),
+        mirrored,
+        hops_of(mirrored),
         window.line_pattern,
         window.line_route,
         window.line_wheelchair,
@@ -180,6 +186,11 @@ def mirror(window: ServiceWindow) -> ServiceWindow:
         window.instance_day[instances],
         window.instance_change[instances],
     )
+
+
+def hops_of(lines: Lines) -> Walks:
+    """Fastest rides between neighbouring stops, by the stop they end at."""
+    return Walks._make(frozen(array) for array in list_hops(lines))
 
 
 def _days(timetable: Timetable, base_s: int, begin: int, end: int) -> tuple[int, Int32]:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from routing.kernels.jit import kernel
-from routing.kernels.street_types import Bools, Float32, Int32, Int64
+from routing.kernels.street_types import Bools, Float32, Int32, Int64, Number
 
 
 @kernel
@@ -45,6 +45,13 @@ def turn_cost(angle_deg: float, right_ms: int, left_ms: int) -> int:
     if sharpness < 120.0:
         return side
     return side + side // 2
+
+
+@kernel
+def _is_banned(banned: Int64, key: Number) -> bool:
+    """Whether the sorted keys hold `key`."""
+    place = np.searchsorted(banned, key)
+    return bool(place < len(banned) and banned[place] == key)
 
 
 @kernel
@@ -102,9 +109,7 @@ def turns(
                 if not usable[b] or b == back:
                     continue
                 onward += 1
-                key = np.int64(a) * m + b
-                place = np.searchsorted(banned, key)
-                if place < len(banned) and banned[place] == key:
+                if _is_banned(banned, np.int64(a) * m + b):
                     continue
                 if write:
                     cost = wait
@@ -114,7 +119,7 @@ def turns(
                     to[count] = b
                     cost_ms[count] = cost
                 count += 1
-        if onward == 0 and back >= 0 and usable[back]:
+        if onward == 0 and back >= 0 and usable[back] and not _is_banned(banned, np.int64(a) * m + back):
             if write:
                 to[count] = back
                 cost_ms[count] = u_turn_ms

@@ -15,6 +15,9 @@ from routing.street.profiles import BICYCLE_FACTORS, FOOT_FACTORS, NODE_BASED_MO
 MIN_KMH, MAX_KMH = 2.0, 200.0
 """Live speeds outside are clamped: a standing queue still moves, a sensor may not fly."""
 
+SLOWEST_KMH = 0.2
+"""The slowest free-flow speed (a ferry whose crossing time includes waiting)."""
+
 
 @dataclass(frozen=True, slots=True)
 class StreetMetric:
@@ -67,7 +70,7 @@ def weigh(network: StreetNetwork, arc_time_ms: npt.NDArray[np.uint32]) -> Street
 def _speeds_kmh(
     graph: StreetGraph, mode: StreetMode, options: SpeedOptions, live: npt.ArrayLike | None
 ) -> npt.NDArray[np.float64]:
-    free_flow = np.maximum(graph.arc_speed_kmh.astype(np.float64), MIN_KMH)
+    free_flow = np.maximum(graph.arc_speed_kmh.astype(np.float64), SLOWEST_KMH)
     if mode in NODE_BASED_MODES:
         walk = options.foot_kmh if mode == StreetMode.FOOT else options.wheelchair_kmh
         return np.where(graph.arc_flags & ARC_FERRY, free_flow, walk * np.array(FOOT_FACTORS)[graph.arc_road_class])

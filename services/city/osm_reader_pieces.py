@@ -154,7 +154,7 @@ def _arc_columns(
     duration = np.array([way.duration_s for way in raw.traits], np.float64)
     way_m = np.bincount(pieces.way, weights=pieces.length_m, minlength=len(raw.traits))
     timed = duration[ways] > 0
-    speed[timed] = np.clip(way_m[ways[timed]] / duration[ways[timed]] * 3.6, 1.0, 100.0)
+    speed[timed] = np.clip(way_m[ways[timed]] / duration[ways[timed]] * 3.6, 0.2, 100.0)
     mask = access[ways, side]
     return {
         "arc_access": mask,

@@ -71,8 +71,17 @@ def read_raw_streets(pbf: Path, progress: Progress | None = None) -> RawStreets:
         raise CityInputError(f"{pbf}: cannot be read as OSM data ({error}); fetch the extract again") from error
     way_id, first_ref, refs = (np.array(column, np.int64) for column in (ways.id, ways.first, ways.refs))
     return RawStreets(
-        *(nodes.id, nodes.lat_e7, nodes.lon_e7, nodes.flags, nodes.blocked),
-        *(way_id, first_ref, refs, ways.traits, ways.restrictions, ways.skipped),
+        nodes.id,
+        nodes.lat_e7,
+        nodes.lon_e7,
+        nodes.flags,
+        nodes.blocked,
+        way_id,
+        first_ref,
+        refs,
+        ways.traits,
+        ways.restrictions,
+        ways.skipped,
     )
 
 

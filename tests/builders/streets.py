@@ -1,0 +1,145 @@
+"""Small street networks drawn as text.
+
+::
+
+    A B C
+      D
+    ---
+    ABC  name=High_Street
+    BD   highway=residential oneway=yes
+    B:   barrier=bollard
+    no_left_turn AB B BD        (from-way, via node or via ways, to-way; further tags may follow)
+
+Letters are nodes, 100 m apart; a way is the string of its nodes, `highway=residential` unless it says otherwise. Underscores in
+values stand for blanks. Text goes through the same pure functions as an OSM file.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from routing.model.modes import StreetMode
+from routing.model.street_graph import StreetGraph
+from routing.street.api import Snaps, StreetEngine, StreetMetric
+from services.city.osm_reader import StreetReport, build_street_graph
+from services.city.osm_reader_raw import RawStreets
+from services.city.osm_reader_restrictions import RawRestriction, read_restriction
+from services.city.osm_reader_tags import WayTraits, node_traits, way_traits
+
+ORIGIN_DEG = (41.15, -8.61)
+METRES_PER_DEGREE = 111_195.08
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A drawn network with its engine (turn costs as usual)."""
+
+    graph: StreetGraph
+    report: StreetReport
+    engine: StreetEngine
+
+    def node(self, letter: str) -> int:
+        """Node of a letter."""
+        return int(np.flatnonzero(self.graph.node_osm_id == ord(letter))[0])
+
+    def find_arc(self, letters: str) -> int:
+        """Arc between the nodes of two letters, -1 if there is none."""
+        tail, head = (self.node(letter) for letter in letters)
+        arcs = range(int(self.graph.first_out[tail]), int(self.graph.first_out[tail + 1]))
+        return next((arc for arc in arcs if self.graph.arc_head[arc] == head), -1)
+
+    def arc(self, letters: str) -> int:
+        """Arc between the nodes of two letters."""
+        arc = self.find_arc(letters)
+        assert arc >= 0, f"no arc {letters}"
+        return arc
+
+    def at(self, *places: str, fraction: float = 0.5) -> Snaps:
+        """Positions part-way along arcs."""
+        arcs = np.array([self.arc(letters) for letters in places], np.int32)
+        k = len(arcs)
+        zeros = np.zeros(k)
+        return Snaps(arcs, np.full(k, fraction, np.float32), np.zeros(k, np.float32), zeros, zeros)
+
+    def way(self, start: str, end: str, mode: StreetMode = StreetMode.CAR, metric: StreetMetric | None = None) -> str:
+        """The quickest way from the middle of one street to the middle of another, as ``AB BC CD``; ``-`` if there is none."""
+        path = self.engine.find_route(metric or self.engine.metric(mode), self.at(start), 0, self.at(end), 0)
+        return "-" if path is None else self.letters(path.arcs)
+
+    def letters(self, arcs: np.ndarray) -> str:
+        """Arcs as text."""
+        ids = self.graph.node_osm_id
+        return " ".join(chr(ids[self.graph.arc_tail[a]]) + chr(ids[self.graph.arc_head[a]]) for a in arcs)
+
+
+def draw(text: str) -> Drawn:
+    """Build the network of a drawing."""
+    graph, report = build_street_graph(raw_streets(text))
+    return Drawn(graph, report, StreetEngine(graph))
+
+
+def raw_streets(text: str) -> RawStreets:
+    """Read a drawing as far as an OSM file is read."""
+    picture, _, table = text.strip("\n").partition("---")
+    positions = _positions(picture)
+    lines = [line.split() for line in table.splitlines() if line.strip()]
+    notes = {parts[0][:-1]: _tags(parts[1:]) for parts in lines if parts[0].endswith(":")}
+    ways = [(parts[0], _tags(parts[1:])) for parts in lines if parts[0].isupper()]
+    ids = {letters: number for number, (letters, _) in enumerate(ways, 1)}
+    restrictions, skipped = _restrictions([parts for parts in lines if parts[0].islower()], ids)
+    kept: list[tuple[int, str, WayTraits]] = []
+    for letters, tags in ways:
+        traits = way_traits(tags if "route" in tags else {"highway": "residential", **tags})
+        if traits is not None:
+            kept.append((ids[letters], letters, traits))
+    order = sorted(positions)
+    marks = [node_traits(notes.get(letter, {})) for letter in order]
+    return RawStreets(
+        node_id=np.array([ord(letter) for letter in order], np.int64),
+        node_lat_e7=np.array([positions[letter][0] for letter in order], np.int32),
+        node_lon_e7=np.array([positions[letter][1] for letter in order], np.int32),
+        node_flags=np.array([flags for flags, _ in marks], np.uint8),
+        node_blocked=np.array([blocked for _, blocked in marks], np.uint16),
+        way_id=np.array([number for number, _, _ in kept], np.int64),
+        first_ref=np.cumsum([0, *(len(letters) for _, letters, _ in kept)]).astype(np.int64),
+        refs=np.array([ord(letter) for _, letters, _ in kept for letter in letters], np.int64),
+        traits=[traits for _, _, traits in kept],
+        restrictions=restrictions,
+        skipped=skipped,
+    )
+
+
+def _positions(picture: str) -> dict[str, tuple[int, int]]:
+    """Latitude and longitude (× 10⁷) of the letters; two columns or one line are 100 m."""
+    found = {}
+    indent = min(len(line) - len(line.lstrip()) for line in picture.splitlines() if line.strip())
+    for row, line in enumerate(picture.splitlines()):
+        for column, letter in enumerate(line[indent:]):
+            if letter.isupper():
+                lat = ORIGIN_DEG[0] - row * 100.0 / METRES_PER_DEGREE
+                lon = ORIGIN_DEG[1] + column * 50.0 / METRES_PER_DEGREE / np.cos(np.radians(ORIGIN_DEG[0]))
+                found[letter] = (round(lat * 1e7), round(lon * 1e7))
+    return found
+
+
+def _tags(parts: list[str]) -> dict[str, str]:
+    pairs = (part.split("=", 1) for part in parts)
+    return {key: value.replace("_", " ") if key == "name" else value for key, value in pairs}
+
+
+def _restrictions(lines: list[list[str]], ids: dict[str, int]) -> tuple[list[RawRestriction], dict[str, int]]:
+    kept: list[RawRestriction] = []
+    skipped: dict[str, int] = {}
+    for number, parts in enumerate(lines, 1):
+        kind, words = parts[0], [part for part in parts[1:] if "=" not in part]
+        tags = {"type": "restriction", **_tags([part for part in parts[1:] if "=" in part])}
+        if "=" not in kind and kind != "tagged":
+            tags["restriction"] = kind
+        members = [("w", ids[words[0]], "from"), ("w", ids[words[-1]], "to")]
+        members += [("n", ord(word), "via") if len(word) == 1 else ("w", ids[word], "via") for word in words[1:-1]]
+        read = read_restriction(number, tags, members)
+        if isinstance(read, RawRestriction):
+            kept.append(read)
+        else:
+            skipped[read] = skipped.get(read, 0) + 1
+    return kept, skipped

@@ -185,7 +185,7 @@ def call_to_proto(call: StopCall, *, realtime: bool) -> pb.StopCall:
 
 def mark_best(messages: list[pb.Itinerary], itineraries: list[Itinerary]) -> None:
     """Say of each itinerary what it is best at among the answer."""
-    criteria: list[tuple[pb.Criterion, Callable[[Itinerary], float]]] = [
+    criteria: list[tuple[pb.Criterion.ValueType, Callable[[Itinerary], float]]] = [
         (pb.CRITERION_TIME, lambda i: float(i.duration_s)),
         (pb.CRITERION_TRANSFERS, lambda i: float(i.transfers)),
         (pb.CRITERION_WALK, lambda i: float(i.walk_s)),
@@ -198,7 +198,7 @@ def mark_best(messages: list[pb.Itinerary], itineraries: list[Itinerary]) -> Non
             messages[itineraries.index(best)].best_at.append(criterion)
 
 
-def modes_from_proto(modes: Iterable[int]) -> frozenset[JourneyMode]:
+def modes_from_proto(modes: "Iterable[pb.Mode.ValueType]") -> frozenset[JourneyMode]:
     """Modes of a request; empty = WALK and TRANSIT. Modes no engine plans raise KeyError, the servicer answers them."""
     table = {
         pb.MODE_WALK: JourneyMode.WALK,
@@ -207,5 +207,5 @@ def modes_from_proto(modes: Iterable[int]) -> frozenset[JourneyMode]:
         pb.MODE_BICYCLE: JourneyMode.BICYCLE,
         pb.MODE_PARK_AND_RIDE: JourneyMode.PARK_AND_RIDE,
     }
-    chosen = frozenset(table[pb.Mode(mode)] for mode in modes)
+    chosen = frozenset(table[mode] for mode in modes)
     return chosen or frozenset({JourneyMode.WALK, JourneyMode.TRANSIT})

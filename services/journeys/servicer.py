@@ -1,0 +1,139 @@
+"""JourneysService: read the request, map, call the engine, map back."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+from traboule.common.v1 import stamp_pb2
+from traboule.journeys.v1 import (
+    departures_pb2,
+    journeys_service_pb2_grpc,
+    matrix_pb2,
+    places_pb2,
+    plan_pb2,
+    route_pb2,
+    tour_pb2,
+)
+
+from routing.multimodal.planner import plan_journeys
+from routing.multimodal.tour import plan_tour
+from services.common.clock import CityClock
+from services.common.deadline import run_in_thread
+from services.journeys import departures, isochrones, matrices, request_mapping, routes, tour_mapping
+from services.journeys.alerts_mapping import alerts_of_ride
+from services.journeys.itinerary_mapping import AlertsOf, itinerary_to_proto, mark_best
+from services.journeys.view import JourneyView, ViewKeeper
+from services.journeys.watch import watch_journey
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class JourneysServicer(journeys_service_pb2_grpc.JourneysServiceServicer):
+    """Journeys of one city.
+
+    Parameters
+    ----------
+    keeper : ViewKeeper
+        Gives each request one view.
+    clock : CityClock
+    """
+
+    def __init__(self, keeper: ViewKeeper, clock: CityClock) -> None:
+        self._keeper, self._clock = keeper, clock
+
+    async def PlanJourneys(  # noqa: N802
+        self,
+        request: plan_pb2.PlanJourneysRequest,
+        context: Context,  # noqa: ARG002
+    ) -> plan_pb2.PlanJourneysResponse:
+        """Journeys from one place to another."""
+        return await run_in_thread(self.plan, self._keeper.view, request)
+
+    def plan(self, view: JourneyView, request: plan_pb2.PlanJourneysRequest) -> plan_pb2.PlanJourneysResponse:
+        """Answer PlanJourneys from one view."""
+        asked = request_mapping.journey_request(request, view.places.resolve, self.now())
+        network = view.schedule_only if request.ignore_realtime else view.network
+        found = plan_journeys(network, asked, request_mapping.min_free_probability(request.preferences))
+        messages = [itinerary_to_proto(i, self.alerts_of(view), geometry=not request.omit_geometry) for i in found]
+        mark_best(messages, found)
+        notices = [] if messages else ["No journey was found; allow longer walks, more modes or another time."]
+        return plan_pb2.PlanJourneysResponse(itineraries=messages, notices=notices, stamp=self.stamp(view))
+
+    def alerts_of(self, view: JourneyView) -> AlertsOf:
+        """Alerts of rides in the city's languages."""
+        languages = self._keeper.snapshot.city.languages
+        return lambda ride, from_s, to_s: alerts_of_ride(view.alerts, ride, from_s, to_s, languages)
+
+    def stamp(self, view: JourneyView) -> stamp_pb2.AnswerStamp:
+        """Stamp of an answer made now from `view`."""
+        snapshot = self._keeper.snapshot
+        return view.stamp(snapshot.name, snapshot.id, snapshot.epoch, self.now())
+
+    def now(self) -> int:
+        """City time, unix seconds."""
+        return int(self._clock.now())
+
+    async def WatchJourney(  # noqa: N802
+        self,
+        request: plan_pb2.WatchJourneyRequest,
+        context: Context,  # noqa: ARG002
+    ) -> AsyncIterator[plan_pb2.WatchJourneyResponse]:
+        """Plan, then tell whenever reality changes what was promised."""
+        async for message in watch_journey(self, self._keeper, request):
+            yield message
+
+    async def PlanTour(self, request: tour_pb2.PlanTourRequest, context: Context) -> tour_pb2.PlanTourResponse:  # noqa: N802, ARG002
+        """Several visits in the best order."""
+        view = self._keeper.view
+        asked = request_mapping.tour_request(request, view.places.resolve, self.now())
+        tour = await run_in_thread(plan_tour, view.network, asked)
+        response = tour_mapping.tour_to_proto(tour, asked, self.alerts_of(view))
+        response.stamp.CopyFrom(self.stamp(view))
+        return response
+
+    async def PlanRoute(self, request: route_pb2.PlanRouteRequest, context: Context) -> route_pb2.PlanRouteResponse:  # noqa: N802, ARG002
+        """One way on the street network."""
+        view = self._keeper.view
+        response = await run_in_thread(routes.plan_route, view, request, self.now())
+        response.stamp.CopyFrom(self.stamp(view))
+        return response
+
+    async def GetMatrix(self, request: matrix_pb2.GetMatrixRequest, context: Context) -> matrix_pb2.GetMatrixResponse:  # noqa: N802, ARG002
+        """Travel times from each origin to each destination."""
+        view = self._keeper.view
+        response = await run_in_thread(matrices.get_matrix, view, request, self.now())
+        response.stamp.CopyFrom(self.stamp(view))
+        return response
+
+    async def GetIsochrone(  # noqa: N802
+        self,
+        request: matrix_pb2.GetIsochroneRequest,
+        context: Context,  # noqa: ARG002
+    ) -> matrix_pb2.GetIsochroneResponse:
+        """Areas reached within given times."""
+        view = self._keeper.view
+        response = await run_in_thread(isochrones.get_isochrone, view, request, self.now())
+        response.stamp.CopyFrom(self.stamp(view))
+        return response
+
+    async def ListDepartures(  # noqa: N802
+        self,
+        request: departures_pb2.ListDeparturesRequest,
+        context: Context,  # noqa: ARG002
+    ) -> departures_pb2.ListDeparturesResponse:
+        """Next departures at a stop."""
+        view = self._keeper.view
+        languages = self._keeper.snapshot.city.languages
+        response = await run_in_thread(departures.list_departures, view, request, self.now(), languages)
+        response.stamp.CopyFrom(self.stamp(view))
+        return response
+
+    async def SearchPlaces(  # noqa: N802
+        self,
+        request: places_pb2.SearchPlacesRequest,
+        context: Context,  # noqa: ARG002
+    ) -> places_pb2.SearchPlacesResponse:
+        """Places by name."""
+        view = self._keeper.view
+        found = await run_in_thread(view.places.search, request)
+        return places_pb2.SearchPlacesResponse(places=found, stamp=self.stamp(view))

@@ -1,0 +1,148 @@
+"""What one request sees: every value of one epoch, and the stamp that says which."""
+
+import asyncio
+import threading
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import structlog
+from traboule.common.v1 import stamp_pb2
+
+from routing.forecast.parking import ParkingForecast
+from routing.forecast.traffic import TrafficForecast, TrafficProfile
+from routing.model.modes import StreetMode
+from routing.multimodal.network import JourneyNetwork, build_network
+from routing.places.search import PlaceSearch
+from routing.street.api import StreetEngine, StreetMetric
+from routing.transit.api import RealtimeOverlay, TransitEngine
+from services.city.snapshot import CitySnapshot
+from services.common.clock import CityClock
+from services.common.live.alerts import LiveAlerts
+from services.common.live.state import LiveState, Topic
+from services.journeys.car_metrics import CarMetrics
+from services.journeys.places import Places
+
+CLOSURES_LAST_S = 3 * 3600
+"""Closures without an end are taken to last this long."""
+
+STALE_AFTER_S = 300
+MOTOR_MODES = (StreetMode.CAR, StreetMode.VAN, StreetMode.TRUCK)
+NOTHING_CLOSED = np.empty(0, np.int32)
+
+log = structlog.get_logger("journeys")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JourneyView:
+    """One consistent set of values.
+
+    `schedule_only` is the same city without real time; `motor` and `free_motor` hold the times of cars, vans and trucks
+    with and without traffic.
+    """
+
+    network: JourneyNetwork
+    schedule_only: JourneyNetwork
+    motor: dict[StreetMode, CarMetrics]
+    free_motor: dict[StreetMode, CarMetrics]
+    places: Places
+    alerts: LiveAlerts
+    epochs: dict[Topic, int]
+    feeds: tuple[tuple[str, int], ...] = ()
+
+    def metric(self, mode: StreetMode, time_s: int, *, live: bool) -> StreetMetric:
+        """Metric of a street mode for a departure; motor modes with traffic (`live`) or without."""
+        motor = self.motor if live else self.free_motor
+        return motor[mode](time_s) if mode in motor else self.network.metrics[mode]
+
+    def stamp(self, city: str, snapshot_id: str, snapshot_epoch: int, now_s: int) -> stamp_pb2.AnswerStamp:
+        """Stamp of an answer made from this view."""
+        return stamp_pb2.AnswerStamp(
+            city=city,
+            snapshot_id=snapshot_id,
+            snapshot_epoch=snapshot_epoch,
+            realtime_epoch=self.epochs.get(Topic.TRIPS, 0),
+            traffic_epoch=self.epochs.get(Topic.TRAFFIC, 0),
+            parking_epoch=self.epochs.get(Topic.CAR_PARKS, 0),
+            generated_unix_s=now_s,
+            feeds=[
+                stamp_pb2.FeedAge(feed_id=feed, age_s=max(0, now_s - observed_s), stale=now_s - observed_s > STALE_AFTER_S)
+                for feed, observed_s in self.feeds
+            ],
+        )
+
+
+class ViewKeeper:
+    """Makes a new view whenever a live topic changes; readers take `view` once per request.
+
+    Parameters
+    ----------
+    snapshot : CitySnapshot
+    clock : CityClock
+    """
+
+    def __init__(self, snapshot: CitySnapshot, clock: CityClock) -> None:
+        self.snapshot, self._clock = snapshot, clock
+        self.street = StreetEngine(snapshot.street)
+        self.transit = TransitEngine(snapshot.timetable)
+        schedule = build_network(self.street, self.transit, snapshot.car_parks)
+        self._traffic = TrafficForecast.for_city(self.street.graph, TrafficProfile.urban(snapshot.timezone))
+        self._parking = ParkingForecast.for_city(snapshot.car_parks, snapshot.timezone)
+        free = {mode: CarMetrics(self.street, self._free_flow, NOTHING_CLOSED, 0, mode) for mode in MOTOR_MODES}
+        schedule = replace(schedule, car_metric=free[StreetMode.CAR])
+        self._lock = threading.Lock()
+        places = Places(PlaceSearch(snapshot.places), snapshot.timetable)
+        self.view = JourneyView(schedule, schedule, free, free, places, LiveAlerts(), {})
+        self.changed = asyncio.Condition()
+        self._pending: set[Topic] = set()
+        self._wake = asyncio.Event()
+
+    def _free_flow(self, _time_s: int) -> npt.NDArray[np.float32]:
+        return np.full(self.street.graph.arc_count, np.nan, np.float32)
+
+    def on_change(self, topic: Topic) -> None:
+        """Note that a topic changed (called by `LiveState`)."""
+        self._pending.add(topic)
+        self._wake.set()
+
+    async def follow(self, live: LiveState) -> None:
+        """Rebuild for ever; values are made in a thread and swapped at once."""
+        live.on_change(self.on_change)
+        self._pending |= set(Topic)
+        self._wake.set()
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            topics, self._pending = self._pending, set()
+            self.view = await asyncio.to_thread(self._rebuilt, live, topics)
+            async with self.changed:
+                self.changed.notify_all()
+
+    def _rebuilt(self, live: LiveState, topics: set[Topic]) -> JourneyView:
+        view, network, epochs = self.view, self.view.network, dict(self.view.epochs)
+        feeds, motor = dict(view.feeds), view.motor
+        now_s = int(self._clock.now())
+        if Topic.TRIPS in topics:
+            trips = live.trips
+            overlay = RealtimeOverlay.build(self.snapshot.timetable, trips.changes, now_s)
+            network = replace(network, transit=self.transit.with_realtime(overlay))
+            network.transit.prepare(now_s)
+            epochs[Topic.TRIPS] = trips.epoch
+            feeds |= dict(trips.observed_at)
+        if Topic.TRAFFIC in topics and live.traffic is not None:
+            traffic = live.traffic
+            speed_at = self._traffic.speed_at_with_live(traffic.arc_speed_kmh, traffic.arc_observed_s, traffic.at)
+            until_s = now_s + CLOSURES_LAST_S
+            motor = {mode: CarMetrics(self.street, speed_at, traffic.closed_arcs, until_s, mode) for mode in MOTOR_MODES}
+            motor[StreetMode.CAR](now_s)
+            network = replace(network, car_metric=motor[StreetMode.CAR])
+            epochs[Topic.TRAFFIC] = traffic.epoch
+        if Topic.CAR_PARKS in topics and live.car_parks is not None:
+            parks = live.car_parks
+            outlook = self._parking.outlook(parks.free_spaces, parks.capacity, parks.observed_s, parks.status)
+            network = replace(network, parking_outlook=outlook)
+            epochs[Topic.CAR_PARKS] = parks.epoch
+        if Topic.ALERTS in topics:
+            epochs[Topic.ALERTS] = live.alerts.epoch
+        ages = tuple(sorted(feeds.items()))
+        return JourneyView(network, view.schedule_only, motor, view.free_motor, view.places, live.alerts, epochs, ages)

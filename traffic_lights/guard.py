@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
+import numpy.typing as npt
 
 from traffic_lights.errors import InvalidRequestError, UnsafeIntersectionError
-from traffic_lights.guard_tables import GuardTables, build_tables
+from traffic_lights.guard_tables import NEVER_S, GuardTables, build_tables
 from traffic_lights.model.groups import Aspect, GroupKind
 from traffic_lights.model.intersection import Intersection
 
@@ -97,8 +98,8 @@ class Guard:
     """
 
     __slots__ = (
-        "_age_s", "_all_red_left_s", "_arrive_s", "_clearing_aspect", "_elapsed_s", "_entry", "_from", "_green", "_held_s",
-        "_intersection", "_second", "_shown", "_stage_aspects", "_tables", "_to",
+        "_all_red_s", "_arrive_s", "_begun", "_changed", "_clearing_aspect", "_from", "_green", "_intersection", "_related",
+        "_second", "_shown", "_slack_s", "_stage_min_s", "_stage_shown", "_stages_n", "_tables", "_to", "_transition_shown",
     )  # fmt: skip
 
     def __init__(self, intersection: Intersection, start_stage: int = 0, start_all_red_s: int | None = None) -> None:
@@ -110,24 +111,28 @@ class Guard:
         self._clearing_aspect = np.array(
             [Aspect.PEDESTRIAN_CLEARANCE if g.kind is GroupKind.PEDESTRIAN else Aspect.YELLOW for g in x.groups], np.uint8
         )
-        shown = np.where(x.green, np.uint8(Aspect.GREEN), np.uint8(Aspect.RED))
+        shown = np.where(x.green, np.uint8(Aspect.GREEN), np.uint8(Aspect.RED)).astype(np.uint8)
         shown[t.shows_yield] = Aspect.GREEN_YIELD
-        self._stage_aspects = [row.astype(np.uint8) for row in shown]
-        related = x.conflicts | x.yields | x.yields.T
-        wait = int(np.where(related, x.intergreen_s, 0).max()) if start_all_red_s is None else max(0, start_all_red_s)
-        self._second = 0
-        self._to = start_stage
-        self._from = start_stage if wait == 0 else -1
-        self._all_red_left_s = wait
-        self._elapsed_s = self._arrive_s = self._held_s = 0
-        self._green = x.green[start_stage].copy() if wait == 0 else np.zeros(len(x.groups), np.bool_)
-        # Seconds since each group's present green began or its last green ended.
-        self._age_s = np.zeros(len(x.groups), np.int32)
-        self._shown = self._stage_aspects[start_stage] if wait == 0 else np.zeros(len(x.groups), np.uint8)
+        self._stage_shown = [row.tobytes() for row in shown]
+        self._transition_shown: dict[tuple[int, int, int], tuple[bytes, npt.NDArray[np.bool_]]] = {}
+        self._stage_min_s = [int(v) for v in t.stage_min_s]
+        self._stages_n = len(x.stages)
+        self._related = x.conflicts | x.yields | x.yields.T
+        wait = int(np.where(self._related, x.intergreen_s, 0).max()) if start_all_red_s is None else max(0, start_all_red_s)
+        self._second, self._all_red_s = 0, wait
+        # In transition `_begun` is its first second, in a full stage the stage's.
+        self._begun, self._arrive_s, self._slack_s = 0, 0, 0
+        self._from, self._to = -1, start_stage
+        self._green = np.zeros(len(x.groups), np.bool_)
+        # Second in which each group's present green began or its last green ended.
+        self._changed = np.zeros(len(x.groups), np.int64)
+        self._shown = bytes(len(x.groups))
         first = x.green[start_stage]
-        age = np.where(first, 0, wait).astype(np.int32) + t.stage_min_s[start_stage]
-        if len(x.stages) > 1 and self._entry_for(start_stage, age) < 0:
+        age = np.where(first, 0, wait) + t.stage_min_s[start_stage]
+        if self._stages_n > 1 and self._slack(start_stage, age)[0] < 0:
             raise UnsafeIntersectionError(f"intersection {x.id!r}: cannot start in stage {start_stage} within the maximum reds")
+        if wait == 0:
+            self._arrive()
 
     @property
     def intersection(self) -> Intersection:
@@ -151,12 +156,12 @@ class Guard:
 
     @property
     def held_s(self) -> int:
-        """Seconds the present stage has been shown in full."""
-        return self._held_s
+        """Seconds the present stage has been shown in full; 0 in a transition."""
+        return self._second - self._begun if self._from == self._to else 0
 
     def may_leave(self) -> bool:
-        """Whether a request could be granted in the coming second as far as minimum greens go."""
-        return self._from == self._to and self._held_s >= int(self._tables.stage_min_s[self._to])
+        """Whether a request could be granted in the coming second as far as transitions and minimum greens go."""
+        return self._from == self._to and self._second - self._begun >= self._stage_min_s[self._to]
 
     def step(self, request: object = None) -> GuardedCommand:
         """Advance one second.
@@ -167,49 +172,35 @@ class Guard:
             Position of the stage wanted; None = stay. Anything else is refused, never an error.
         """
         wanted = self._parse(request)
-        if self._from != self._to and not self._arrive_if_due():
-            verdict = Verdict.IN_TRANSITION
-        else:
-            verdict = self._decide(wanted, request is None)
+        if self._from != self._to and self._second >= (self._all_red_s if self._from < 0 else self._begun + self._arrive_s):
+            self._arrive()
+        verdict = Verdict.IN_TRANSITION if self._from != self._to else self._decide(wanted, request is None)
         if self._from != self._to and self._from >= 0:
             self._show_transition()
-        command = GuardedCommand(self._second, self._from, self._to, self._shown.tobytes(), wanted, verdict)
+        command = GuardedCommand(self._second, self._from, self._to, self._shown, wanted, verdict)
         self._second += 1
-        self._age_s += 1
-        if self._from == self._to:
-            self._held_s += 1
-        else:
-            self._elapsed_s += 1
         return command
 
     def _parse(self, request: object) -> int:
         if isinstance(request, (int, np.integer)) and not isinstance(request, bool):
-            stage = int(request)
-            return stage if 0 <= stage < len(self._intersection.stages) else -1
+            return int(request) if 0 <= request < self._stages_n else -1
         return -1
 
-    def _arrive_if_due(self) -> bool:
-        """Turn the next stage green if its transition is over (or the all-red of the start has passed)."""
-        if self._from < 0:
-            if self._second < self._all_red_left_s:
-                return False
-        elif self._elapsed_s < self._arrive_s:
-            return False
+    def _arrive(self) -> None:
+        """Turn the next stage green."""
         green = self._intersection.green[self._to]
-        self._age_s[green & ~self._green] = 0
+        self._changed[green != self._green] = self._second
         self._green = green.copy()
-        self._from, self._held_s = self._to, 0
-        self._shown = self._stage_aspects[self._to]
-        return True
+        self._from, self._begun = self._to, self._second
+        self._shown = self._stage_shown[self._to]
+        self._slack_s = self._slack(self._to, self._second - self._changed)[0] if self._stages_n > 1 else NEVER_S
 
     def _decide(self, wanted: int, nothing: bool) -> Verdict:
         """Choose, in a full stage, between staying, going where asked, and the rescue."""
-        here, t = self._to, self._tables
-        if self._held_s < int(t.stage_min_s[here]):
-            if wanted < 0:
-                return Verdict.HOLD if nothing else Verdict.MALFORMED
-            return Verdict.HOLD if wanted == here else Verdict.MIN_GREEN
+        here, held = self._to, self._second - self._begun
         verdict = Verdict.HOLD if nothing or wanted == here else Verdict.MALFORMED
+        if held < self._stage_min_s[here]:
+            return Verdict.MIN_GREEN if wanted >= 0 and wanted != here else verdict
         if wanted >= 0 and wanted != here:
             if not self._intersection.transitions[here, wanted]:
                 verdict = Verdict.NOT_ALLOWED
@@ -218,34 +209,35 @@ class Guard:
                 return Verdict.GRANTED
             else:
                 verdict = Verdict.WOULD_OVERRUN
-        if len(self._intersection.stages) == 1 or self._entry_for(here, self._age_s + 1) >= 0:
+        # While a stage is held all ages grow alike: its slack was computed once, when it began.
+        if self._slack_s - held >= 1 or self._stages_n == 1:
             return verdict
-        entry = max(0, self._entry_for(here, self._age_s))
+        entry = self._slack(here, self._second - self._changed)[1]
         self._begin(self._intersection.rescue_cycle[entry])
         return Verdict.FORCED
 
-    def _entry_for(self, stage: int, age_s: np.ndarray) -> int:
-        """Entry of the rescue cycle that keeps all limits if `stage` is left at once with these ages; -1 if none does."""
+    def _slack(self, stage: int, age_s: npt.NDArray[np.int64]) -> tuple[int, int]:
+        """How much longer `stage` can be held before a rescue must begin, given these ages, and the best entry for it.
+
+        Negative: no rescue keeps all limits any more.
+        """
         t, green = self._tables, self._intersection.green[stage]
         until = np.where(green, t.until_end_s[stage], t.until_green_s[stage])
-        limit = np.where(green, t.max_green_s, t.max_red_s)
-        fits = t.entry_valid[stage] & (age_s + until <= limit).all(axis=1)
-        return int(fits.argmax()) if fits.any() else -1
+        spare = (np.where(green, t.max_green_s, t.max_red_s) - age_s - until).min(axis=1)
+        spare = np.where(t.entry_valid[stage], spare, -NEVER_S)
+        entry = int(spare.argmax())
+        return int(spare[entry]), entry
 
     def _safe_to_go(self, there: int) -> bool:
         """Whether a rescue is still possible once `there` has been shown for its shortest time."""
         here, t, x = self._to, self._tables, self._intersection
-        takes, stay = self._duration(there), int(t.stage_min_s[there])
-        lead = t.lead_s[here, there]
-        before, after = x.green[here], x.green[there]
-        ends = before & ~after
-        if (ends & (self._age_s + takes - lead > t.max_green_s)).any():
+        takes, stay = self._duration(there), self._stage_min_s[there]
+        lead, now = t.lead_s[here, there], self._second - self._changed
+        ends, starts = x.green[here] & ~x.green[there], x.green[there] & ~x.green[here]
+        if (ends & (now + takes - lead > t.max_green_s)).any() or (starts & (now + takes > t.max_red_s)).any():
             return False
-        starts = after & ~before
-        if (starts & (self._age_s + takes > t.max_red_s)).any():
-            return False
-        age = np.where(ends, lead + stay, np.where(starts, stay, self._age_s + takes + stay))
-        return self._entry_for(there, age) >= 0
+        age = np.where(ends, lead + stay, np.where(starts, stay, now + takes + stay))
+        return self._slack(there, age)[0] >= 0
 
     def _duration(self, there: int) -> int:
         """Duration of the transition to `there`, waiting also for intergreens of groups that ended earlier."""
@@ -253,26 +245,32 @@ class Guard:
         duration = int(t.transition_s[here, there])
         if int(t.transition_bound_s[here, there]) > duration:
             starts = x.green[there] & ~x.green[here]
-            related = x.conflicts | x.yields | x.yields.T
-            rest = np.where(related, x.intergreen_s - self._age_s[:, None], 0)[np.ix_(~x.green[here], starts)]
-            duration = max(duration, int(rest.max(initial=0)))
+            rest = np.where(self._related, x.intergreen_s - (self._second - self._changed)[:, None], 0)
+            duration = max(duration, int(rest[np.ix_(~x.green[here], starts)].max(initial=0)))
         return duration
 
     def _begin(self, there: int) -> None:
-        self._arrive_s, self._elapsed_s = self._duration(there), 0
-        self._from, self._to = self._to, there
+        self._arrive_s = self._duration(there)
+        self._from, self._to, self._begun = self._to, there, self._second
         if self._arrive_s == 0:
-            self._arrive_if_due()
+            self._arrive()
 
     def _show_transition(self) -> None:
-        """What is shown in second `_elapsed_s` of the transition."""
-        here, there, t, x = self._from, self._to, self._tables, self._intersection
-        left = self._arrive_s - self._elapsed_s
+        """What is shown in the present second of the transition."""
+        left = self._arrive_s - (self._second - self._begun)
+        key = (self._from, self._to, left)
+        if key not in self._transition_shown:
+            self._transition_shown[key] = self._draw_transition(*key)
+        self._shown, ended = self._transition_shown[key]
+        self._changed[ended & self._green] = self._second
+        self._green &= ~ended
+
+    def _draw_transition(self, here: int, there: int, left: int) -> tuple[bytes, npt.NDArray[np.bool_]]:
+        """Aspects `left` seconds before the next stage, and the groups whose green is over."""
+        t, x = self._tables, self._intersection
         lead = t.lead_s[here, there]
         ended = x.green[here] & ~x.green[there] & (lead >= left)
-        self._age_s[ended & self._green] = 0
-        self._green &= ~ended
-        shown = self._stage_aspects[here].copy()
+        shown = np.frombuffer(self._stage_shown[here], np.uint8).copy()
         shown[ended] = np.where(lead - left < t.clearing_s, self._clearing_aspect, np.uint8(Aspect.RED))[ended]
         shown[(t.demote_s[here, there] >= left) & (t.demote_s[here, there] > 0)] = Aspect.GREEN_YIELD
-        self._shown = shown
+        return shown.tobytes(), ended

@@ -161,6 +161,10 @@ def _rescue(
 
 def _check_rescue(x: Intersection, t: GuardTables) -> None:
     if len(x.stages) == 1:
+        if (t.max_green_s < NEVER_S).any():
+            raise UnsafeIntersectionError(
+                f"intersection {x.id!r} has one stage only: its groups are always green and can have no max_green_s", "stages"
+            )
         return
     for a, stage in enumerate(x.stages):
         stay = int(t.stage_min_s[a])

@@ -15,7 +15,22 @@ from traffic_lights.guard import Guard, Verdict
 from traffic_lights.model.groups import SignalGroup, Stage
 from traffic_lights.model.intersection import Intersection
 
-GARBAGE: list[Any] = [None, -1, 99, 1 << 70, 0.5, float("nan"), "s1", b"\x00", True, [], {}, object(), np.int64(1), np.float64(0)]
+GARBAGE: list[Any] = [
+    None,
+    -1,
+    99,
+    1 << 70,
+    0.5,
+    float("nan"),
+    "s1",
+    b"\x00",
+    True,
+    [],
+    {},
+    object(),
+    np.int64(1),
+    np.float64(0),
+]
 
 
 def _random_intersection(seed: int) -> Intersection | None:

@@ -43,8 +43,8 @@ def _first_trip(departures: Int32, begin: int, count: int, time: int) -> int:
 def scan_lines(lines: Lines, query: Query, labels: Labels, k: int, begin: int, end: int, queue: Int32) -> int:
     """Ride the lines ``queue[begin:end]`` in round `k`, catching earlier trips where the round before makes it possible.
 
-    Rows of `queue` are (…, line, first position, trip caught there or -1 to look for it). Returns the number of stops flagged in
-    `arrival_list`. All arrays are taken out of their bundles first: reading a bundle in an inner loop costs reference counts.
+    Rows of `queue` are (…, line, first position, trip caught there or -1 to look for it). Returns the number of stops flagged
+    in `arrival_list`. Arrays are taken out of their bundles first: reading a bundle in an inner loop costs reference counts.
     """
     first_position, first_instance, first_time = lines.first_position, lines.first_instance, lines.first_time
     position_stop, position_use = lines.position_stop, lines.position_use

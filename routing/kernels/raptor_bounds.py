@@ -11,7 +11,7 @@ FAR = NEVER // 2
 
 @kernel
 def list_hops(lines: Lines) -> tuple[Int32, Int32, Int32]:
-    """Fastest ride between neighbouring stops of any line, by the stop it ends at: `first` int32[s + 1], `origin`, `seconds`."""
+    """Fastest ride between neighbouring stops of any line, by the stop it ends at: columns of `Walks`."""
     stops = len(lines.first_stop_line) - 1
     first = np.zeros(stops + 1, np.int32)
     origin, seconds = np.empty(len(lines.position_stop), np.int32), np.empty(len(lines.position_stop), np.int32)
@@ -47,74 +47,54 @@ def list_hops(lines: Lines) -> tuple[Int32, Int32, Int32]:
 def bound_times(hops: Walks, walks_back: Walks, egress_s: Int32) -> Int32:
     """Lower bound of the seconds from arriving at each stop to the destination (Dijkstra backwards over hops and footpaths).
 
-    `hops.to` and `walks_back.to` are where one comes *from*.
+    `hops.to` and `walks_back.to` are where one comes *from*. The heap holds ``bound << 32 | stop`` and keeps outdated entries;
+    it is written out here because a call for each push costs more than the push.
     """
     stops = len(egress_s)
     bound = np.full(stops, FAR, np.int32)
-    heap = np.empty(stops, np.int32)
-    place = np.full(stops, -1, np.int32)
+    heap = np.empty(stops + len(hops.to) + len(walks_back.to), np.int64)
     size = 0
     for stop in range(stops):
         if egress_s[stop] >= 0:
             bound[stop] = egress_s[stop]
-            size = _push(heap, place, bound, size, stop)
+            heap[size] = np.int64(egress_s[stop]) << 32 | stop
+            size += 1
+    heap[:size].sort()
+    hop_first, hop_to, hop_s = hops.first, hops.to, hops.seconds
+    walk_first, walk_to, walk_s = walks_back.first, walks_back.to, walks_back.seconds
     while size > 0:
-        stop = heap[0]
-        size = _pop(heap, place, bound, size)
-        for x in range(hops.first[stop], hops.first[stop + 1]):
-            size = _lower(heap, place, bound, size, hops.to[x], bound[stop] + hops.seconds[x])
-        for x in range(walks_back.first[stop], walks_back.first[stop + 1]):
-            size = _lower(heap, place, bound, size, walks_back.to[x], bound[stop] + walks_back.seconds[x])
+        top = heap[0]
+        size -= 1
+        moved, i = heap[size], 0
+        while True:
+            child = 2 * i + 1
+            if child >= size:
+                break
+            if child + 1 < size and heap[child + 1] < heap[child]:
+                child += 1
+            if heap[child] >= moved:
+                break
+            heap[i] = heap[child]
+            i = child
+        heap[i] = moved
+        stop, value = top & 0xFFFFFFFF, top >> 32
+        if value > bound[stop]:
+            continue
+        hop_count = hop_first[stop + 1] - hop_first[stop]
+        for x in range(hop_count + walk_first[stop + 1] - walk_first[stop]):
+            if x < hop_count:
+                origin, seconds = hop_to[hop_first[stop] + x], hop_s[hop_first[stop] + x]
+            else:
+                y = walk_first[stop] + x - hop_count
+                origin, seconds = walk_to[y], walk_s[y]
+            if value + seconds >= bound[origin]:
+                continue
+            bound[origin] = value + seconds
+            entry = (value + seconds) << 32 | origin
+            i = size
+            size += 1
+            while i > 0 and heap[(i - 1) >> 1] > entry:
+                heap[i] = heap[(i - 1) >> 1]
+                i = (i - 1) >> 1
+            heap[i] = entry
     return bound
-
-
-@kernel
-def _lower(heap: Int32, place: Int32, bound: Int32, size: int, stop: int, value: int) -> int:
-    if value >= bound[stop]:
-        return size
-    bound[stop] = value
-    return _push(heap, place, bound, size, stop)
-
-
-@kernel
-def _push(heap: Int32, place: Int32, bound: Int32, size: int, stop: int) -> int:
-    """Add a stop to the heap, or move it up after its bound was lowered."""
-    i = place[stop]
-    if i < 0:
-        i = size
-        size += 1
-    while i > 0:
-        parent = (i - 1) >> 1
-        if bound[heap[parent]] <= bound[stop]:
-            break
-        heap[i] = heap[parent]
-        place[heap[i]] = i
-        i = parent
-    heap[i] = stop
-    place[stop] = i
-    return size
-
-
-@kernel
-def _pop(heap: Int32, place: Int32, bound: Int32, size: int) -> int:
-    """Take the nearest stop off the heap."""
-    place[heap[0]] = -1
-    size -= 1
-    if size == 0:
-        return 0
-    stop = heap[size]
-    i = 0
-    while True:
-        child = 2 * i + 1
-        if child >= size:
-            break
-        if child + 1 < size and bound[heap[child + 1]] < bound[heap[child]]:
-            child += 1
-        if bound[heap[child]] >= bound[stop]:
-            break
-        heap[i] = heap[child]
-        place[heap[i]] = i
-        i = child
-    heap[i] = stop
-    place[stop] = i
-    return size

@@ -1,0 +1,177 @@
+"""Changing a plan while it is driven: what is done is fixed, the rest is a smaller problem over the same locations.
+
+`residual` cuts a plan at a moment: every vehicle stands where its last finished (or begun) service ends, goods on board are
+locked to it, and nothing new can be loaded at the depot by a vehicle that has left.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from routing.rounds.api import build_plan
+from routing.rounds.arrays import build_arrays
+from routing.rounds.plan import DeliveryRound, Plan, PlannedStop
+from routing.rounds.problem import Depot, Problem, Shipment, TimeWindow, Vehicle
+from routing.rounds.search import Search
+from routing.rounds.travel_times import TravelTimes
+
+
+@dataclass(frozen=True, slots=True)
+class Residual:
+    """What is left of a plan at a moment.
+
+    Attributes
+    ----------
+    problem : Problem
+        The rest; `shipments[k]` is shipment ``shipment_of[k]`` of the whole problem.
+    done : tuple of (PlannedStop, …)
+        Per vehicle: stops that can no longer change.
+    routes : list of visit indices
+        Per vehicle: the rest of its round in the residual problem's visits.
+    """
+
+    problem: Problem
+    shipment_of: tuple[int, ...]
+    done: tuple[tuple[PlannedStop, ...], ...]
+    routes: list[list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Insertion:
+    """Result of inserting one shipment: the vehicle and the change of cost, or neither when it cannot be served."""
+
+    plan: Plan
+    vehicle_idx: int | None
+    cost_delta: float
+
+
+def insert_shipment(problem: Problem, travel_times: TravelTimes, plan: Plan, shipment_idx: int) -> Insertion:
+    """Insert an unserved shipment of `problem` where it costs least; every other visit keeps its vehicle and order.
+
+    Raises
+    ------
+    InfeasiblePlanError
+        The plan given is not one of this problem.
+    """
+    search = Search(build_arrays(problem, travel_times), travel_times.arrays)
+    routes: list[list[int]] = [[] for _ in problem.vehicles]
+    for one in plan.rounds:
+        routes[one.vehicle_idx] = [stop.visit_idx for stop in one.stops]
+    search.load(routes)
+    before = build_plan(problem, travel_times, search.routes())
+    found = search.insert(shipment_idx)
+    after = build_plan(problem, travel_times, search.routes(), explained=found is None)
+    penalty = problem.shipments[shipment_idx].penalty
+    return Insertion(after, None if found is None else found[1], after.cost - before.cost + (penalty if found else 0.0))
+
+
+def residual(
+    problem: Problem,
+    plan: Plan,
+    now_s: float,
+    *,
+    delay_s: dict[int, float] | None = None,
+    without_vehicles: frozenset[int] = frozenset(),
+    without_shipments: frozenset[int] = frozenset(),
+) -> Residual:
+    """Cut `plan` at `now_s`.
+
+    Parameters
+    ----------
+    delay_s : dict, optional
+        By vehicle index: how much later it leaves the place where it is.
+    without_vehicles : frozenset of int
+        Broken down: they serve nothing more; goods on board cannot be taken over (unserved), the rest may.
+    without_shipments : frozenset of int
+        Refused: they leave the plan.
+    """
+    rounds = {one.vehicle_idx: one for one in plan.rounds}
+    done, depots, vehicles = [], list(problem.depots), []
+    locks: dict[int, frozenset[str]] = {}
+    away = {r for r, one in rounds.items() if one.departure_s < now_s}
+    for r, vehicle in enumerate(problem.vehicles):
+        one = rounds.get(r)
+        fixed = tuple(stop for stop in one.stops if stop.start_s < now_s) if one is not None and r in away else ()
+        done.append(fixed)
+        late = (delay_s or {}).get(r, 0.0)
+        ready = now_s + late
+        at = problem.depots[vehicle.start_depot_idx].location_idx
+        if one is not None and r in away:
+            ready = _free_at(one, fixed, now_s) + late
+            at = problem.visit(fixed[-1].visit_idx).location_idx if fixed else at
+        depots.append(Depot(f"{vehicle.id} now", at, TimeWindow(min(ready, now_s), 1e9)))
+        shift = TimeWindow(max(ready, vehicle.shift.start_s), max(ready, vehicle.shift.end_s))
+        rests = tuple(rest for rest in vehicle.breaks if rest.latest_s >= now_s)
+        vehicles.append(_standing(vehicle, len(depots) - 1, shift, rests, one, fixed))
+    names = frozenset(v.id for r, v in enumerate(vehicles) if r not in without_vehicles)
+    grounded = frozenset(v.id for r, v in enumerate(vehicles) if r not in without_vehicles and r not in away)
+    finished = {stop.visit_idx for stops in done for stop in stops}
+    shipments, kept = [], []
+    planned = {problem.visits[stop.visit_idx][0]: r for r, one in rounds.items() for stop in one.stops}
+    for s, shipment in enumerate(problem.shipments):
+        rest = _rest(problem, s, finished)
+        if rest is None or s in without_shipments:
+            continue
+        pickup_done = rest.pickup is None and shipment.pickup is not None
+        on_board = shipment.pickup is None or pickup_done
+        if on_board and planned.get(s) in away:
+            locks[s] = frozenset({problem.vehicles[planned[s]].id}) & names or frozenset({"-"})
+        elif on_board:
+            locks[s] = (shipment.vehicle_ids or grounded) & grounded or frozenset({"-"})
+        else:
+            locks[s] = (shipment.vehicle_ids or names) & names or frozenset({"-"})
+        shipments.append(rest)
+        kept.append(s)
+    known = {v.id for v in vehicles}
+    shipments = [replace(rest, vehicle_ids=locks[s] & known, skills=rest.skills if locks[s] & known else frozenset({"nobody"}))
+                 for rest, s in zip(shipments, kept, strict=True)]  # fmt: skip
+    left = Problem(problem.location_count, tuple(depots), tuple(vehicles), tuple(shipments))
+    place = {s: k for k, s in enumerate(kept)}
+    index = {(left.visits[v][0], left.visits[v][1]): v for v in range(len(left.visits))}
+    routes = [
+        [
+            index[place[problem.visits[stop.visit_idx][0]], problem.visits[stop.visit_idx][1]]
+            for stop in (rounds[r].stops if r in rounds else ())
+            if stop.visit_idx not in finished and problem.visits[stop.visit_idx][0] in place and r not in without_vehicles
+        ]
+        for r in range(len(vehicles))
+    ]
+    return Residual(left, tuple(kept), tuple(done), routes)
+
+
+def repair(rest: Residual, travel_times: TravelTimes) -> tuple[Plan, list[int]]:
+    """Keep the residual rounds as far as they are feasible, insert the rest anew: the plan and the shipments that moved."""
+    search = Search(build_arrays(rest.problem, travel_times), travel_times.arrays)
+    moved = search.load(rest.routes)
+    search.insert_all(moved)
+    return build_plan(rest.problem, travel_times, search.routes(), explained=True), moved
+
+
+def _free_at(one: DeliveryRound, fixed: Sequence[PlannedStop], now_s: float) -> float:
+    """When the vehicle may leave the place it is at (on the way to its next stop counts as free now)."""
+    if not fixed:
+        return max(one.departure_s, now_s)
+    last = fixed[-1]
+    return max(now_s, last.breaks_after[-1].end_s if last.breaks_after else last.departure_s)
+
+
+def _standing(
+    vehicle: Vehicle, depot_idx: int, shift: TimeWindow, rests: tuple, one: DeliveryRound | None, fixed: Sequence[PlannedStop]
+) -> Vehicle:  # type: ignore[type-arg]
+    used = 0.0 if one is None or not fixed else max(0.0, shift.start_s - one.departure_s)
+    longest = None if vehicle.max_duration_s is None else max(0.0, vehicle.max_duration_s - used)
+    most = None if vehicle.max_stops is None else max(0, vehicle.max_stops - len(fixed))
+    end = vehicle.start_depot_idx if vehicle.end_depot_idx is not None else None
+    if vehicle.end_depot_idx is not None:
+        end = vehicle.end_depot_idx
+    return replace(
+        vehicle, start_depot_idx=depot_idx, end_depot_idx=end, shift=shift, breaks=rests, max_duration_s=longest, max_stops=most
+    )
+
+
+def _rest(problem: Problem, shipment_idx: int, finished: set[int]) -> Shipment | None:
+    """What is left of a shipment; None when it is done."""
+    shipment = problem.shipments[shipment_idx]
+    done = {is_delivery for v, (s, is_delivery) in enumerate(problem.visits) if s == shipment_idx and v in finished}
+    pickup = None if False in done else shipment.pickup
+    delivery = None if True in done else shipment.delivery
+    return None if pickup is None and delivery is None else replace(shipment, pickup=pickup, delivery=delivery)

@@ -1,0 +1,174 @@
+"""Solver processes and who uses which: a crashed one is replaced, a cancelled one is killed and replaced."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from services.common.processes import Child, spawn
+from services.rounds.codec import Failure, Improvement, Message, Ready, SolveOrder, decode, encode
+from services.rounds.errors import EngineRefused, SolverCrashed
+from services.rounds.worker import HEADER
+
+log = structlog.get_logger("rounds")
+
+START_TIMEOUT_S = 240.0
+"""Longest wait for a solver: it may have to compile its kernels first."""
+
+
+@dataclass(slots=True, eq=False)
+class _Solver:
+    """One solver process with the two ends of its socket."""
+
+    child: Child
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    ready: bool = False
+
+    async def receive(self) -> Message:
+        try:
+            (length,) = HEADER.unpack(await self.reader.readexactly(HEADER.size))
+            return decode(await self.reader.readexactly(length))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            code = await self.child.wait()
+            raise SolverCrashed(
+                f"the solver process ended unexpectedly (code {code}, for example out of memory); "
+                "it has been replaced: try again, or with fewer stops",
+                retry_after_s=2.0,
+            ) from None
+
+    def kill(self) -> None:
+        self.child.kill()
+        self.writer.close()
+
+
+class SolverPool:
+    """A fixed number of solver processes. Use as ``async with SolverPool(2) as pool`` from the main thread's event loop.
+
+    Parameters
+    ----------
+    size : int
+        Solvers; orders beyond that wait in turn.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._idle: asyncio.Queue[_Solver] = asyncio.Queue()
+        self._all: set[_Solver] = set()
+        self._tasks: set[asyncio.Task[object]] = set()
+
+    async def __aenter__(self) -> "SolverPool":
+        for _ in range(self._size):
+            self._start_soon()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        starting = [task for task in self._tasks if task.get_name() == "start solver"]
+        for task in starting:
+            task.cancel()
+        await asyncio.gather(*starting, return_exceptions=True)
+        for solver in list(self._all):
+            self._drop(solver)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def idle_count(self) -> int:
+        """Solvers without work."""
+        return self._idle.qsize()
+
+    def pids(self) -> list[int]:
+        """Process ids of all solvers."""
+        return sorted(solver.child.pid for solver in self._all)
+
+    async def solve(self, order: SolveOrder) -> AsyncIterator[Improvement]:
+        """Better and better plans, the last with `final`. Closing the iterator early kills the solver's work at once.
+
+        Raises
+        ------
+        SolverCrashed
+            The process ended; a new one is being started.
+        EngineRefused
+            The engine raised an error.
+        """
+        solver = await self._take()
+        finished = False
+        try:
+            data = encode(order)
+            solver.writer.write(HEADER.pack(len(data)) + data)
+            with contextlib.suppress(ConnectionError):
+                await solver.writer.drain()
+            while not finished:
+                message = await solver.receive()
+                if isinstance(message, Failure):
+                    finished = True
+                    raise EngineRefused(message.kind, message.message, message.field)
+                if isinstance(message, Improvement):
+                    finished = message.final
+                    yield message
+        finally:
+            if finished:
+                self._idle.put_nowait(solver)
+            else:
+                self._drop(solver)
+                self._start_soon()
+
+    async def _take(self) -> _Solver:
+        """Next idle solver that still runs."""
+        while True:
+            solver = await self._idle.get()
+            if solver.child.running:
+                return solver
+            self._drop(solver)
+            self._start_soon()
+
+    def _drop(self, solver: _Solver) -> None:
+        """Kill a solver and reap it in the background."""
+        if solver in self._all:
+            self._all.discard(solver)
+            solver.kill()
+            self._later(solver.child.wait())
+
+    def _start_soon(self) -> None:
+        self._later(self._start(), "start solver")
+
+    def _later(self, work: Coroutine[Any, Any, object], name: str = "reap solver") -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _start(self) -> None:
+        delay_s = 0.5
+        while True:
+            ours, theirs = socket.socketpair()
+            with theirs:
+                command = [sys.executable, "-m", "services.rounds.worker", str(theirs.fileno())]
+                child = spawn("rounds solver", command, environment=_environment(), inherited_files=[theirs.fileno()])
+            reader, writer = await asyncio.open_unix_connection(sock=ours, limit=1 << 26)
+            solver = _Solver(child, reader, writer)
+            self._all.add(solver)
+            try:
+                async with asyncio.timeout(START_TIMEOUT_S):
+                    message = await solver.receive()
+                if isinstance(message, Ready):
+                    self._idle.put_nowait(solver)
+                    return
+            except (SolverCrashed, TimeoutError) as error:
+                log.warning("solver_did_not_start", error=str(error), again_in_s=delay_s)
+            except asyncio.CancelledError:
+                self._drop(solver)
+                raise
+            self._drop(solver)
+            await asyncio.sleep(delay_s)
+            delay_s = min(30.0, 2 * delay_s)
+
+
+def _environment() -> dict[str, str]:
+    """Solvers use one thread each, and find the packages where this process found them."""
+    path = os.pathsep.join(part for part in sys.path if part)
+    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}

@@ -1,0 +1,106 @@
+"""A solver process: reads one order at a time from its socket, sends better plans back, dies with the service.
+
+OR-Tools' routing library holds the GIL for a whole solve, hence a process of its own. Cancelling is killing it.
+Run as ``python -m services.rounds.worker <file descriptor>`` by `services.rounds.pool`.
+"""
+
+import os
+import socket
+import struct
+import sys
+import time
+
+from routing.errors import RoutingError
+from routing.rounds.api import Depot, Plan, Problem, Shipment, TimeWindow, TravelTimes, Vehicle, Visit, solve
+from services.rounds.codec import (
+    Failure,
+    Improvement,
+    Message,
+    Ready,
+    SolveOrder,
+    build_problem,
+    decode,
+    encode,
+    unpack_times,
+)
+
+HEADER = struct.Struct("!Q")
+LARGEST_FRAME = 1 << 32
+MIN_INTERVAL_S = 0.2
+"""Better plans are sent at most this often (the first and the last always)."""
+
+
+def main(arguments: list[str]) -> int:
+    """Serve orders until the other end closes the socket."""
+    with socket.socket(fileno=int(arguments[0])) as channel:
+        _warm_up()
+        _send(channel, Ready(os.getpid()))
+        while (data := _receive(channel)) is not None:
+            order = decode(data)
+            if isinstance(order, SolveOrder):
+                _serve(channel, order)
+    return 0
+
+
+def _serve(channel: socket.socket, order: SolveOrder) -> None:
+    began, sent = time.monotonic(), 0.0
+
+    def on_improvement(plan: Plan) -> None:
+        nonlocal sent
+        now = time.monotonic()
+        if now - sent >= MIN_INTERVAL_S:
+            sent = now
+            _send(channel, Improvement(plan, now - began, final=False))
+
+    try:
+        plan = solve(
+            build_problem(order.problem),
+            unpack_times(order.times),
+            iterations=order.iterations,
+            time_limit_s=order.time_limit_s,
+            elapsed_s=time.monotonic,
+            seed=order.seed,
+            on_improvement=on_improvement,
+        )
+    except RoutingError as error:
+        _send(channel, Failure(error.kind, str(error), error.field or ""))
+        return
+    _send(channel, Improvement(plan, time.monotonic() - began, final=True))
+
+
+def _warm_up() -> None:
+    """Load every kernel from the cache (or compile it) before the first order, for both kinds of travel times."""
+    day = TimeWindow(0, 1000)
+    shipments = (Shipment("a", (1,), delivery=Visit(1, 1, (day,))), Shipment("b", (1,), Visit(1), Visit(0)))
+    problem = Problem(2, (Depot("d", 0, day),), (Vehicle("v", 0, 0, (2,), day),), shipments)
+    solve(problem, TravelTimes.slots([0], [[[0, 5], [5, 0]]]), iterations=2)
+
+
+def _send(channel: socket.socket, message: Message) -> None:
+    data = encode(message)
+    channel.sendall(HEADER.pack(len(data)) + data)
+
+
+def _receive(channel: socket.socket) -> bytes | None:
+    header = _exactly(channel, HEADER.size)
+    if header is None:
+        return None
+    (length,) = HEADER.unpack(header)
+    if length > LARGEST_FRAME:
+        raise ValueError(f"a frame of {length} bytes: the two ends speak different versions")
+    return _exactly(channel, length)
+
+
+def _exactly(channel: socket.socket, count: int) -> bytes | None:
+    parts, left = [], count
+    while left:
+        part = channel.recv(min(left, 1 << 20))
+        if not part:
+            return None
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,87 @@
+"""Solver processes: plans come back, crashes are said and healed, cancelling kills at once, nothing outlives the pool."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator
+
+import numpy as np
+import pytest
+
+from routing.rounds.api import list_violations
+from services.common.processes import is_alive
+from services.rounds.codec import SolveOrder, decode_plan, encode_plan, pack_times, parts_of
+from services.rounds.errors import EngineRefused, SolverCrashed
+from services.rounds.pool import SolverPool
+from tests.builders.rounds import random_problem, random_times
+
+
+@pytest.fixture
+async def pool() -> AsyncIterator[SolverPool]:
+    """One solver."""
+    async with SolverPool(1) as running:
+        yield running
+
+
+RNG = np.random.default_rng(1)
+PROBLEM, TIMES = random_problem(RNG, 12, 4), random_times(RNG, 13)
+
+
+def _order(seconds: float | None = None, iterations: int | None = None) -> SolveOrder:
+    return SolveOrder(parts_of(PROBLEM), pack_times(TIMES), seconds, iterations, 0)
+
+
+@pytest.mark.slow
+async def test_plans_come_back(pool: SolverPool) -> None:
+    """The last plan is final, feasible and the same for the same seed and iterations; it survives the codec."""
+    runs = [[found async for found in pool.solve(_order(iterations=300))] for _ in range(2)]
+    assert [found.final for found in runs[0]] == [False] * (len(runs[0]) - 1) + [True]
+    plan = runs[0][-1].plan
+    assert plan == runs[1][-1].plan
+    assert list_violations(PROBLEM, TIMES, plan) == []
+    assert decode_plan(encode_plan(plan)) == plan
+
+
+@pytest.mark.slow
+async def test_a_crash_is_said_and_healed(pool: SolverPool) -> None:
+    """Killing the process while it works raises; the next order is solved by a new one."""
+    with pytest.raises(SolverCrashed, match="try again"):
+        async for _ in pool.solve(_order(seconds=60)):
+            os.kill(pool.pids()[0], signal.SIGKILL)
+    found = [one async for one in pool.solve(_order(iterations=10))]
+    assert found[-1].final
+
+
+@pytest.mark.slow
+async def test_cancelling_kills_within_a_second(pool: SolverPool) -> None:
+    """Leaving the loop ends the process that worked."""
+    work = pool.solve(_order(seconds=60))
+    await anext(work)
+    pid = pool.pids()[0]
+    began = time.monotonic()
+    await work.aclose()  # type: ignore[attr-defined]
+    while is_alive(pid):
+        await asyncio.sleep(0.01)
+    assert time.monotonic() - began < 1.0
+
+
+@pytest.mark.slow
+async def test_the_engine_s_errors_keep_kind_and_field(pool: SolverPool) -> None:
+    """Travel times that are too small for the problem are the caller's mistake, not a crash."""
+    order = SolveOrder(parts_of(PROBLEM), pack_times(random_times(RNG, 3)), None, 5, 0)
+    with pytest.raises(EngineRefused, match="covers 3 locations") as caught:
+        async for _ in pool.solve(order):
+            pass
+    assert caught.value.kind == "invalid_argument"
+    assert caught.value.field == "travel_times"
+
+
+@pytest.mark.slow
+async def test_nothing_outlives_the_pool() -> None:
+    """All processes are gone when the pool is closed."""
+    async with SolverPool(2) as pool:
+        while pool.idle_count < 2:
+            await asyncio.sleep(0.05)
+        pids = pool.pids()
+    assert not any(is_alive(pid) for pid in pids)

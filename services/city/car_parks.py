@@ -19,6 +19,7 @@ from services.city.config import CarParkInput, CityConfig
 from services.city.errors import CityConfigError
 from services.city.nearest import NearestNodes
 from services.city.osm_features import OsmFeature
+from services.city.place_types import distance_m
 
 M2_PER_SPACE = 27.0
 """Ground per space of a car park with its lanes (2.5 m × 5 m stalls on both sides of a 6 m aisle, and ends)."""
@@ -32,6 +33,7 @@ _TYPICAL = {CarParkKind.SURFACE: 30, CarParkKind.UNDERGROUND: 200, CarParkKind.M
 _LEVELS = {CarParkKind.UNDERGROUND: 2, CarParkKind.MULTI_STOREY: 4}
 _CLOSED = ("private", "no", "customers", "permit", "residents", "employees", "restricted", "delivery")
 _ENTRANCE_M = 150.0
+_SAME_M = 80.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +75,17 @@ def build_car_parks(city: CityConfig, features: Sequence[OsmFeature], graph: Str
                     str(city.folder / "city.toml"), f"car_park_files[{i}]",
                     f"{file.file} gives no position for {listed.name}: add [[car_parks]] with id = {listed.id!r}, lat and lon",
                 )  # fmt: skip
-            parks[listed.id] = _listed(listed, file.feed)
+            park = _listed(listed, file.feed)
+            for known in [known for known in parks.values() if _is_same(known, park)]:
+                del parks[known.id]
+            parks[listed.id] = park
     for i, entry in enumerate(city.car_parks):
-        key, known = entry.id, parks.pop(_osm_id(entry.osm), None) if entry.osm else parks.get(entry.id)
-        if entry.osm and known is None:
+        key, joined = entry.id, parks.pop(_osm_id(entry.osm), None) if entry.osm else parks.get(entry.id)
+        if entry.osm and joined is None:
             raise CityConfigError(
                 str(city.folder / "city.toml"), f"car_parks[{i}].osm", f"{entry.osm!r} is no public car park of the OSM extract"
             )
-        parks[key] = _declared(city, i, entry, known)
+        parks[key] = _declared(city, i, entry, joined)
     placed = [_named(park, streets) for _, park in sorted(parks.items())]
     return _arrays([park for park in placed if city.bbox is None or city.bbox.contains(park.lat, park.lon)])
 
@@ -115,15 +120,13 @@ def _entrance(park: OsmFeature, entrances: Sequence[OsmFeature]) -> OsmFeature |
     on_outline = next((entrance for entrance in entrances if entrance.node_ids[0] in outline), None)
     if on_outline is not None or _kind(park.tags) not in _LEVELS:
         return on_outline
-    near = [(_distance_m(park, entrance), entrance.ref, entrance) for entrance in entrances]
+    near = [
+        (distance_m(park.lat_deg, park.lon_deg, entrance.lat_deg, entrance.lon_deg), entrance.ref, entrance)
+        for entrance in entrances
+    ]
     return next(
         (entrance for distance, _, entrance in sorted(near, key=lambda item: item[:2]) if distance <= _ENTRANCE_M), None
     )
-
-
-def _distance_m(a: OsmFeature, b: OsmFeature) -> float:
-    east = (a.lon_deg - b.lon_deg) * math.cos(math.radians(a.lat_deg))
-    return 111_195.0 * math.hypot(a.lat_deg - b.lat_deg, east)
 
 
 def _kind(tags: dict[str, str]) -> CarParkKind:
@@ -205,6 +208,18 @@ def _declared(city: CityConfig, i: int, entry: CarParkInput, known: _Park | None
         feed=entry.feed or park.feed,
         entity=entry.feed_entity or park.entity,
     )
+
+
+def _is_same(mapped: _Park, listed: _Park) -> bool:
+    """Whether a garage of the map is the one an operator lists: near, and built alike."""
+    if (
+        not mapped.id.startswith("osm-")
+        or mapped.kind in (CarParkKind.SURFACE, CarParkKind.STREET_SIDE)
+        or math.isnan(listed.lat)
+    ):
+        return False
+    near = [distance_m(*position, listed.lat, listed.lon) <= _SAME_M for position in (mapped.centre, (mapped.lat, mapped.lon))]
+    return any(near)
 
 
 def _osm_id(ref: str) -> str:

@@ -1,6 +1,7 @@
 """Stops as places: stops of one name that stand together are one place, whatever their operators."""
 
 import math
+import re
 from collections import defaultdict
 
 import numpy as np
@@ -25,6 +26,7 @@ _MODES = (
     (11, "trolleybus"),
 )
 _EXTENDED = ((100, "rail"), (200, "coach"), (400, "metro"), (700, "bus"), (800, "trolleybus"), (900, "tram"), (1000, "ferry"))
+_PLATFORM = re.compile(r"[ ,]+(Bstg|Bussteig|Steig|Bahnsteig|Gleis|Quai|Voie|Binario|Platform|Cais)\.? \w{1,3}$")
 _WEIGHT = {"rail": 50, "metro": 50, "tram": 25, "ferry": 25}
 
 
@@ -40,7 +42,7 @@ def stop_places(timetable: Timetable, languages: tuple[str, ...], localities: Lo
     for stop in np.flatnonzero(calls > 0).tolist():
         if math.isnan(lat[stop]):
             continue
-        clusters = groups[tuple(fold_words(timetable.stop_names[stop], languages)) or (timetable.stop_ids[stop],)]
+        clusters = groups[tuple(fold_words(_name(timetable, stop), languages)) or (timetable.stop_ids[stop],)]
         near = next(
             (row for row in clusters if any(distance_m(lat[stop], lon[stop], lat[o], lon[o]) <= TOGETHER_M for o in row)), None
         )
@@ -64,7 +66,7 @@ def _place(
     departures = int(calls[stops].sum())
     importance = 40 + round(18 * math.log10(1 + departures)) + max((_WEIGHT.get(mode, 0) for mode in served), default=0)
     # Written with accents and small letters by one operator, in capitals by another: take the richest spelling.
-    names = [timetable.stop_names[stop] for stop in stops]
+    names = [_name(timetable, stop) for stop in stops]
     best = max(names, key=lambda name: (any(c.islower() for c in name), sum(not c.isascii() for c in name), -len(name)))
     codes = {timetable.stop_codes[stop] for stop in stops} - {""}
     reference = f"stop:{timetable.stop_ids[stops[0]]}"
@@ -82,6 +84,11 @@ def _place(
         aliases,
         tuple(stops),
     )
+
+
+def _name(timetable: Timetable, stop: int) -> str:
+    """Name without the platform, which some feeds append."""
+    return _PLATFORM.sub("", timetable.stop_names[stop])
 
 
 def _modes_of_stops(timetable: Timetable) -> list[set[str]]:

@@ -17,7 +17,7 @@ from services.city.config import CityConfig
 from services.city.osm_features import OsmFeature
 from services.city.place_stops import stop_places
 from services.city.place_streets import street_places
-from services.city.place_types import Localities, Place
+from services.city.place_types import Localities, Place, distance_m
 
 _POI_IMPORTANCE = {
     "aeroway": 200, "railway": 140, "tourism": 120, "historic": 100, "leisure": 70, "amenity": 80, "shop": 40, "office": 40,
@@ -32,6 +32,7 @@ _FAMOUS = {
     "museum": 150,
     "stadium": 150,
 }
+_SAME_M = 300.0
 _NOT_PLACES = {"parking", "parking_entrance", "parking_space", "bicycle_parking", "bench", "waste_basket", "vending_machine"}
 _NOT_RAILWAY = {
     "station",
@@ -43,9 +44,12 @@ _NOT_RAILWAY = {
     "signal",
     "switch",
     "buffer_stop",
+    "stop",
+    "platform",
 }
 _PLACE_IMPORTANCE = {
-    "city": 255, "town": 200, "borough": 180, "suburb": 160, "quarter": 140, "village": 150, "neighbourhood": 120, "hamlet": 100,
+    "city": 255, "town": 200, "borough": 180, "suburb": 160, "quarter": 140, "village": 150, "neighbourhood": 120,
+    "hamlet": 100,
     "locality": 80, "square": 110, "isolated_dwelling": 40, "island": 100, "islet": 40, "farm": 40,
 }  # fmt: skip
 _REACH_M = {"city": 6000.0, "town": 4000.0, "suburb": 2000.0, "village": 2000.0, "borough": 3000.0, "quarter": 1200.0}
@@ -100,6 +104,7 @@ def _addresses(features: Sequence[OsmFeature], localities: Localities) -> Iterab
 
 
 def _points_of_interest(features: Sequence[OsmFeature], localities: Localities) -> Iterable[Place]:
+    seen: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
     for feature in features:
         tags = feature.tags
         name = tags.get("name", "")
@@ -108,6 +113,11 @@ def _points_of_interest(features: Sequence[OsmFeature], localities: Localities) 
         if not name or not key or value in _NOT_PLACES or (key == "railway" and value in _NOT_RAILWAY) or "place" in tags:
             continue
         importance = _FAMOUS.get(value, _POI_IMPORTANCE[key]) + (20 if "wikipedia" in tags or "wikidata" in tags else 0)
+        # A campus of twenty buildings of one name is one place.
+        same = seen[name, value]
+        if any(distance_m(feature.lat_deg, feature.lon_deg, *other) <= _SAME_M for other in same):
+            continue
+        same.append((feature.lat_deg, feature.lon_deg))
         town = localities.find(feature.lat_deg, feature.lon_deg)
         yield _place(PlaceKind.POINT_OF_INTEREST, feature, name, importance, f"{key}:{value}", locality=town)
 

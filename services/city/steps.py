@@ -1,0 +1,157 @@
+"""The steps of a city build: each reads its inputs, stores one section of the snapshot and says what it counted.
+
+A step is one function in `STEPS`; a new section is a new entry. Later steps may use what earlier ones made, read back from disk
+(mapped), so that the memory of a step is free for the next.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from routing.model.car_parks import CarParks
+from routing.model.street_graph import StreetGraph
+from routing.model.timetable import Timetable
+from services.city import arrays
+from services.city.car_parks import build_car_parks
+from services.city.config import CityConfig
+from services.city.gtfs_reader import GtfsSource, read_timetable
+from services.city.osm_features import OsmFeature, read_features
+from services.city.osm_reader import read_street_graph_and_report
+from services.city.places import PlaceSources, build_places
+from services.city.signal_sites import build_signal_sites
+from services.common.records import Finding
+
+Say = Callable[[float], None]
+"""Called with the share of the step that is done."""
+
+
+@dataclass(slots=True)
+class Building:
+    """A snapshot under construction."""
+
+    city: CityConfig
+    folder: Path
+    counts: dict[str, int] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    features: list[OsmFeature] | None = None
+
+    def street(self) -> StreetGraph:
+        """The stored street graph, mapped."""
+        return arrays.load(self.folder / "street", StreetGraph)
+
+    def find_timetable(self) -> Timetable | None:
+        """The stored timetable, mapped; None in a city without one."""
+        return arrays.load(self.folder / "transit", Timetable) if (self.folder / "transit").exists() else None
+
+    def osm_features(self) -> list[OsmFeature]:
+        """Features of the extract, read once."""
+        if self.features is None:
+            self.features = read_features(self.city.get_path(self.city.osm.file))
+        return self.features
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step; `title` is shown while it runs."""
+
+    name: str
+    title: str
+    run: Callable[[Building, Say], None]
+
+
+def _street(building: Building, say: Say) -> None:
+    box = building.city.bbox
+    limits = (box.south, box.west, box.north, box.east) if box else None
+    path = building.city.get_path(building.city.osm.file)
+    graph, report = read_street_graph_and_report(path, limits, lambda _text, share: say(share))
+    arrays.store(building.folder / "street", graph)
+    building.counts.update(
+        street_nodes=graph.node_count,
+        street_arcs=graph.arc_count,
+        turn_restrictions=report.restrictions,
+        street_ways=report.ways,
+    )
+    building.warnings += [f"osm: {count} turn restrictions left out: {why}" for why, count in sorted(report.skipped.items())]
+    if report.missing_nodes:
+        building.warnings.append(f"osm: {report.missing_nodes} nodes of ways are not in the extract")
+
+
+def _transit(building: Building, say: Say) -> None:
+    city = building.city
+    if not city.gtfs:
+        building.warnings.append("gtfs: none is declared in city.toml; there will be no public transport")
+        return
+    findings: list[Finding] = []
+    told = 0
+
+    def tell(_text: str) -> None:
+        nonlocal told
+        told += 1
+        say(min(0.95, told / (len(city.gtfs) + 2)))
+
+    sources = [GtfsSource(item.id, city.get_path(item.file), item.shift_days) for item in city.gtfs]
+    timetable = read_timetable(sources, tell, findings)
+    arrays.store(building.folder / "transit", timetable)
+    building.counts.update(
+        stops=timetable.stop_count,
+        routes=timetable.route_count,
+        trips=timetable.trip_count,
+        stop_times=len(timetable.arrival_s),
+        patterns=timetable.pattern_count,
+    )
+    codes = Counter((finding.where.split(":")[0], finding.code, finding.message) for finding in findings)
+    building.warnings += [f"gtfs {where}: {message} ({code}, {n} ×)" for (where, code, message), n in sorted(codes.items())]
+    building.warnings += _idle_feeds(city, timetable)
+
+
+def _idle_feeds(city: CityConfig, timetable: Timetable) -> list[str]:
+    """Feeds without service on the reference day: journeys of examples would silently lack them."""
+    day = timetable.day_of_date(city.reference_date)
+    running = [0] * timetable.feed_count
+    if 0 <= day < timetable.day_count:
+        runs = (timetable.service_days[:, day >> 3] >> (day & 7) & 1)[timetable.trip_service]
+        feeds = timetable.route_feed[timetable.trip_route]
+        running = np.bincount(feeds[runs == 1], minlength=timetable.feed_count).tolist()
+    return [
+        f"gtfs {feed}: no service on the reference date {city.reference_date}: change reference_date or shift_days"
+        for feed, trips in zip(timetable.feed_ids, running, strict=True)
+        if not trips
+    ]
+
+
+def _parking(building: Building, say: Say) -> None:
+    features = building.osm_features()
+    say(0.6)
+    parks = build_car_parks(building.city, features, building.street())
+    arrays.store(building.folder / "parking", parks)
+    building.counts.update(car_parks=len(parks), car_parks_assumed=int(parks.capacity_assumed.sum()))
+
+
+def _signals(building: Building, say: Say) -> None:
+    del say
+    sites = build_signal_sites(building.street())
+    arrays.store(building.folder / "signals", sites)
+    building.counts.update(signal_sites=len(sites), signals=len(sites.signal_nodes))
+
+
+def _places(building: Building, say: Say) -> None:
+    features = building.osm_features()
+    say(0.2)
+    parks = arrays.load(building.folder / "parking", CarParks)
+    sources = PlaceSources(features, building.street(), building.find_timetable(), parks)
+    index = build_places(building.city, sources)
+    arrays.store(building.folder / "places", index)
+    building.counts.update(places=len(index), place_words=len(index.words))
+
+
+STEPS: tuple[Step, ...] = (
+    Step("street", "streets", _street),
+    Step("transit", "timetables", _transit),
+    Step("parking", "car parks", _parking),
+    Step("signals", "traffic signals", _signals),
+    Step("places", "places", _places),
+)
+"""In the order they run."""

@@ -1,0 +1,93 @@
+"""Compiling the engines' kernels while a city is built, so that no first request waits for the compiler.
+
+An engine offers a module with a function ``warm``. Its parameters say what it needs, by name: ``graph`` (`StreetGraph`),
+``timetable`` (`Timetable`), ``car_parks``, ``signal_sites``, ``index`` (`PlaceIndex`), all mapped, as in service; ``engine``
+is the `StreetEngine`. Modules that do not exist and functions that need a timetable in a city without one are passed over.
+"""
+
+import importlib
+import importlib.util
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+
+from routing.model.car_parks import CarParks
+from routing.model.places import PlaceIndex
+from routing.model.signal_sites import SignalSites
+from routing.model.street_graph import StreetGraph
+from routing.model.timetable import Timetable
+from routing.street.api import StreetEngine
+from routing.transit.api import TransitEngine, stop_to_stop
+from services.city import arrays
+from services.city.errors import CityError
+
+WARM_MODULES = (
+    "routing.street.warm", "routing.transit.warm", "routing.multimodal.warm", "routing.rounds.warm", "traffic_lights.warm",
+    "routing.places.search",
+)  # fmt: skip
+
+_SECTIONS: dict[str, tuple[str, type[object]]] = {
+    "graph": ("street", StreetGraph),
+    "timetable": ("transit", Timetable),
+    "car_parks": ("parking", CarParks),
+    "signal_sites": ("signals", SignalSites),
+    "index": ("places", PlaceIndex),
+    "engine": ("street", StreetGraph),
+}
+
+
+def warm_kernels(folder: Path, say: Callable[[float], None] | None = None) -> list[str]:
+    """Call every ``warm`` with the sections of a snapshot; quick when machine code is cached.
+
+    Returns
+    -------
+    list of str
+        The modules that were warmed.
+
+    Raises
+    ------
+    CityError
+        If a ``warm`` asks for something unknown.
+    """
+    tell = say or (lambda _share: None)
+    done = []
+    for i, name in enumerate(WARM_MODULES):
+        tell(i / len(WARM_MODULES))
+        if not _exists(name):
+            continue
+        function = importlib.import_module(name).warm
+        wanted = list(inspect.signature(function).parameters)
+        unknown = [parameter for parameter in wanted if parameter not in _SECTIONS]
+        if unknown:
+            raise CityError(f"{name}.warm asks for {', '.join(unknown)}: it can have {', '.join(_SECTIONS)}")
+        if all((folder / _SECTIONS[parameter][0]).exists() for parameter in wanted):
+            function(**{parameter: _get_input(folder, parameter) for parameter in wanted})
+            done.append(name)
+    if (folder / "transit").exists():
+        _first_journey(arrays.load(folder / "transit", Timetable))
+    tell(1.0)
+    return done
+
+
+def _get_input(folder: Path, parameter: str) -> object:
+    section, cls = _SECTIONS[parameter]
+    value = arrays.load(folder / section, cls)
+    return StreetEngine(value) if parameter == "engine" and isinstance(value, StreetGraph) else value
+
+
+def _first_journey(timetable: Timetable) -> None:
+    """Search once on mapped arrays: read-only arrays are another type to the compiler than those that `warm` draws."""
+    if not timetable.trip_count:
+        return
+    first, second = int(timetable.pattern_stops[0]), int(timetable.pattern_stops[1])
+    time_s = int(timetable.day_start_s[0, timetable.day_count // 2]) + 8 * 3600
+    engine = TransitEngine(timetable)
+    engine.plan(stop_to_stop([first], [second], time_s))
+    engine.departures(first, time_s)
+
+
+def _exists(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False

@@ -1,0 +1,37 @@
+"""What all tests share: where machine code is cached, and the city of Porto, built once."""
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+HOME = Path(os.environ.get("TRABOULE_HOME", ROOT / ".traboule"))
+
+# Before anything imports Numba: its own choice would be next to the sources, or an unwritable home.
+os.environ.setdefault("NUMBA_CACHE_DIR", str(HOME / "cache" / "numba"))
+
+if TYPE_CHECKING:
+    from services.city.snapshot import CitySnapshot
+
+
+@pytest.fixture(scope="session")
+def porto_snapshot() -> "CitySnapshot":
+    """The snapshot of Porto, built if it is not there, else reused; its arrays are read-only."""
+    from services.city.build import build_snapshot  # noqa: PLC0415 - the cache folder above must be set first
+    from services.city.config import read_city  # noqa: PLC0415
+    from services.city.errors import CityBuildBusyError  # noqa: PLC0415
+    from services.city.snapshot import open_snapshot  # noqa: PLC0415
+
+    deadline = time.monotonic() + 100
+    while True:
+        try:
+            build_snapshot(read_city(ROOT / "cities" / "porto"), HOME, warm=False)
+            return open_snapshot(HOME, "porto")
+        except CityBuildBusyError:
+            # Another test run is building it.
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)

@@ -35,10 +35,9 @@ class Detection:
     age_s: npt.NDArray[np.int32]
 
     def __post_init__(self) -> None:
-        m = len(self.queue_veh)
-        for name in ("queue_veh", "approaching_veh", "downstream_veh", "downstream_space_veh", "age_s"):
-            values = getattr(self, name)
-            if values.shape != (m,):
-                raise InvalidDetectionError(f"{name} has shape {values.shape}, expected ({m},)", name)
-            if not (values >= 0).all():  # also refuses NaN
-                raise InvalidDetectionError(f"{name} must not be negative or NaN", name)
+        columns = (self.queue_veh, self.approaching_veh, self.downstream_veh, self.downstream_space_veh, self.age_s)
+        if not len({c.shape for c in columns}) == self.queue_veh.ndim == 1:
+            raise InvalidDetectionError(f"columns of different shapes {[c.shape for c in columns]}", "queue_veh")
+        # One pass over all columns: NaN compares as False too.
+        if self.queue_veh.size and not np.concatenate(columns).min() >= 0:
+            raise InvalidDetectionError("detector values must not be negative or NaN", "queue_veh")

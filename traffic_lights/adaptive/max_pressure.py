@@ -74,8 +74,6 @@ class MaxPressure:
 
     def __init__(self, intersection: Intersection, tables: GuardTables, params: MaxPressureParams | None = None) -> None:
         self._params = params or MaxPressureParams()
-        self._tables = tables
-        self._allowed = intersection.transitions
         group = np.array([m.group for m in intersection.movements], np.intp)
         self._lanes = np.maximum([m.lanes for m in intersection.movements], 0.01).astype(np.float32)
         # A movement that shares the road with others of less capacity per lane presses the less.
@@ -84,6 +82,11 @@ class MaxPressure:
         self._protected = self._green & ~tables.shows_yield[:, group]
         weight = np.where(self._protected, 1.0, self._params.yield_weight) * self._green * flow
         self._weight: npt.NDArray[np.float32] = weight.astype(np.float32)
+        self._clear_s_per_veh = (self._protected * (self._params.headway_s / self._lanes)).astype(np.float32)
+        self._shortest_s = tables.stage_min_s.astype(np.float32)
+        self._lost_s = (self._params.loss_factor * tables.transition_s).astype(np.float32)
+        self._out_of_reach = ~intersection.transitions
+        np.fill_diagonal(self._out_of_reach, False)
         self._served_s: npt.NDArray[np.int64] | None = None
 
     def pressures(self, detection: Detection, waited_s: npt.NDArray[np.float32] | float = 0.0) -> npt.NDArray[np.float32]:
@@ -93,7 +96,7 @@ class MaxPressure:
         # Never quite zero while somebody waits: an empty-looking stage with a queue is still better than none.
         pressure = np.maximum(waiting - p.downstream_weight * detection.downstream_veh * self._lanes, 0.1 * waiting)
         pressure = np.where(detection.downstream_space_veh < p.min_space_veh, 0.0, pressure * (1.0 + waited_s / p.wait_scale_s))
-        return (self._weight @ pressure.astype(np.float32)).astype(np.float32)
+        return np.asarray(self._weight @ pressure, np.float32)
 
     def choose(self, view: StageView, detection: Detection) -> int:
         """Stage with the highest pressure per second it takes; the present one if none is clearly better."""
@@ -103,12 +106,11 @@ class MaxPressure:
         self._served_s[self._green[here]] = view.time_s
         pressure = self.pressures(detection, (view.time_s - self._served_s).astype(np.float32))
         vehicles = detection.queue_veh + p.approaching_weight * detection.approaching_veh
-        clear_s = (self._protected * (vehicles / self._lanes * p.headway_s)).max(axis=1, initial=0.0)
-        shortest = self._tables.stage_min_s.astype(np.float32)
+        clear_s = (self._clear_s_per_veh * vehicles).max(axis=1, initial=0.0)
+        shortest = self._shortest_s.copy()
         shortest[here] = 1.0
-        takes = np.maximum(clear_s, shortest) + p.loss_factor * self._tables.transition_s[here]
-        rate = pressure / takes
+        rate = pressure / (np.maximum(clear_s, shortest) + self._lost_s[here])
         rate[here] *= p.hold_factor
-        rate = np.where(self._allowed[here] | (np.arange(len(rate)) == here), rate, -1.0)
+        rate[self._out_of_reach[here]] = -1.0
         best = int(rate.argmax())
         return best if rate[best] > rate[here] else here

@@ -1,0 +1,5 @@
+"""The ``traboule`` command."""
+
+from services.cli.root import main
+
+__all__ = ["main"]

@@ -1,0 +1,134 @@
+"""``traboule city build|list|show|add|update``."""
+
+import time
+import webbrowser
+from pathlib import Path
+
+import click
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from services.city.add import add_city, update_city
+from services.city.build import build_snapshot
+from services.city.config import read_city
+from services.city.layout import CityHome
+from services.city.show import summarise, write_map
+from services.city.snapshot import open_snapshot
+from services.cli.context import CommandContext, plain_errors
+from services.cli.output import console, print_json, print_table, say
+
+CITIES = Path("cities")
+
+
+@click.group()
+def city() -> None:
+    """Build, list, show and add cities."""
+
+
+class StepBars:
+    """Progress of a build: one bar per step, in a terminal and in a log."""
+
+    def __init__(self) -> None:
+        columns = (
+            TextColumn("{task.description:<12}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeElapsedColumn(),
+        )
+        self.progress = Progress(*columns, console=console)
+        self._tasks: dict[str, TaskID] = {}
+
+    def __call__(self, step: str, fraction: float) -> None:
+        """Note how far a step is (0 to 1)."""
+        if step not in self._tasks:
+            self._tasks[step] = self.progress.add_task(step, total=1.0)
+            if not console.is_terminal:
+                say(f"  {step} …")
+        self.progress.update(self._tasks[step], completed=fraction)
+
+
+@city.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON.")
+@click.pass_obj
+@plain_errors
+def build(context: CommandContext, folder: Path, as_json: bool) -> None:
+    """Compile the city in FOLDER (with its city.toml) into a snapshot.
+
+    Nothing is done where a snapshot of the same inputs exists. A running city goes on with the old one meanwhile.
+    """
+    bars, began = StepBars(), time.monotonic()
+    if as_json:
+        result = build_snapshot(folder, context.config.home)
+        print_json({"snapshot": result.folder.name, "folder": str(result.folder), "built": result.built})
+        return
+    with bars.progress:
+        result = build_snapshot(folder, context.config.home, bars)
+    verb = f"built in {time.monotonic() - began:.1f} s" if result.built else "is up to date"
+    say(f"[bold]{read_city(folder).title}[/] {verb}: snapshot {result.folder.name}")
+    for warning in open_snapshot(context.config.home, read_city(folder).name).manifest.warnings:
+        say(f"[yellow]note: {warning}[/]")
+
+
+@city.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@click.pass_obj
+@plain_errors
+def list_(context: CommandContext, as_json: bool) -> None:
+    """List the cities declared under cities/ and the built ones."""
+    rows = []
+    declared = {path.parent.name: path.parent for path in sorted(CITIES.glob("*/city.toml"))}
+    built = {path.parent.name for path in (context.config.home / "cities").glob("*/current")}
+    for name in sorted(declared.keys() | built):
+        pointer = CityHome.of(context.config.home, name).find_pointer()
+        rows.append({"name": name, "folder": str(declared.get(name, "")), "snapshot": pointer.snapshot if pointer else ""})
+    if as_json:
+        print_json(rows)
+        return
+    print_table(("city", "folder", "snapshot"), [(r["name"], r["folder"], r["snapshot"] or "not built") for r in rows])
+
+
+@city.command()
+@click.argument("name")
+@click.option("--map", "picture", type=click.Path(path_type=Path), help="Write a map picture (HTML) here.")
+@click.option("--open", "open_it", is_flag=True, help="Open the picture in the browser.")
+@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
+@click.pass_obj
+@plain_errors
+def show(context: CommandContext, name: str, picture: Path | None, open_it: bool, as_json: bool) -> None:
+    """Show what is in the snapshot of the city NAME."""
+    snapshot = open_snapshot(context.config.home, name)
+    if as_json:
+        print_json({"id": snapshot.id, "counts": snapshot.manifest.counts, "warnings": list(snapshot.manifest.warnings)})
+    else:
+        click.echo(summarise(snapshot))
+    if picture or open_it:
+        target = picture or context.config.run_dir / f"{name}.html"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_map(snapshot, target)
+        say(f"map: {target}")
+        if open_it:
+            webbrowser.open(target.resolve().as_uri())
+
+
+@city.command()
+@click.argument("place")
+@click.option("--gtfs", "gtfs", multiple=True, help="URL of a GTFS feed (several times).")
+@click.option("--name", help="Short name of the city (default: made from PLACE).")
+@click.pass_obj
+@plain_errors
+def add(context: CommandContext, place: str, gtfs: tuple[str, ...], name: str | None) -> None:
+    """Fetch PLACE ("Lyon, France") from OpenStreetMap and GTFS feeds by URL, and declare it under cities/. Needs internet."""
+    del context
+    folder = add_city(place, CITIES, gtfs_urls=gtfs, name=name, say=say)
+    say(f"[bold]{folder}[/] is declared; compile it with: traboule city build {folder}")
+
+
+@city.command()
+@click.argument("name")
+@click.pass_obj
+@plain_errors
+def update(context: CommandContext, name: str) -> None:
+    """Fetch the inputs of the city NAME again from their official sources. Needs internet."""
+    del context
+    for line in update_city(CITIES / name, say=say):
+        say(line)

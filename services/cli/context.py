@@ -1,0 +1,90 @@
+"""What every command has at hand."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import click
+from traboule.common.v1 import geo_pb2
+from traboule.journeys.v1 import journeys_service_pb2_grpc, places_pb2
+
+from services.city.snapshot import open_snapshot
+from services.cli.client import CityClient
+from services.cli.output import console
+from services.common.clock import CityClock
+from services.common.config import Config
+from services.common.errors import ServiceError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass
+class CommandContext:
+    """Settings of one invocation."""
+
+    config: Config
+
+    @functools.cached_property
+    def client(self) -> CityClient:
+        """Way to the services."""
+        return CityClient(self.config)
+
+    @functools.cached_property
+    def timezone(self) -> ZoneInfo:
+        """Time zone of the city (from its snapshot)."""
+        return ZoneInfo(open_snapshot(self.config.home, self.config.city).timezone)
+
+    def now(self) -> int:
+        """City time, unix seconds: that of the running city if there is one."""
+        return int(running_clock(self.config).now())
+
+    def resolve(self, text: str, *, quiet: bool = False) -> tuple[geo_pb2.Location, str]:
+        """Location of ``lat,lon``, a place id, a stop id or a name (the best match; said aloud), and what to call it."""
+        point = parse_point(text)
+        if point is not None:
+            return geo_pb2.Location(point=point), text
+        if text.startswith(("stop:", "osm:", "car_park:")):
+            return geo_pb2.Location(place_id=text), text
+        request = places_pb2.SearchPlacesRequest(query=text, max_places=1)
+        found = self.client.call("journeys", journeys_service_pb2_grpc.JourneysServiceStub, "SearchPlaces", request)
+        if not found.places:
+            raise click.ClickException(f"no place called {text!r} was found; try `traboule places {text}` or lat,lon")
+        place = found.places[0]
+        if not quiet:
+            where = f", {place.locality}" if place.locality else ""
+            console.print(f"[dim]{text} → {place.name}{where} ({place.location.lat_deg:.5f}, {place.location.lon_deg:.5f})[/]")
+        return geo_pb2.Location(point=place.location), place.name
+
+
+def parse_point(text: str) -> geo_pb2.LatLng | None:
+    """Point of ``41.15,-8.61``; None if it is not of that form."""
+    parts = text.replace(";", ",").split(",")
+    if len(parts) != 2:
+        return None
+    try:
+        return geo_pb2.LatLng(lat_deg=float(parts[0]), lon_deg=float(parts[1]))
+    except ValueError:
+        return None
+
+
+def running_clock(config: Config) -> CityClock:
+    """Clock of the running city, else that of the settings."""
+    path = config.run_dir / "clock"
+    return CityClock.parse(path.read_text()) if not config.clock and path.exists() else config.city_clock()
+
+
+def plain_errors(command: F) -> F:
+    """Turn every foreseen error of a command into one sentence."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except ServiceError as error:
+            problem = click.ClickException(str(error))
+            problem.exit_code = error.exit_code
+            raise problem from None
+
+    return wrapped  # type: ignore[return-value]

@@ -1,0 +1,84 @@
+"""What commands print: tables for people, JSON for programs."""
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from rich.console import Console
+from rich.table import Table
+
+console = Console(highlight=False)
+
+
+def print_json(message: Message | Any) -> None:
+    """Print a proto message (field names as in the contract) or any plain value as JSON."""
+    value = MessageToDict(message, preserving_proto_field_name=True) if isinstance(message, Message) else message
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def print_table(
+    header: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None, right: Iterable[int] = ()
+) -> None:
+    """Print a table; columns in `right` are set right."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for k, name in enumerate(header):
+        table.add_column(name, justify="right" if k in set(right) else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    console.print(table)
+
+
+def say(text: str) -> None:
+    """Print a line (rich markup)."""
+    console.print(text)
+
+
+def clock(unix_s: int, timezone: ZoneInfo, *, seconds: bool = False) -> str:
+    """Local time of day."""
+    return f"{dt.datetime.fromtimestamp(unix_s, timezone):{'%H:%M:%S' if seconds else '%H:%M'}}"
+
+
+def duration(seconds: float) -> str:
+    """``42 s``, ``7 min``, ``1 h 05``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes = round(whole / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d}"
+
+
+def distance(metres: float) -> str:
+    """``340 m``, ``2.1 km``."""
+    return f"{round(metres, -1):.0f} m" if metres < 1000 else f"{metres / 1000:.1f} km"
+
+
+def parse_when(text: str | None, timezone: ZoneInfo, now_s: int) -> int:
+    """Unix seconds of ``08:30``, ``2026-07-28 08:30``, ``+20min`` or nothing (0).
+
+    Raises
+    ------
+    click.BadParameter
+        If it is none of these.
+    """
+    if not text:
+        return 0
+    today = dt.datetime.fromtimestamp(now_s, timezone)
+    if text.startswith("+"):
+        try:
+            return now_s + 60 * int(text[1:].removesuffix("min").strip())
+        except ValueError:
+            pass
+    for pattern in ("%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"):
+        try:
+            moment = dt.datetime.strptime(text, pattern)
+        except ValueError:
+            continue
+        if "%Y" not in pattern:
+            moment = moment.replace(year=today.year, month=today.month, day=today.day)
+        return int(moment.replace(tzinfo=timezone).timestamp())
+    raise click.BadParameter(f"{text!r} is no time; write 08:30, '2026-07-28 08:30' or +20min")

@@ -1,0 +1,84 @@
+"""A plan of delivery rounds as pictures: a map and a Gantt chart."""
+
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from traboule.rounds.v1 import plan_pb2
+
+from services.city.snapshot import CitySnapshot
+from services.common.polyline import decode
+from services.demo.pictures import svg
+from services.demo.pictures.charts import Bar, gantt
+from services.demo.pictures.page import Page, facts, table
+from services.demo.pictures.street_map import StreetMap
+
+COLOURS = {"driving": "#0b6e99", "service": "#2b8a3e", "waiting": "#adb5bd", "break": "#e67700"}
+Stop = plan_pb2.RoundStop
+
+
+def plan_map(plan: plan_pb2.Plan, snapshot: CitySnapshot) -> str:
+    """Rounds on the streets; stops numbered in the tool tips, depots as larger dots."""
+    picture = StreetMap(snapshot.street)
+    for k, row in enumerate(plan.rounds):
+        colour = svg.PALETTE[k % len(svg.PALETTE)]
+        for number, stop in enumerate(row.stops):
+            points = decode(stop.leg.polyline.encoded)
+            if len(points) > 1:
+                picture.add_line(points, colour, width=2.6, tip=row.vehicle_id)
+            at = (stop.location.lat_deg, stop.location.lon_deg)
+            depot = stop.kind in (Stop.KIND_START, Stop.KIND_END)
+            tip = row.vehicle_id if depot else f"{row.vehicle_id}, stop {number}: {stop.shipment_id}"
+            picture.add_marker(at, "#17202a" if depot else colour, radius=7 if depot else 4, tip=tip)
+    return picture.draw()
+
+
+def plan_gantt(plan: plan_pb2.Plan, timezone: ZoneInfo) -> str:
+    """One row per vehicle: driving, service, waiting, breaks."""
+    rows = []
+    for row in plan.rounds:
+        bars: list[Bar] = []
+        for stop in row.stops:
+            if stop.leg.duration_s:
+                bars.append(Bar(stop.arrival_unix_s - stop.leg.duration_s, stop.arrival_unix_s, "driving"))
+            if stop.start_unix_s > stop.arrival_unix_s:
+                bars.append(Bar(stop.arrival_unix_s, stop.start_unix_s, "waiting", stop.shipment_id))
+            kind = "break" if stop.kind == Stop.KIND_BREAK else "service"
+            if stop.departure_unix_s > stop.start_unix_s and stop.kind not in (Stop.KIND_START, Stop.KIND_END):
+                bars.append(Bar(stop.start_unix_s, stop.departure_unix_s, kind, stop.shipment_id))
+        if bars:
+            rows.append((row.vehicle_id, bars))
+    return gantt(rows, timezone, COLOURS)
+
+
+def plan_facts(plan: plan_pb2.Plan) -> str:
+    """The figures a dispatcher asks for first."""
+    used = sum(len(row.stops) > 2 for row in plan.rounds)
+    return facts(
+        [
+            (str(plan.served_count), f"orders served, {len(plan.unserved)} not"),
+            (str(used), "vehicles on the road"),
+            (f"{plan.drive_s / 3600:.1f} h", "driving, under predicted traffic"),
+            (f"{plan.distance_m / 1000:.0f} km", "driven"),
+            (f"{plan.co2_g / 1000:.1f} kg", "CO2"),
+        ]
+    )
+
+
+def plan_table(plan: plan_pb2.Plan) -> str:
+    """One line per round."""
+    rows = [
+        (row.vehicle_id, len(row.stops) - 2, row.drive_s / 60, row.service_s / 60, row.wait_s / 60, row.distance_m / 1000)
+        for row in plan.rounds
+    ]
+    return table(("vehicle", "stops", "driving min", "service min", "waiting min", "km"), rows)
+
+
+def write_plan_page(plan: plan_pb2.Plan, snapshot: CitySnapshot, path: Path) -> None:
+    """Write a page of its own for one plan."""
+    page = Page(f"Delivery rounds in {snapshot.city.title}", "Planned with predicted travel times.")
+    zone = ZoneInfo(snapshot.timezone)
+    page.add("rounds", "Rounds", plan_facts(plan), plan_map(plan, snapshot), plan_gantt(plan, zone), plan_table(plan))
+    if plan.unserved:
+        rows = [(row.shipment_id, row.explanation) for row in plan.unserved]
+        page.add("unserved", "Not served", table(("order", "why"), rows))
+    path.write_text(page.html(), encoding="utf-8")

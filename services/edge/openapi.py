@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from google.api import annotations_pb2
-from google.api.http_pb2 import HttpRule
+from google.api import annotations_pb2  # type: ignore[import-untyped]
+from google.api.http_pb2 import HttpRule  # type: ignore[import-untyped]
 from google.protobuf.descriptor_pb2 import (
     FieldDescriptorProto,
     FileDescriptorSet,

@@ -29,9 +29,8 @@ def main(argv: list[str]) -> int:
     options = parser.parse_args(argv)
     if options.command == "generate":
         archive = generate(options.city, options.out or options.city / "recorded_day", lambda line: print(line, flush=True))
-        print(
-            f"{archive.folder}: {sum(p.stat().st_size for p in archive.folder.iterdir()) / 1e6:.2f} MB, digest {digest(archive)}"
-        )
+        size_mb = sum(path.stat().st_size for path in archive.folder.iterdir()) / 1e6
+        print(f"{archive.folder}: {size_mb:.2f} MB, digest {digest(archive)}")
     elif options.command == "digest":
         print(digest(read_archive(options.archive)))
     else:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from routing.model.timetable import Timetable
+from services.common.live.lines import line_of_trip
 from services.recorded_day.demand import bell, congestion, stream
 from services.recorded_day.roads import Closure, Point, metres
 
@@ -107,7 +108,7 @@ def _simulate(
     departures = [base + int(s) for s in timetable.departure_s[calls]]
     trip_id = timetable.trip_ids[trip].partition(":")[2]
     points = [(float(timetable.stop_lat_deg[s]), float(timetable.stop_lon_deg[s])) for s in stops]
-    line, line_m, along_m = _line(timetable, trip, points)
+    line, line_m, along_m = line_of_trip(timetable, trip)
     closed_call = _closed_call(points, closure, line)
     real = list(_real_times(feed, trip_id, base, arrivals, departures, closure, closed_call, sensitivity))
     return SimulatedTrip(
@@ -158,57 +159,3 @@ def _closed_call(points: Sequence[Point], closure: Closure | None, line: npt.NDA
     if float(np.hypot(dx, dy).min()) > NEAR_CLOSURE_M:
         return -1
     return min(range(len(points)), key=lambda i: metres(points[i], middle))
-
-
-def _line(
-    timetable: Timetable, trip: int, points: Sequence[Point]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Points of the trip's shape (or of its stops), their distances, and the distance of each stop along it."""
-    shape = int(timetable.trip_shape[trip])
-    stops = np.array(points, np.float64)
-    if shape < 0:
-        along = _distances(stops)
-        return stops, along, along
-    part = slice(int(timetable.first_shape_point[shape]), int(timetable.first_shape_point[shape + 1]))
-    line = np.stack([timetable.shape_lat_e7[part] * 1e-7, timetable.shape_lon_e7[part] * 1e-7], axis=1)
-    line_m = _distances(line)
-    projected = project(line, line_m, stops) if len(line) > 1 else None
-    if projected is None:
-        along = _distances(stops)
-        return stops, along, along
-    return line, line_m, projected
-
-
-def _distances(line: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    stretch = math.cos(math.radians(float(line[0, 0])))
-    steps = np.hypot(np.diff(line[:, 0]) * _METRES, np.diff(line[:, 1]) * _METRES * stretch)
-    return np.concatenate([[0.0], np.cumsum(steps)])
-
-
-def project(
-    line: npt.NDArray[np.float64], line_m: npt.NDArray[np.float64], stops: npt.NDArray[np.float64], reach_m: float = 120.0
-) -> npt.NDArray[np.float64] | None:
-    """Distance of each stop along the line, never going back; None where a stop lies further than `reach_m` from it.
-
-    Each stop takes the earliest piece, after the stop before, on which it lies nearly as near as anywhere ahead.
-    """
-    stretch = math.cos(math.radians(float(line[0, 0])))
-    xy = np.stack([line[:, 1] * stretch, line[:, 0]], axis=1) * _METRES
-    along = np.empty(len(stops))
-    at = 0.0
-    for i, (lat, lon) in enumerate(stops):
-        p = np.array([lon * stretch, lat]) * _METRES
-        a, d = xy[:-1], np.diff(xy, axis=0)
-        size = np.maximum((d * d).sum(axis=1), 1e-9)
-        part = np.clip(((p - a) * d).sum(axis=1) / size, 0, 1)
-        where = line_m[:-1] + part * np.diff(line_m)
-        distance = np.hypot(*(a + part[:, None] * d - p).T)
-        ahead = where >= at - 1.0
-        if not ahead.any():
-            return None
-        best = float(distance[ahead].min())
-        if best > reach_m:
-            return None
-        at = float(where[ahead & (distance <= best + 15)].min())
-        along[i] = at
-    return along

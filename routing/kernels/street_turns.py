@@ -50,8 +50,14 @@ def turn_cost(angle_deg: float, right_ms: int, left_ms: int) -> int:
 @kernel
 def _is_banned(banned: Int64, key: Number) -> bool:
     """Whether the sorted keys hold `key`."""
-    place = np.searchsorted(banned, key)
-    return bool(place < len(banned) and banned[place] == key)
+    low, high = 0, len(banned)
+    while low < high:
+        middle = (low + high) >> 1
+        if banned[middle] < key:
+            low = middle + 1
+        else:
+            high = middle
+    return low < len(banned) and banned[low] == key
 
 
 @kernel

@@ -142,8 +142,8 @@ class StreetEngine:
             arcs = [int(arc)]
             best = int(along)
         else:
-            seed, before, after, last = searcher.unpack(meeting)
-            arcs = [int(seeds.arc[seed]), *before, *after, int(ends.arc[last])]
+            seed, edges, last = searcher.unpack(meeting)
+            arcs = [int(seeds.arc[seed]), *searcher.network.edge_arc[edges].tolist(), int(ends.arc[last])]
         first = _fraction(arcs[0], start)
         return build_path(graph, metric, best, arcs, first, _fraction(arcs[-1], end))
 

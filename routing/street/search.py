@@ -34,12 +34,6 @@ class Anchors:
     time_ms: Int32
     arc: Int32
 
-    def one(self, i: int) -> "Anchors":
-        """Return the rows of position `i`."""
-        rows = slice(int(self.first[i]), int(self.first[i + 1]))
-        first = np.array([0, rows.stop - rows.start], np.int32)
-        return Anchors(first, self.state[rows], self.time_ms[rows], self.arc[rows])
-
 
 class Scratch(threading.local):
     """Working arrays of one thread for one network, made on first use."""
@@ -52,17 +46,60 @@ class Scratch(threading.local):
         self.heap, self.back_heap = np.empty(edges + 1024, np.int64), np.empty(edges + 1024, np.int64)
 
 
-class Searcher:
-    """The searches of one mode; thread-safe (scratch memory is per thread)."""
+class StateSearcher:
+    """Searches between states of one network; thread-safe (scratch memory is per thread)."""
 
-    def __init__(self, graph: StreetGraph, network: StreetNetwork) -> None:
-        self.graph, self.network = graph, network
+    def __init__(self, network: StreetNetwork) -> None:
+        self.network = network
         self._scratch = Scratch(network)
 
-    @property
-    def scratch(self) -> Scratch:
-        """The calling thread's working arrays; they hold the last search's result until its next one."""
-        return self._scratch
+    def spread(self, metric: StreetMetric, seeds: Anchors, limit_ms: int, goals: Int32 | None, backward: bool) -> Int32:
+        """State times (int32[s], scratch) from the seeds; stops early once all `goals` (states) are settled."""
+        net, scratch = self.network, self._scratch
+        count = 0 if goals is None else anchor_kernels.mark(goals, scratch.goal, 1)
+        if backward:
+            edges = (net.back_first, net.back_to, metric.back_edge_ms)
+        else:
+            edges = (net.first_edge, net.edge_to, metric.edge_ms)
+        kernels.search(
+            *edges, seeds.state, seeds.time_ms, limit_ms, scratch.goal, count, scratch.time, scratch.parent, scratch.heap
+        )
+        if goals is not None:
+            anchor_kernels.mark(goals, scratch.goal, 0)
+        return scratch.time
+
+    def pair(self, metric: StreetMetric, seeds: Anchors, ends: Anchors) -> tuple[int, int]:
+        """Best time from any seed to any end and the state where both searches met (`INFINITE`, -1 if none)."""
+        net, scratch = self.network, self._scratch
+        best, meeting = kernels.search_pair(
+            net.first_edge, net.edge_to, metric.edge_ms, seeds.state, seeds.time_ms, net.back_first, net.back_to,
+            metric.back_edge_ms, ends.state, ends.time_ms, scratch.time, scratch.parent, scratch.heap, scratch.back_time,
+            scratch.back_parent, scratch.back_heap,
+        )  # fmt: skip
+        return int(best), int(meeting)
+
+    def unpack(self, meeting: int) -> tuple[int, list[int], int]:
+        """Way of the calling thread's last `pair`: seed row, edges in order of travel, end row."""
+        net, scratch = self.network, self._scratch
+        edges: list[int] = []
+        state = meeting
+        while (edge := int(scratch.parent[state])) >= 0:
+            edges.append(edge)
+            state = int(np.searchsorted(net.first_edge, edge, side="right")) - 1
+        edges.reverse()
+        state = meeting
+        while (back := int(scratch.back_parent[state])) >= 0:
+            edges.append(int(net.back_edge[back]))
+            state = int(np.searchsorted(net.back_first, back, side="right")) - 1
+        return -1 - edge, edges, -1 - back
+
+
+class Searcher(StateSearcher):
+    """Searches of one mode between positions on streets."""
+
+    def __init__(self, graph: StreetGraph, network: StreetNetwork) -> None:
+        super().__init__(network)
+        self.graph = graph
 
     def sources(self, metric: StreetMetric, snaps: Snaps) -> Anchors:
         """Where trips starting at `snaps` enter the state graph."""
@@ -96,21 +133,6 @@ class Searcher:
             )
         )  # fmt: skip
 
-    def spread(self, metric: StreetMetric, seeds: Anchors, limit_ms: int, goals: Int32 | None, backward: bool) -> Int32:
-        """State times (int32[s], scratch) from the seeds; stops early once all `goals` (states) are settled."""
-        net, scratch = self.network, self.scratch
-        count = 0 if goals is None else anchor_kernels.mark(goals, scratch.goal, 1)
-        if backward:
-            edges = (net.back_first, net.back_to, metric.back_edge_ms)
-        else:
-            edges = (net.first_edge, net.edge_to, metric.edge_ms)
-        kernels.search(
-            *edges, seeds.state, seeds.time_ms, limit_ms, scratch.goal, count, scratch.time, scratch.parent, scratch.heap
-        )
-        if goals is not None:
-            anchor_kernels.mark(goals, scratch.goal, 0)
-        return scratch.time
-
     def times(
         self, metric: StreetMetric, one: Snaps, many: Snaps, many_anchors: Anchors, limit_ms: int, backward: bool,
         out: npt.NDArray[np.uint32],
@@ -125,31 +147,6 @@ class Searcher:
             )  # fmt: skip
         else:
             out[:] = UNREACHABLE_MS
-
-    def pair(self, metric: StreetMetric, seeds: Anchors, ends: Anchors) -> tuple[int, int]:
-        """Best time from any seed to any end and the state where both searches met (`INFINITE`, -1 if none)."""
-        net, scratch = self.network, self.scratch
-        best, meeting = kernels.search_pair(
-            net.first_edge, net.edge_to, metric.edge_ms, seeds.state, seeds.time_ms, net.back_first, net.back_to,
-            metric.back_edge_ms, ends.state, ends.time_ms, scratch.time, scratch.parent, scratch.heap, scratch.back_time,
-            scratch.back_parent, scratch.back_heap,
-        )  # fmt: skip
-        return int(best), int(meeting)
-
-    def unpack(self, meeting: int) -> tuple[int, list[int], list[int], int]:
-        """Way of the last `pair`: seed row, arcs up to the meeting state, arcs after it, end row."""
-        net, scratch = self.network, self.scratch
-        before: list[int] = []
-        state = meeting
-        while (edge := int(scratch.parent[state])) >= 0:
-            before.append(int(net.edge_arc[edge]))
-            state = int(np.searchsorted(net.first_edge, edge, side="right")) - 1
-        after: list[int] = []
-        state = meeting
-        while (back := int(scratch.back_parent[state])) >= 0:
-            after.append(int(net.edge_arc[net.back_edge[back]]))
-            state = int(np.searchsorted(net.back_first, back, side="right")) - 1
-        return -1 - edge, before[::-1], after, -1 - back
 
 
 def limit_in_ms(limit_s: float | None) -> int:

@@ -37,6 +37,13 @@ class Snaps:
     lat_deg: npt.NDArray[np.float64]
     lon_deg: npt.NDArray[np.float64]
 
+    def __post_init__(self) -> None:
+        # one array type (contiguous, read-only) whatever they come from: kernels are compiled per type
+        for name, dtype in (("arc", np.int32), ("fraction", np.float32), ("distance_m", np.float32)):
+            object.__setattr__(self, name, frozen(np.asarray(getattr(self, name), dtype)))
+        if not len(self.arc) == len(self.fraction) == len(self.distance_m) == len(self.lat_deg) == len(self.lon_deg):
+            raise InvalidInput(f"snaps: columns of different lengths beside {len(self.arc)} arcs", "arc")
+
     def __len__(self) -> int:
         return len(self.arc)
 

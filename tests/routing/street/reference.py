@@ -93,7 +93,7 @@ class Reference:
         return [(after, self.turn_ms(a, b)) for after, b in following if after is not None]
 
     def _expand(self) -> Any:
-        """networkx graph of states; an edge is the travel along the state's arc and the turn after it."""
+        """The graph of states; an edge is the travel along the state's arc and the turn after it."""
         net = nx.DiGraph()
         queue: deque[State] = deque(((a,), False) for a in sorted(self.usable))
         net.add_nodes_from(queue)

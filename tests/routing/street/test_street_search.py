@@ -45,7 +45,7 @@ def _with_bans(graph: StreetGraph, rng: np.random.Generator) -> StreetGraph:
         for _ in range(int(rng.integers(1, 4))):
             node = graph.arc_head[walk[-1]]
             out = range(int(graph.first_out[node]), int(graph.first_out[node + 1]))
-            if len(out):
+            if len(out) > 0:
                 walk.append(int(rng.choice(list(out))))
         if len(walk) > 1:
             sequences.add(tuple(walk))
@@ -114,9 +114,12 @@ def test_limits_and_reach(graph, seed, mode):
     for limit_s in (0, 15, 40):
         cut = np.where(full <= limit_s * 1000, full, UNREACHABLE_MS)
         assert engine.one_to_many(metric, places, 0, places, limit_s).tolist() == cut.tolist()
-        assert engine.many_to_one(metric, places, places, 0, limit_s).tolist() == np.where(
-            (back := engine.many_to_one(metric, places, places, 0)) <= limit_s * 1000, back, UNREACHABLE_MS
-        ).tolist()
+        assert (
+            engine.many_to_one(metric, places, places, 0, limit_s).tolist()
+            == np.where(
+                (back := engine.many_to_one(metric, places, places, 0)) <= limit_s * 1000, back, UNREACHABLE_MS
+            ).tolist()
+        )
     ends = np.flatnonzero(graph.arc_access & mode.bit).astype(np.int32)
     zeros, ones = np.zeros(len(ends)), np.ones(len(ends), np.float32)
     arriving = engine.one_to_many(metric, places, 0, Snaps(ends, ones, ones, zeros, zeros))
@@ -138,6 +141,8 @@ def test_components(graph):
     count = strong_components(net.first_edge, net.edge_to, label)
     plain = nx.DiGraph()
     plain.add_nodes_from(range(net.state_count))
-    plain.add_edges_from((s, int(t)) for s in range(net.state_count) for t in net.edge_to[net.first_edge[s] : net.first_edge[s + 1]])
+    plain.add_edges_from(
+        (s, int(t)) for s in range(net.state_count) for t in net.edge_to[net.first_edge[s] : net.first_edge[s + 1]]
+    )
     expected = {frozenset(part) for part in nx.strongly_connected_components(plain)}
     assert {frozenset(np.flatnonzero(label == k).tolist()) for k in range(count)} == expected

@@ -87,10 +87,16 @@ if ! is_done packages "$packages_stamp"; then
     "$VENV/bin/python" -m pip install --require-hashes --only-binary :all: -r "$LOCK" >.traboule/pip.log 2>&1 &
     pip=$!
     trap 'kill $pip 2>/dev/null; fail "Interrupted. The same command goes on where it stopped."' INT TERM
+    seconds=0
     while kill -0 $pip 2>/dev/null; do
         sleep 1
-        done_count=$(grep -c '^Collecting ' .traboule/pip.log || true)
-        if [ -t 1 ]; then printf '\r  %s of %s packages fetched ' "$done_count" "$count"; fi
+        seconds=$((seconds + 1))
+        fetched=$(grep -c '^Collecting ' .traboule/pip.log || true)
+        if [ -t 1 ]; then
+            printf '\r  %s of %s packages fetched ' "$fetched" "$count"
+        elif [ $((seconds % 30)) = 0 ]; then
+            say "  $fetched of $count packages fetched"
+        fi
     done
     trap - INT TERM
     wait $pip || { tail -n 15 .traboule/pip.log >&2; fail "" "Packages could not be installed (log: .traboule/pip.log). The same command goes on where it stopped."; }

@@ -11,7 +11,7 @@ from services.city.add import add_city, update_city
 from services.city.build import build_snapshot
 from services.city.config import read_city
 from services.city.layout import CityHome
-from services.city.show import summarise, write_map
+from services.city.show import describe, write_page
 from services.city.snapshot import open_snapshot
 from services.cli.context import CommandContext, plain_errors
 from services.cli.output import console, print_json, print_table, say
@@ -58,14 +58,16 @@ def build(context: CommandContext, folder: Path, as_json: bool) -> None:
     """
     bars, began = StepBars(), time.monotonic()
     if as_json:
-        result = build_snapshot(folder, context.config.home)
-        print_json({"snapshot": result.folder.name, "folder": str(result.folder), "built": result.built})
+        result = build_snapshot(read_city(folder), context.config.home)
+        print_json(
+            {"snapshot": result.manifest.id, "folder": str(result.folder), "new": result.is_new, "seconds": result.seconds}
+        )
         return
     with bars.progress:
-        result = build_snapshot(folder, context.config.home, bars)
-    verb = f"built in {time.monotonic() - began:.1f} s" if result.built else "is up to date"
-    say(f"[bold]{read_city(folder).title}[/] {verb}: snapshot {result.folder.name}")
-    for warning in open_snapshot(context.config.home, read_city(folder).name).manifest.warnings:
+        result = build_snapshot(read_city(folder), context.config.home, bars)
+    verb = f"built in {time.monotonic() - began:.1f} s" if result.is_new else "is up to date"
+    say(f"[bold]{read_city(folder).title}[/] {verb}: snapshot {result.manifest.id}")
+    for warning in result.manifest.warnings:
         say(f"[yellow]note: {warning}[/]")
 
 
@@ -100,11 +102,11 @@ def show(context: CommandContext, name: str, picture: Path | None, open_it: bool
     if as_json:
         print_json({"id": snapshot.id, "counts": snapshot.manifest.counts, "warnings": list(snapshot.manifest.warnings)})
     else:
-        click.echo(summarise(snapshot))
+        print_table(("", ""), describe(snapshot))
     if picture or open_it:
         target = picture or context.config.run_dir / f"{name}.html"
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_map(snapshot, target)
+        write_page(snapshot, target)
         say(f"map: {target}")
         if open_it:
             webbrowser.open(target.resolve().as_uri())
@@ -113,22 +115,28 @@ def show(context: CommandContext, name: str, picture: Path | None, open_it: bool
 @city.command()
 @click.argument("place")
 @click.option("--gtfs", "gtfs", multiple=True, help="URL of a GTFS feed (several times).")
-@click.option("--name", help="Short name of the city (default: made from PLACE).")
+@click.option("--name", default="", help="Short name of the city (default: made from PLACE).")
+@click.option("--timezone", default="", help="Needed only where no timetable says it, such as Europe/Paris.")
 @click.pass_obj
 @plain_errors
-def add(context: CommandContext, place: str, gtfs: tuple[str, ...], name: str | None) -> None:
+def add(context: CommandContext, place: str, gtfs: tuple[str, ...], name: str, timezone: str) -> None:
     """Fetch PLACE ("Lyon, France") from OpenStreetMap and GTFS feeds by URL, and declare it under cities/. Needs internet."""
     del context
-    folder = add_city(place, CITIES, gtfs_urls=gtfs, name=name, say=say)
+    bars = StepBars()
+    with bars.progress:
+        folder = add_city(place, CITIES, gtfs_urls=gtfs, name=name, timezone=timezone, progress=bars)
     say(f"[bold]{folder}[/] is declared; compile it with: traboule city build {folder}")
 
 
 @city.command()
 @click.argument("name")
+@click.option("--streets", is_flag=True, help="Fetch the OpenStreetMap extract again too.")
 @click.pass_obj
 @plain_errors
-def update(context: CommandContext, name: str) -> None:
+def update(context: CommandContext, name: str, streets: bool) -> None:
     """Fetch the inputs of the city NAME again from their official sources. Needs internet."""
     del context
-    for line in update_city(CITIES / name, say=say):
-        say(line)
+    bars = StepBars()
+    with bars.progress:
+        done = update_city(CITIES / name, osm=streets, progress=bars)
+    print_table(("file", "outcome"), [(row.file, row.outcome) for row in done])

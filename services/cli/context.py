@@ -1,9 +1,10 @@
 """What every command has at hand."""
 
 import functools
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import click
@@ -75,6 +76,19 @@ def running_clock(config: Config) -> CityClock:
     return CityClock.parse(path.read_text()) if not config.clock and path.exists() else config.city_clock()
 
 
+class CommandError(click.ClickException):
+    """A foreseen error as one sentence, with its own exit status."""
+
+    def __init__(self, error: ServiceError) -> None:
+        super().__init__(str(error))
+        self.status = error.exit_code
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the sentence, then leave with the error's status."""
+        super().show(file)
+        sys.exit(self.status)
+
+
 def plain_errors(command: F) -> F:
     """Turn every foreseen error of a command into one sentence."""
 
@@ -83,8 +97,6 @@ def plain_errors(command: F) -> F:
         try:
             return command(*args, **kwargs)
         except ServiceError as error:
-            problem = click.ClickException(str(error))
-            problem.exit_code = error.exit_code
-            raise problem from None
+            raise CommandError(error) from None
 
     return wrapped  # type: ignore[return-value]

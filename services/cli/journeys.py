@@ -32,7 +32,7 @@ Stub = journeys_service_pb2_grpc.JourneysServiceStub
 @click.option("--json", "as_json", is_flag=True, help="Print the answer of the service as JSON.")
 @click.pass_obj
 @plain_errors
-def journey(context: CommandContext, origin: str, destination: str, **options: object) -> None:
+def journey(context: CommandContext, /, origin: str, destination: str, **options: object) -> None:
     """Plan journeys from ORIGIN to DESTINATION.
 
     Places are names, lat,lon or ids:
@@ -138,12 +138,15 @@ def places(context: CommandContext, query: tuple[str, ...], near: str | None, as
     if as_json:
         print_json(answer)
         return
-    kind = lambda code: places_pb2.PlaceKind.Name(code).removeprefix("PLACE_KIND_").lower().replace("_", " ")  # noqa: E731
     rows = [
-        (p.name, kind(p.kind), p.locality, f"{p.location.lat_deg:.5f},{p.location.lon_deg:.5f}", p.place_id)
+        (p.name, _kind(p.kind), p.locality, f"{p.location.lat_deg:.5f},{p.location.lon_deg:.5f}", p.place_id)
         for p in answer.places
     ]
     print_table(("name", "kind", "where", "position", "place id"), rows) if rows else say("Nothing is called that.")
+
+
+def _kind(code: "places_pb2.PlaceKind.ValueType") -> str:
+    return places_pb2.PlaceKind.Name(code).removeprefix("PLACE_KIND_").lower().replace("_", " ")
 
 
 @click.command()

@@ -57,7 +57,7 @@ def read_problem(path: Path) -> problem_pb2.Problem:
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 @click.pass_obj
 @plain_errors
-def solve(context: CommandContext, file: Path, seconds: float, seed: int, **out: Any) -> None:
+def solve(context: CommandContext, /, file: Path, seconds: float, seed: int, **out: Any) -> None:
     """Plan the rounds of FILE and show every better plan as it is found.
 
     \b
@@ -87,7 +87,8 @@ def _progress(message: rounds_service_pb2.SolveRoundsResponse, seconds: float) -
     text = f"{message.elapsed_s:5.1f} of {seconds:g} s"
     if message.HasField("plan"):
         plan = message.plan
-        text += f"   {plan.served_count} served, {len(plan.unserved)} not   {duration(plan.drive_s)} driving   cost {plan.cost:,.0f}"
+        text += f"   {plan.served_count} served, {len(plan.unserved)} not   {duration(plan.drive_s)} driving"
+        text += f"   cost {plan.cost:,.0f}"
     return text + (f"   {message.progress}" if message.progress else "")
 
 

@@ -3,16 +3,18 @@
 import asyncio
 import contextlib
 import signal
+from collections.abc import Sequence
 
 import click
 
 from services.city.build import build_snapshot
+from services.city.config import read_city
 from services.city.layout import CityHome
 from services.cli.city import CITIES, StepBars
 from services.cli.context import CommandContext, plain_errors
 from services.cli.output import say
 from services.common import endpoints
-from services.supervisor.parts import PARTS, choose_parts
+from services.supervisor.parts import PARTS, Part, choose_parts
 from services.supervisor.supervisor import Supervisor
 
 
@@ -40,15 +42,15 @@ def ensure_built(context: CommandContext) -> None:
     if CityHome.of(config.home, config.city).find_pointer() is None or folder.exists():
         bars = StepBars()
         with bars.progress:
-            build_snapshot(folder, config.home, bars)
+            build_snapshot(read_city(folder), config.home, bars)
 
 
-async def _serve(context: CommandContext, parts: "list[object]", environment: dict[str, str]) -> None:
+async def _serve(context: CommandContext, parts: Sequence[Part], environment: dict[str, str]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with Supervisor(context.config, parts, environment, say=say) as supervisor:  # type: ignore[arg-type]
+    async with Supervisor(context.config, parts, environment, say=say) as supervisor:
         show_addresses(context)
         watching = asyncio.ensure_future(supervisor.watch())
         waiting = asyncio.ensure_future(stop.wait())

@@ -21,7 +21,7 @@ from services.cli.output import clock, duration, parse_when, print_json, say
 @click.option("--json", "as_json", is_flag=True, help="Print the answer of the service as JSON.")
 @click.pass_obj
 @plain_errors
-def tour(context: CommandContext, start: str, visits: tuple[str, ...], **options: object) -> None:
+def tour(context: CommandContext, /, start: str, visits: tuple[str, ...], **options: object) -> None:
     """Visit VISITS from START in the best order, by any mix of modes.
 
     A visit is a place, with opening hours after an @ where it has some:

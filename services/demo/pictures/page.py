@@ -20,8 +20,10 @@ svg{display:block;width:100%;height:auto;border-radius:8px}.map{border:1px solid
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.93rem}th,td{text-align:left;padding:.35rem .6rem;
 border-bottom:1px solid var(--line);vertical-align:top}th{color:var(--soft);font-weight:600}td.n,th.n{text-align:right;
 
-font-variant-numeric:tabular-nums}.facts{display:flex;flex-wrap:wrap;gap:.7rem;margin:.7rem 0}.fact{flex:1 1 9rem;border:1px solid
-var(--line);border-radius:10px;padding:.55rem .8rem}.fact b{display:block;font-size:1.35rem}.fact span{color:var(--soft);font-size:.88rem}
+font-variant-numeric:tabular-nums}
+.facts{display:flex;flex-wrap:wrap;gap:.7rem;margin:.7rem 0}.fact{flex:1 1 9rem;
+border:1px solid var(--line);border-radius:10px;padding:.55rem .8rem}
+.fact b{display:block;font-size:1.35rem}.fact span{color:var(--soft);font-size:.88rem}
 .note{border-left:4px solid var(--accent);padding:.3rem .9rem;color:var(--soft);margin:.8rem 0}.empty{color:var(--soft)}
 code{background:var(--sea);padding:.1rem .35rem;border-radius:5px;font-size:.9em}pre{background:var(--sea);padding:.8rem;
 border-radius:8px;overflow-x:auto}a{color:var(--accent)}nav a{margin-right:1rem}

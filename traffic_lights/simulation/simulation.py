@@ -96,9 +96,9 @@ class Simulation:
         shown = np.frombuffer(b"".join(aspects), np.uint8)[self._group]
         step_queues(
             self._now, shown, n.link_travel_s, n.link_storage_veh, n.link_rate_vps, n.first_movement, n.movement_from,
-            n.movement_to, n.movement_share, n.movement_flow_vps, n.first_foe, n.foes, self._rng, self._turn_rng, self._backlog, self._moving,
-            self._count, self._queue, self._tokens, self._green_age, self._yellow_age, self._sent, self._totals, self._delay_s,
-            self._stops,
+            n.movement_to, n.movement_share, n.movement_flow_vps, n.first_foe, n.foes, self._rng, self._turn_rng, self._backlog,
+            self._moving, self._count, self._queue, self._tokens, self._green_age, self._yellow_age, self._sent, self._totals,
+            self._delay_s, self._stops,
         )  # fmt: skip
         self._now += 1
 

@@ -1,0 +1,1 @@
+"""The signals service: control loop, audit, plans, and closed-loop simulation of corridors."""

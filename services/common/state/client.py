@@ -90,6 +90,8 @@ class Connection:
             max_connections=256,
             **options,
         )
+        # redis-py would take the detailed answer for the summary.
+        self._redis.response_callbacks.pop("XPENDING", None)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -111,7 +113,7 @@ class Connection:
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
-                return await operation(self._redis)
+                return await _cancellable(operation(self._redis))
             except (*_LOST, redis_errors.RedisError) as error:
                 problem = self._describe(error)
                 if (
@@ -190,7 +192,7 @@ class Connection:
             If the connection was lost: what was read, if anything, is unknown. Wait with `wait_back`, then look again.
         """
         try:
-            return await self._redis.execute_command(*command)
+            return await _cancellable(self._redis.execute_command(*command))
         except (*_LOST, redis_errors.RedisError) as error:
             raise self._describe(error) from error
 
@@ -206,6 +208,21 @@ class Connection:
     async def ping(self) -> None:
         """Check that the server answers; waits as long as `retry_s`."""
         await self.read("PING")
+
+
+async def _cancellable(operation: Awaitable[T]) -> T:
+    """Await an operation of redis-py without losing a cancellation.
+
+    redis-py sends inside ``asyncio.wait_for``, which before Python 3.12 swallows a cancellation that arrives together with the
+    result; the task would then go on for ever.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    try:
+        return await operation
+    finally:
+        if task and task.cancelling() > before:
+            raise asyncio.CancelledError
 
 
 def text(value: bytes | str) -> str:

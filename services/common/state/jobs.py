@@ -106,7 +106,7 @@ class Jobs:
             If `max_queued` jobs wait or run already.
         """
         job_id = job_id or secrets.token_hex(12)
-        keys = [self.keys.jobs(queue), self.keys.job(queue, job_id)]
+        keys = [self.keys.jobs(queue), self.keys.job(queue, job_id), self.keys.jobs_of(queue, tenant)]
         arguments = [job_id, payload, tenant, int(time.time()), max_queued]
         if not await self.connection.evaluate(scripts.SUBMIT_JOB, keys, arguments):
             message = f"the queue {queue} is full ({max_queued} jobs); try again when some are done"
@@ -124,6 +124,18 @@ class Jobs:
         if job is None:
             raise NotFound(f"there is no job {job_id}: the id is wrong, or the job ended more than a week ago")
         return job
+
+    async def list_jobs(self, queue: str, tenant: str, *, count: int = 100) -> list[Job]:
+        """List the newest jobs of a tenant that are not forgotten, newest first."""
+        key = self.keys.jobs_of(queue, tenant)
+        ids = [text(job_id) for job_id in await self.connection.read("ZREVRANGE", key, 0, count - 1)]
+        if not ids:
+            return []
+        found = await self.connection.read_many([("HGETALL", self.keys.job(queue, job_id)) for job_id in ids])
+        forgotten = [job_id for job_id, fields in zip(ids, found, strict=True) if b"payload" not in fields]
+        if forgotten:
+            await self.connection.execute("ZREM", key, *forgotten)
+        return [_parse(job_id, fields) for job_id, fields in zip(ids, found, strict=True) if b"payload" in fields]
 
     async def cancel(self, queue: str, job_id: str) -> Job:
         """Cancel a job that is not finished; its worker learns it with its next report. Returns the job as it stands."""

@@ -16,6 +16,7 @@ documents:<city>:<collection>         hash    either   id → version and conten
 jobs:<city>:<queue>                   stream  durable  ids waiting for a worker (consumer group)
 jobs:<city>:<queue>:job:<id>          hash    durable  one job: state, payload, result, attempts
 jobs:<city>:<queue>:log:<id>          stream  durable  progress of one job
+jobs:<city>:<queue>:tenant:<tenant>   zset    durable  ids of a tenant's jobs by moment of submission
 signals:<city>:<name>                 any     durable  signal commands; a user of its own may touch them
 audit:<city>:<log>                    stream  durable  append-only, hash-chained
 audit:<city>:<log>:head               hash    durable  sequence number and hash of the last entry
@@ -98,6 +99,10 @@ class Keys:
     def job_log(self, queue: str, job_id: str) -> str:
         """Progress of one job."""
         return self._key("jobs", queue, "log", job_id)
+
+    def jobs_of(self, queue: str, tenant: str) -> str:
+        """Jobs of a tenant."""
+        return self._key("jobs", queue, "tenant", tenant)
 
     def audit(self, log: str) -> str:
         """Audit log."""

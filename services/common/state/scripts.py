@@ -138,11 +138,13 @@ return 1
 """)
 
 SUBMIT_JOB = Script("""
--- KEYS: queue, job   ARGV: id, payload, tenant, at, length of queue allowed   → 1 queued, 2 known already, 0 full
+-- KEYS: queue, job, jobs of the tenant   ARGV: id, payload, tenant, at, length of queue allowed
+-- → 1 queued, 2 known already, 0 full
 if redis.call('EXISTS', KEYS[2]) == 1 then return 2 end
 if tonumber(ARGV[5]) > 0 and redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[5]) then return 0 end
 redis.call('HSET', KEYS[2], 'state', 'QUEUED', 'payload', ARGV[2], 'tenant', ARGV[3], 'submitted_at', ARGV[4], 'attempt', 0)
 redis.call('XADD', KEYS[1], '*', 'job', ARGV[1])
+redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])
 return 1
 """)
 

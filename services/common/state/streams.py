@@ -206,7 +206,7 @@ class Streams:
         self, kind: str, group: str, consumer: str, entry_id: str, fields: Fields, cls: Any, max_deliveries: int
     ) -> Delivery | None:
         pending = await self.connection.read("XPENDING", self.keys.events(kind), group, entry_id, entry_id, 1)
-        deliveries = int(pending[0]["times_delivered"]) if pending else 1
+        deliveries = int(pending[0][3]) if pending else 1
         raw = fields.get(b"value", b"")
         if deliveries > max_deliveries:
             await self.bury(

@@ -6,6 +6,7 @@ import shutil
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -118,14 +119,14 @@ def update_city(
         if not feed.url:
             done.append(UpdatedFile(feed.file, "has no url in city.toml"))
             continue
-        outcome = _outcome(lambda feed=feed: fetch_timetable(feed.url, folder / feed.file, feed.id, progress))
+        outcome = _outcome(partial(fetch_timetable, feed.url, folder / feed.file, feed.id, progress))
         if outcome == "updated" and feed.shift_days:
             outcome += (
                 f"; its calendar is still moved by shift_days = {feed.shift_days}: remove that if it overlaps the others now"
             )
         done.append(UpdatedFile(feed.file, outcome))
     if osm:
-        done.append(UpdatedFile(city.osm.file, _outcome(lambda: _update_osm(city, folder, sources or Sources(), progress))))
+        done.append(UpdatedFile(city.osm.file, _outcome(partial(_update_osm, city, folder, sources or Sources(), progress))))
     return done
 
 

@@ -111,7 +111,8 @@ def _country(found: Any) -> str:
 
 
 _COUNTRIES = {
-    "AT": ("österreich", "austria"), "BE": ("belgië / belgique / belgien", "belgium"), "CH": ("schweiz/suisse/svizzera/svizra", "switzerland"),
+    "AT": ("österreich", "austria"), "BE": ("belgië / belgique / belgien", "belgium"),
+    "CH": ("schweiz/suisse/svizzera/svizra", "switzerland"),
     "DE": ("deutschland", "germany"), "ES": ("españa", "spain"), "FR": ("france",), "GB": ("united kingdom",),
     "IE": ("éire / ireland", "ireland"), "IT": ("italia", "italy"), "LU": ("lëtzebuerg", "luxembourg"),
     "NL": ("nederland", "netherlands"), "PT": ("portugal",), "US": ("united states",),

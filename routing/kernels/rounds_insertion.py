@@ -4,6 +4,9 @@ The change of duration is estimated by feasible schedules (upper bounds): the re
 earlier, or leaving as early as possible; so what is accepted is feasible, and the round is then timed exactly.
 """
 
+# mypy: disable-error-code="no-any-return"
+# Fields of record arrays have no static type.
+
 import numpy as np
 
 from routing.kernels.jit import kernel
@@ -263,7 +266,7 @@ def _best_pair(
 
 @kernel
 def _leg_has_room(problem: ProblemArrays, r: int, s: int, loads: np.ndarray, leg: int) -> bool:
-    for d in range(problem.demand.shape[1]):
+    for d in range(problem.demand.shape[1]):  # noqa: SIM110 - no generators in nopython mode
         if loads[d, leg] + problem.demand[s, d] > problem.capacity[r, d]:
             return False
     return True

@@ -3,6 +3,9 @@
 V vehicles, m visits, k shipments, D load dimensions. A route is an array of visit indices.
 """
 
+# mypy: disable-error-code="no-any-return"
+# Fields of record arrays have no static type.
+
 from typing import NamedTuple
 
 import numpy as np

@@ -5,7 +5,8 @@ worse plans are accepted as in simulated annealing. Deterministic for a seed and
 
 References
 ----------
-Christiaens and Vanden Berghe (2020), Slack induction by string removals for vehicle routing problems, doi:10.1287/trsc.2019.0914.
+Christiaens and Vanden Berghe (2020), Slack induction by string removals for vehicle routing problems,
+doi:10.1287/trsc.2019.0914.
 """
 
 import math
@@ -36,7 +37,7 @@ LONGEST_STRING = 10
 def best_near(
     problem: ProblemArrays, times: TimesArrays, state: State, s: int, mixed: bool, blink: float, seed: np.ndarray, near: I64
 ) -> tuple[float, int, int, int]:
-    """As `best_insertion`, but a single visit is tried only next to its neighbours ``near[v]``, at both ends of rounds and alone."""
+    """As `best_insertion`, but single visits are tried only next to their neighbours ``near[v]``, at ends of rounds and alone."""
     first = problem.shipments[s].first_visit
     if problem.shipments[s].last_visit - first == 2:
         return best_insertion(problem, times, state, s, mixed, blink, seed)

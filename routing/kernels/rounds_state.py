@@ -1,5 +1,8 @@
 """A set of rounds under change: routes and what is cached about each, kept exact after every change."""
 
+# mypy: disable-error-code="no-any-return"
+# Fields of record arrays have no static type.
+
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +12,6 @@ from routing.kernels.rounds_route import ProblemArrays, best_departure, end_of_r
 from routing.kernels.rounds_times import (
     F64,
     I64,
-    Records,
     Records,
     TimesArrays,
     arrival,

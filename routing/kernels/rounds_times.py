@@ -5,6 +5,9 @@ STATIC (a matrix), SLOTS (durations at slot starts, linear arrival in between), 
 function per pair, vertical steps allowed: at a step the smallest value holds, as MAMUT defines it).
 """
 
+# mypy: disable-error-code="no-any-return"
+# Fields of record arrays have no static type.
+
 from typing import Any, NamedTuple
 
 import numpy as np

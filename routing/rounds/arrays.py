@@ -1,6 +1,7 @@
 """From the problem's dataclasses to the arrays the kernels read."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -52,8 +53,8 @@ def build_arrays(problem: Problem, travel_times: TravelTimes) -> ProblemArrays:
     )
 
 
-def _records(rows: list[tuple[float, ...]], dtype: np.dtype) -> Records:
-    return np.array(rows, dtype).view(np.recarray)
+def _records(rows: Sequence[tuple[float, ...]], dtype: np.dtype[np.void]) -> Records:
+    return np.array(list(rows), dtype).view(np.recarray)
 
 
 def _visits(problem: Problem, visits: list[Visit]) -> Records:

@@ -4,6 +4,8 @@ Each class (skills and locks, capacity, time windows, shift and duration) is rel
 empty vehicle and in the plan; what then becomes feasible names the reason.
 """
 
+from itertools import pairwise
+
 import numpy as np
 
 from routing.kernels.rounds_route import ProblemArrays
@@ -83,7 +85,7 @@ def _reachable(arrays: ProblemArrays, times: TimesArrays, shipment_idx: int) -> 
         stops = [int(arrays.vehicles[r].start_location), *(int(x) for x in arrays.visits[first:last].location)]
         if arrays.vehicles[r].end_location >= 0:
             stops.append(int(arrays.vehicles[r].end_location))
-        legs = [times.matrix_s[arrays.vehicles[r].profile, a, b] for a, b in zip(stops, stops[1:], strict=False)]
+        legs = [times.matrix_s[arrays.vehicles[r].profile, a, b] for a, b in pairwise(stops)]
         if np.isfinite(legs).all():
             return True
     return False

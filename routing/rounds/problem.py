@@ -53,7 +53,7 @@ class Depot:
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """A rest of `duration_s` that starts within [earliest_s, latest_s], taken at a stop or outside the round, never while driving."""
+    """A rest of `duration_s` that starts within [earliest_s, latest_s], at a stop or outside the round, never while driving."""
 
     earliest_s: float
     latest_s: float
@@ -233,7 +233,8 @@ class Problem:
             if self.vehicles and len(shipment.load) > len(self.vehicles[0].capacity):
                 yield FieldFinding(
                     f"shipments[{k}].load",
-                    f"order {shipment.id!r} has {len(shipment.load)} load dimensions, the vehicles {len(self.vehicles[0].capacity)}",
+                    f"order {shipment.id!r} has {len(shipment.load)} load dimensions, "
+                    f"the vehicles {len(self.vehicles[0].capacity)}",
                 )
             for unknown in sorted(shipment.vehicle_ids - known):
                 yield FieldFinding(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from routing.rounds.api import build_plan
 from routing.rounds.arrays import build_arrays
 from routing.rounds.plan import DeliveryRound, Plan, PlannedStop
-from routing.rounds.problem import Depot, Problem, Shipment, TimeWindow, Vehicle
+from routing.rounds.problem import Break, Depot, Problem, Shipment, TimeWindow, Vehicle
 from routing.rounds.search import Search
 from routing.rounds.travel_times import TravelTimes
 
@@ -44,23 +44,21 @@ class Insertion:
     cost_delta: float
 
 
-def insert_shipment(problem: Problem, travel_times: TravelTimes, plan: Plan, shipment_idx: int) -> Insertion:
-    """Insert an unserved shipment of `problem` where it costs least; every other visit keeps its vehicle and order.
+def insert_shipment(rest: Residual, travel_times: TravelTimes, shipment_idx: int) -> Insertion:
+    """Insert a shipment of the whole problem into the residual rounds where it costs least; all else keeps vehicle and order.
 
     Raises
     ------
-    InfeasiblePlanError
-        The plan given is not one of this problem.
+    ValueError
+        The shipment is not part of the rest.
     """
-    search = Search(build_arrays(problem, travel_times), travel_times.arrays)
-    routes: list[list[int]] = [[] for _ in problem.vehicles]
-    for one in plan.rounds:
-        routes[one.vehicle_idx] = [stop.visit_idx for stop in one.stops]
-    search.load(routes)
-    before = build_plan(problem, travel_times, search.routes())
-    found = search.insert(shipment_idx)
-    after = build_plan(problem, travel_times, search.routes(), explained=found is None)
-    penalty = problem.shipments[shipment_idx].penalty
+    own = rest.shipment_of.index(shipment_idx)
+    search = Search(build_arrays(rest.problem, travel_times), travel_times.arrays)
+    search.load(rest.routes)
+    before = build_plan(rest.problem, travel_times, search.routes())
+    found = search.insert(own)
+    after = build_plan(rest.problem, travel_times, search.routes(), explained=found is None)
+    penalty = rest.problem.shipments[own].penalty
     return Insertion(after, None if found is None else found[1], after.cost - before.cost + (penalty if found else 0.0))
 
 
@@ -155,17 +153,18 @@ def _free_at(one: DeliveryRound, fixed: Sequence[PlannedStop], now_s: float) -> 
 
 
 def _standing(
-    vehicle: Vehicle, depot_idx: int, shift: TimeWindow, rests: tuple, one: DeliveryRound | None, fixed: Sequence[PlannedStop]
-) -> Vehicle:  # type: ignore[type-arg]
+    vehicle: Vehicle,
+    depot_idx: int,
+    shift: TimeWindow,
+    rests: tuple[Break, ...],
+    one: DeliveryRound | None,
+    fixed: Sequence[PlannedStop],
+) -> Vehicle:
+    """Vehicle as it stands at the cut: limits less what it has used."""
     used = 0.0 if one is None or not fixed else max(0.0, shift.start_s - one.departure_s)
     longest = None if vehicle.max_duration_s is None else max(0.0, vehicle.max_duration_s - used)
     most = None if vehicle.max_stops is None else max(0, vehicle.max_stops - len(fixed))
-    end = vehicle.start_depot_idx if vehicle.end_depot_idx is not None else None
-    if vehicle.end_depot_idx is not None:
-        end = vehicle.end_depot_idx
-    return replace(
-        vehicle, start_depot_idx=depot_idx, end_depot_idx=end, shift=shift, breaks=rests, max_duration_s=longest, max_stops=most
-    )
+    return replace(vehicle, start_depot_idx=depot_idx, shift=shift, breaks=rests, max_duration_s=longest, max_stops=most)
 
 
 def _rest(problem: Problem, shipment_idx: int, finished: set[int]) -> Shipment | None:
@@ -175,3 +174,60 @@ def _rest(problem: Problem, shipment_idx: int, finished: set[int]) -> Shipment |
     pickup = None if False in done else shipment.pickup
     delivery = None if True in done else shipment.delivery
     return None if pickup is None and delivery is None else replace(shipment, pickup=pickup, delivery=delivery)
+
+
+def merge(problem: Problem, travel_times: TravelTimes, plan: Plan, rest: Residual, after: Plan) -> Plan:
+    """Join what is done of `plan` with the new plan of the rest, in the words of the whole problem.
+
+    The rest has been validated; what is done is history and keeps its times.
+    """
+    before = {one.vehicle_idx: one for one in plan.rounds}
+    new = {one.vehicle_idx: one for one in after.rounds}
+    whole = {visit: v for v, visit in enumerate(problem.visits)}
+    rounds = []
+    for r in range(len(problem.vehicles)):
+        stops = list(rest.done[r])
+        for stop in new[r].stops if r in new else ():
+            s, is_delivery = rest.problem.visits[stop.visit_idx]
+            stops.append(replace(stop, visit_idx=whole[rest.shipment_of[s], is_delivery]))
+        if stops:
+            departure = before[r].departure_s if rest.done[r] else new[r].departure_s
+            rounds.append(_joined(problem, travel_times, r, departure, stops, new.get(r)))
+    served = {problem.visits[stop.visit_idx][0] for one in rounds for stop in one.stops}
+    unserved = tuple(replace(one, shipment_idx=rest.shipment_of[one.shipment_idx]) for one in after.unserved)
+    unserved = tuple(one for one in unserved if one.shipment_idx not in served)
+    cost = sum(one.cost for one in rounds) + sum(problem.shipments[one.shipment_idx].penalty for one in unserved)
+    return Plan(tuple(rounds), unserved, cost, plan.iterations, plan.first_cost)
+
+
+def _joined(
+    problem: Problem, travel_times: TravelTimes, r: int, departure_s: float, stops: list[PlannedStop], new: DeliveryRound | None
+) -> DeliveryRound:
+    """Round of vehicle `r` with these stops; loads, length and cost of the whole."""
+    vehicle = problem.vehicles[r]
+    at, now, driving, metres = problem.depots[vehicle.start_depot_idx].location_idx, departure_s, 0.0, 0.0
+    load = [0] * problem.dimensions
+    for stop in stops:
+        s, is_delivery = problem.visits[stop.visit_idx]
+        if is_delivery and problem.shipments[s].pickup is None:
+            load = [a + b for a, b in zip(load, _padded(problem, s), strict=True)]
+    start, timed = tuple(load), []
+    for stop in stops:
+        s, is_delivery = problem.visits[stop.visit_idx]
+        to = problem.visit(stop.visit_idx).location_idx
+        driving, metres = driving + max(0.0, stop.arrival_s - now), metres + travel_times.length_m(vehicle.profile, at, to)
+        load = [a + (-b if is_delivery else b) for a, b in zip(load, _padded(problem, s), strict=True)]
+        timed.append(replace(stop, load_after=tuple(load)))
+        at, now = to, stop.breaks_after[-1].end_s if stop.breaks_after else stop.departure_s
+    end = now
+    if vehicle.end_depot_idx is not None:
+        home = problem.depots[vehicle.end_depot_idx].location_idx
+        end = new.end_s if new is not None else travel_times.arrival_s(vehicle.profile, at, home, now)
+        driving, metres = driving + end - now, metres + travel_times.length_m(vehicle.profile, at, home)
+    cost = vehicle.fixed_cost + vehicle.cost_per_s * (end - departure_s) + vehicle.cost_per_m * metres
+    return DeliveryRound(r, departure_s, end, start, tuple(timed), driving, metres, cost)
+
+
+def _padded(problem: Problem, shipment_idx: int) -> list[int]:
+    load = problem.shipments[shipment_idx].load
+    return [*load, *([0] * (problem.dimensions - len(load)))]

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from routing.kernels.rounds_route import ProblemArrays, best_departure, forward_breaks
+from routing.kernels.rounds_route import ProblemArrays, best_departure, end_of_round, forward_breaks
 from routing.kernels.rounds_state import leg_loads, route_metres
-from routing.kernels.rounds_times import EPS_S, TimesArrays, arrival, service_start
+from routing.kernels.rounds_times import TimesArrays, arrival, service_start
 from routing.rounds.plan import DeliveryRound, PlannedBreak, PlannedStop
 
 
@@ -17,9 +17,11 @@ def build_round(
     visits = np.array(route, np.int64)
     if departure_s is None:
         departure_s, _ = best_departure(problem, times, vehicle_idx, visits)
-    rests = _rests(problem, times, vehicle_idx, visits, departure_s)
-    if not np.isfinite(departure_s) or rests is None:
+    vehicle = problem.vehicles[vehicle_idx]
+    outside = not vehicle.leave_from_s <= departure_s <= vehicle.leave_by_s
+    if outside or not np.isfinite(end_of_round(problem, times, vehicle_idx, visits, departure_s)):
         return None
+    rests = _rests(problem, times, vehicle_idx, visits, departure_s)
     stops, t, driving, location, taken = [], departure_s, 0.0, int(problem.vehicles[vehicle_idx].start_location), _rested(rests)
     p = int(problem.vehicles[vehicle_idx].profile)
     loads = _loads(problem, visits)
@@ -40,8 +42,6 @@ def build_round(
     end = int(problem.vehicles[vehicle_idx].end_location)
     back = arrival(times, p, location, end, t) if end >= 0 else t
     driving += back - t
-    if not back <= problem.vehicles[vehicle_idx].return_by_s + EPS_S:
-        return None
     metres = float(route_metres(problem, times, vehicle_idx, visits))
     cost = (
         problem.vehicles[vehicle_idx].fixed_cost
@@ -63,16 +63,14 @@ def _loads(problem: ProblemArrays, visits: np.ndarray) -> np.ndarray:
 
 def _rests(
     problem: ProblemArrays, times: TimesArrays, r: int, visits: np.ndarray, departure_s: float
-) -> list[tuple[int, int, int]] | None:
-    """Per position: breaks taken before and after the service, and the number behind on arrival. None = infeasible."""
+) -> list[tuple[int, int, int]]:
+    """Per position: breaks taken before and after the service, and the number behind on arrival."""
     count = int(problem.vehicles[r].last_break - problem.vehicles[r].first_break)
     if count == 0:
         return [(0, 0, 0)] * len(visits)
     rows = 2 * (len(visits) + 1)
     state, source = np.full((rows, count + 1), np.inf), np.zeros((rows, count + 1), np.int64)
-    end, behind = forward_breaks(problem, times, r, visits, departure_s, state, source)
-    if not np.isfinite(end):
-        return None
+    _, behind = forward_breaks(problem, times, r, visits, departure_s, state, source)
     answer = []
     for k in range(len(visits) - 1, -1, -1):
         served = int(source[2 * k + 1, behind])

@@ -185,7 +185,7 @@ class TravelTimes:
 def _restore_fifo(starts: F64, durations: npt.NDArray[np.int32]) -> int:
     lowered = 0
     for k in range(len(starts) - 2, -1, -1):
-        limit = durations[:, k + 1].astype(np.int64) + int(math.floor(starts[k + 1] - starts[k]))
+        limit = durations[:, k + 1].astype(np.int64) + math.floor(starts[k + 1] - starts[k])
         early = (durations[:, k] > limit) & (durations[:, k + 1] != NO_WAY_S) & (durations[:, k] != NO_WAY_S)
         lowered += int(early.sum())
         durations[:, k] = np.where(early, np.minimum(limit, NO_WAY_S), durations[:, k]).astype(np.int32)

@@ -1,6 +1,6 @@
 """Bytes between the service and its solver processes: msgpack, no pickle."""
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -70,7 +70,8 @@ def encode(message: Message) -> bytes:
 
 def decode(data: bytes | memoryview) -> Message:
     """Unpack a message."""
-    return _decoder.decode(data)
+    message: Message = _decoder.decode(data)
+    return message
 
 
 def encode_plan(plan: Plan) -> bytes:
@@ -95,7 +96,7 @@ def build_problem(parts: ProblemParts) -> Problem:
 
 def pack_times(travel_times: TravelTimes) -> tuple[int, tuple[ArrayBytes, ...]]:
     """Arrays of travel times as bytes."""
-    kind, *arrays = travel_times.arrays
+    kind, arrays = travel_times.arrays.kind, cast("tuple[np.ndarray[Any, Any], ...]", travel_times.arrays[1:])
     return int(kind), tuple(ArrayBytes(array.dtype.str, array.shape, array.tobytes()) for array in arrays)
 
 

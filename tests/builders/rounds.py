@@ -35,7 +35,7 @@ def problem(locations: int, vehicles: Sequence[Vehicle], shipments: Sequence[Shi
 
 
 def random_times(rng: np.random.Generator, n: int, slots: int = 6, slot_s: int = 300) -> TravelTimes:
-    """Time-dependent times around places in a square, between half and twice the usual, some slots against first in, first out."""
+    """Time-dependent times between places in a square, half to twice the usual; some break first in, first out."""
     at = rng.uniform(0, 400, (n, 2))
     base = np.hypot(at[:, None, 0] - at[None, :, 0], at[:, None, 1] - at[None, :, 1])
     factor = rng.uniform(0.5, 2.0, (slots, n, n))

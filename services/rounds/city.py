@@ -1,0 +1,206 @@
+"""The city the rounds service plans in: streets, predicted traffic, places; and travel times between stops."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from traboule.common.v1 import geo_pb2, stamp_pb2
+from traboule.rounds.v1 import problem_pb2 as pb
+
+from routing.forecast.traffic import TrafficForecast, TrafficProfile
+from routing.kernels.rounds_times import NO_WAY_S
+from routing.model.modes import UNREACHABLE_MS, StreetMode
+from routing.model.timetable import index_of
+from routing.rounds.api import TravelTimes
+from routing.street.api import NO_TURN_COSTS, Snaps, StreetEngine, StreetMetric
+from routing.street.metric import weigh
+from services.city.snapshot import CitySnapshot
+from services.common.clock import CityClock
+from services.common.errors import InvalidInput, NotFound
+from services.common.live.traffic import LiveTraffic
+from services.rounds.mapping import MappedProblem, Point
+
+MOST_SEARCHES = 1500
+"""Street searches for one problem: slots are made longer (15 minutes to 4 hours) until it suffices."""
+SLOT_LENGTHS_S = (900, 1800, 3600, 7200, 14400)
+SNAP_DISTANCE_M = 500.0
+MOTOR_MODES = frozenset({StreetMode.CAR, StreetMode.VAN, StreetMode.TRUCK})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BuiltTimes:
+    """Travel times of a problem and where its locations lie on the streets, one entry per profile."""
+
+    travel_times: TravelTimes
+    snaps: tuple[Snaps, ...]
+    slots_s: npt.NDArray[np.float64]
+    traffic: LiveTraffic | None
+
+
+class RoundsCity:
+    """One city snapshot with its traffic; `traffic` is replaced as it changes, a request keeps the one it took.
+
+    Parameters
+    ----------
+    snapshot : CitySnapshot
+    clock : CityClock
+    """
+
+    def __init__(self, snapshot: CitySnapshot, clock: CityClock, street: StreetEngine | None = None) -> None:
+        self.snapshot, self._clock = snapshot, clock
+        self.street = street or StreetEngine(snapshot.street)
+        self.forecast = TrafficForecast.for_city(self.street.graph, TrafficProfile.urban(snapshot.timezone))
+        self.traffic: LiveTraffic | None = None
+        self._lengths: StreetEngine | None = None
+        self._by_reference: dict[str, int] | None = None
+
+    def now(self) -> int:
+        """City time, unix seconds."""
+        return int(self._clock.now())
+
+    def stamp(self, traffic: LiveTraffic | None) -> stamp_pb2.AnswerStamp:
+        """What an answer was computed from."""
+        return stamp_pb2.AnswerStamp(
+            city=self.snapshot.name,
+            snapshot_id=self.snapshot.id,
+            snapshot_epoch=self.snapshot.epoch,
+            traffic_epoch=0 if traffic is None else traffic.epoch,
+            generated_unix_s=self.now(),
+        )
+
+    def resolve(self, location: geo_pb2.Location, path: str) -> Point:
+        """Coordinates of a request's location; NotFound for unknown ids, InvalidInput outside the city."""
+        match location.WhichOneof("location"):
+            case "point":
+                point = (location.point.lat_deg, location.point.lon_deg)
+            case "stop_id":
+                point = self._stop(location.stop_id, path)
+            case "place_id":
+                point = self._place(location.place_id, path)
+            case _:
+                raise InvalidInput(f"{path}: give a point, a place_id or a stop_id", field=path)
+        if not self.snapshot.bbox.contains(*point):
+            raise InvalidInput(
+                f"{path}: {point[0]:.5f}, {point[1]:.5f} lies outside {self.snapshot.name}; give a place inside the city",
+                field=path,
+            )
+        return point
+
+    def build_times(self, mapped: MappedProblem) -> BuiltTimes:
+        """Travel times between all locations for every mode; CPU work of seconds, to be run in a thread.
+
+        Raises
+        ------
+        InvalidInput
+            A location is not near any street; the message names its field.
+        """
+        traffic = self.traffic
+        snaps = tuple(self._snap(mapped.points, mapped.fields, mode) for mode in mapped.modes)
+        slots = self._slots(mapped)
+        n = len(mapped.points)
+        durations = np.empty((len(mapped.modes), len(slots), n, n), np.int32)
+        for p, mode in enumerate(mapped.modes):
+            for k, slot in enumerate(slots):
+                if k and mode not in MOTOR_MODES:
+                    durations[p, k] = durations[p, 0]
+                    continue
+                metric = self.metric(mode, mapped.zero_s + slot, mapped.kind, traffic)
+                durations[p, k] = _seconds(self.street.many_to_many(metric, snaps[p], snaps[p]))
+                np.fill_diagonal(durations[p, k], 0)
+        built = TravelTimes.slots(slots, durations, self._all_lengths(mapped, snaps))
+        return BuiltTimes(built, snaps, slots, traffic)
+
+    def extend_times(self, built: BuiltTimes, before: int, mapped: MappedProblem) -> BuiltTimes:
+        """Times of a problem that only has more locations (from index `before` on) than the one `built` is for."""
+        n, new = len(mapped.points), range(before, len(mapped.points))
+        if not new:
+            return built
+        snaps = tuple(self._snap(mapped.points, mapped.fields, mode) for mode in mapped.modes)
+        old = built.travel_times.arrays.slot_s
+        durations = np.zeros((len(mapped.modes), len(built.slots_s), n, n), np.int32)
+        durations[:, :, :before, :before] = old
+        for p, mode in enumerate(mapped.modes):
+            for k, slot in enumerate(built.slots_s):
+                if k and mode not in MOTOR_MODES:
+                    durations[p, k] = durations[p, 0]
+                    continue
+                metric = self.metric(mode, mapped.zero_s + slot, mapped.kind, built.traffic)
+                for i in new:
+                    durations[p, k, i] = _seconds(self.street.one_to_many(metric, snaps[p], i, snaps[p]))
+                    durations[p, k, :, i] = _seconds(self.street.many_to_one(metric, snaps[p], snaps[p], i))
+                    durations[p, k, i, i] = 0
+        times = TravelTimes.slots(built.slots_s, durations, self._all_lengths(mapped, snaps))
+        return BuiltTimes(times, snaps, built.slots_s, built.traffic)
+
+    def metric(
+        self, mode: StreetMode, at_s: float, kind: "pb.TravelTimes.ValueType", traffic: LiveTraffic | None
+    ) -> StreetMetric:
+        """Weights of the streets at a moment: predicted traffic unless free flow was asked for."""
+        if kind == pb.TRAVEL_TIMES_FREE_FLOW or mode not in MOTOR_MODES:
+            return self.street.metric(mode)
+        if traffic is None:
+            return self.street.metric(mode, self.forecast.arc_speed_kmh(at_s))
+        speeds = self.forecast.speed_at_with_live(traffic.arc_speed_kmh, traffic.arc_observed_s, traffic.at)(int(at_s))
+        return self.street.metric(mode, speeds, traffic.closed_arcs if at_s < traffic.at + 3 * 3600 else None)
+
+    def _slots(self, mapped: MappedProblem) -> npt.NDArray[np.float64]:
+        low, high = mapped.span_s
+        if mapped.kind == pb.TRAVEL_TIMES_FREE_FLOW:
+            return np.array([0.0])
+        if mapped.kind == pb.TRAVEL_TIMES_TYPICAL:
+            return np.array([(low + high) / 2])
+        motor = max(1, sum(mode in MOTOR_MODES for mode in mapped.modes))
+        for length in SLOT_LENGTHS_S:
+            count = math.ceil((high - low) / length) + 1
+            if count * len(mapped.points) * motor <= MOST_SEARCHES:
+                break
+        return low + length * np.arange(count, dtype=np.float64)
+
+    def _snap(self, points: list[Point], fields: list[str], mode: StreetMode) -> Snaps:
+        lat, lon = np.array([p[0] for p in points]), np.array([p[1] for p in points])
+        snaps = self.street.snap(lat, lon, mode, SNAP_DISTANCE_M)
+        for k in np.flatnonzero(snaps.arc < 0):
+            raise InvalidInput(
+                f"{fields[k]}: no street for {mode.name.lower()} within {SNAP_DISTANCE_M:g} m of {lat[k]:.5f}, {lon[k]:.5f}; "
+                "move the point to a street",
+                field=fields[k],
+            )
+        return snaps
+
+    def _all_lengths(self, mapped: MappedProblem, snaps: tuple[Snaps, ...]) -> npt.NDArray[np.float64] | None:
+        if not mapped.needs_lengths:
+            return None
+        return np.stack([self._lengths_m(mode, own) for mode, own in zip(mapped.modes, snaps, strict=True)])
+
+    def _lengths_m(self, mode: StreetMode, snaps: Snaps) -> npt.NDArray[np.float64]:
+        """Shortest distances in metres (one millisecond stands for a decimetre, no turn costs)."""
+        if self._lengths is None:
+            self._lengths = StreetEngine(self.street.graph, dict.fromkeys(StreetMode, NO_TURN_COSTS))
+        network = self._lengths.network(mode)
+        times = np.maximum(np.rint(self.street.graph.arc_length_m * 10.0), 1).astype(np.uint32)
+        times[self._lengths.metric(mode).arc_time_ms == UNREACHABLE_MS] = UNREACHABLE_MS
+        found = self._lengths.many_to_many(weigh(network, times), snaps, snaps).astype(np.float64)
+        return np.where(found == UNREACHABLE_MS, 1e9, found / 10.0)
+
+    def _stop(self, stop_id: str, path: str) -> Point:
+        timetable = self.snapshot.timetable
+        index = index_of(timetable).stops.get(stop_id)
+        if index is None:
+            raise NotFound(f"{path}: stop {stop_id!r} is not in the timetable", field=path)
+        return float(timetable.stop_lat_deg[index]), float(timetable.stop_lon_deg[index])
+
+    def _place(self, place_id: str, path: str) -> Point:
+        index = self.snapshot.places
+        if self._by_reference is None:
+            self._by_reference = {reference: i for i, reference in reversed(list(enumerate(index.references)))}
+        i = self._by_reference.get(place_id)
+        if i is None:
+            raise NotFound(f"{path}: place {place_id!r} is not known; take place ids from SearchPlaces", field=path)
+        return float(index.lat_e7[i]) * 1e-7, float(index.lon_e7[i]) * 1e-7
+
+
+def _seconds(times_ms: npt.NDArray[np.uint32]) -> npt.NDArray[np.int32]:
+    """Whole seconds, rounded up so that a plan is never optimistic."""
+    seconds = np.ceil(times_ms / 1000.0)
+    return np.where(times_ms == UNREACHABLE_MS, NO_WAY_S, seconds).astype(np.int32)

@@ -1,0 +1,155 @@
+"""Plans of the engine → the contract. Pure but for the street engine that draws the legs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from traboule.common.v1 import geo_pb2
+from traboule.rounds.v1 import plan_pb2 as pb
+
+from routing.rounds.api import DeliveryRound, Plan, PlannedBreak, Unserved
+from services.common.polyline import encode
+from services.rounds.city import BuiltTimes, RoundsCity
+from services.rounds.mapping import CO2_G_PER_M, MappedProblem
+
+REASONS = {
+    "unreachable": pb.UNSERVED_REASON_UNREACHABLE,
+    "capacity": pb.UNSERVED_REASON_CAPACITY,
+    "time_window": pb.UNSERVED_REASON_TIME_WINDOW,
+    "skills": pb.UNSERVED_REASON_SKILLS,
+    "no_vehicles": pb.UNSERVED_REASON_SKILLS,
+    "fleet_too_small": pb.UNSERVED_REASON_FLEET_TOO_SMALL,
+    "not_worth_it": pb.UNSERVED_REASON_NOT_WORTH_IT,
+    "locked": pb.UNSERVED_REASON_LOCKED_VEHICLE,
+    "duration": pb.UNSERVED_REASON_DURATION,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LegSource:
+    """Where legs are drawn: the city and the travel times of the plan."""
+
+    city: RoundsCity
+    built: BuiltTimes
+    geometry: bool
+
+
+def plan_to_proto(plan: Plan, mapped: MappedProblem, legs: LegSource | None = None, version: int = 0) -> pb.Plan:
+    """Map a plan; with `legs` every stop has the way to it, its length and free-flow time."""
+    rounds = [_round(one, mapped, legs) for one in plan.rounds]
+    return pb.Plan(
+        rounds=rounds,
+        unserved=[unserved_to_proto(one, mapped) for one in plan.unserved],
+        cost=sum(one.cost for one in plan.rounds),
+        duration_s=sum(one.duration_s for one in rounds),
+        drive_s=sum(one.drive_s for one in rounds),
+        wait_s=sum(one.wait_s for one in rounds),
+        distance_m=sum(one.distance_m for one in rounds),
+        co2_g=sum(one.co2_g for one in rounds),
+        served_count=len(mapped.problem.shipments) - len(plan.unserved),
+        version=version,
+    )
+
+
+def unserved_to_proto(one: Unserved, mapped: MappedProblem) -> pb.UnservedShipment:
+    """Map an unserved shipment."""
+    reason = REASONS.get(one.reasons[0], pb.UNSERVED_REASON_UNSPECIFIED) if one.reasons else pb.UNSERVED_REASON_UNSPECIFIED
+    name = mapped.problem.shipments[one.shipment_idx].id
+    return pb.UnservedShipment(shipment_id=name, reason=reason, explanation=one.message)
+
+
+def _round(one: DeliveryRound, mapped: MappedProblem, legs: LegSource | None) -> pb.DeliveryRound:
+    problem, vehicle = mapped.problem, mapped.problem.vehicles[one.vehicle_idx]
+    start = problem.depots[vehicle.start_depot_idx].location_idx
+    unix = _Unix(mapped.zero_s)
+    stops = [
+        pb.RoundStop(
+            kind=pb.RoundStop.KIND_START, location=_place(mapped, start), arrival_unix_s=unix(one.departure_s),
+            start_unix_s=unix(one.departure_s), departure_unix_s=unix(one.departure_s), loads=one.load_start,
+        )
+    ]  # fmt: skip
+    at, left, service, rest, metres = start, one.departure_s, 0.0, 0.0, 0.0
+    for stop in one.stops:
+        shipment_idx, is_delivery = problem.visits[stop.visit_idx]
+        to = problem.visit(stop.visit_idx).location_idx
+        leg = _leg(mapped, legs, vehicle.profile, at, to, left, stop.arrival_s)
+        stops += _breaks(stop.breaks_before, mapped, to, stop.load_after)
+        rested = sum(one.end_s - one.start_s for one in stop.breaks_before)
+        stops.append(
+            pb.RoundStop(
+                kind=pb.RoundStop.KIND_DELIVERY if is_delivery else pb.RoundStop.KIND_PICKUP,
+                shipment_id=problem.shipments[shipment_idx].id, location=_place(mapped, to),
+                arrival_unix_s=unix(stop.arrival_s), start_unix_s=unix(stop.start_s), departure_unix_s=unix(stop.departure_s),
+                wait_s=max(0, round(stop.start_s - stop.arrival_s - rested)), loads=stop.load_after, leg=leg,
+            )
+        )  # fmt: skip
+        stops += _breaks(stop.breaks_after, mapped, to, stop.load_after)
+        rest += rested + sum(one.end_s - one.start_s for one in stop.breaks_after)
+        service, metres = service + stop.departure_s - stop.start_s, metres + leg.distance_m
+        at, left = to, stop.breaks_after[-1].end_s if stop.breaks_after else stop.departure_s
+    if vehicle.end_depot_idx is not None:
+        end = problem.depots[vehicle.end_depot_idx].location_idx
+        leg = _leg(mapped, legs, vehicle.profile, at, end, left, one.end_s)
+        metres += leg.distance_m
+        stops.append(
+            pb.RoundStop(
+                kind=pb.RoundStop.KIND_END, location=_place(mapped, end), arrival_unix_s=unix(one.end_s),
+                start_unix_s=unix(one.end_s), departure_unix_s=unix(one.end_s), loads=one.stops[-1].load_after, leg=leg,
+            )
+        )  # fmt: skip
+    metres = metres if legs else one.length_m
+    return pb.DeliveryRound(
+        vehicle_id=vehicle.id, stops=stops, departure_unix_s=unix(one.departure_s), arrival_unix_s=unix(one.end_s),
+        duration_s=round(one.duration_s), drive_s=round(one.driving_s), service_s=round(service), break_s=round(rest),
+        wait_s=max(0, round(one.duration_s - one.driving_s - service - rest)), distance_m=metres,
+        co2_g=metres * CO2_G_PER_M.get(mapped.modes[vehicle.profile], 0.0), cost=one.cost,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Unix:
+    zero_s: int
+
+    def __call__(self, time_s: float) -> int:
+        return self.zero_s + round(time_s)
+
+
+def _breaks(rests: Sequence[PlannedBreak], mapped: MappedProblem, at: int, loads: tuple[int, ...]) -> list[pb.RoundStop]:
+    unix = _Unix(mapped.zero_s)
+    return [
+        pb.RoundStop(
+            kind=pb.RoundStop.KIND_BREAK, location=_place(mapped, at), arrival_unix_s=unix(rest.start_s),
+            start_unix_s=unix(rest.start_s), departure_unix_s=unix(rest.end_s), loads=loads,
+        )
+        for rest in rests
+    ]  # fmt: skip
+
+
+def _place(mapped: MappedProblem, location: int) -> geo_pb2.LatLng:
+    lat, lon = mapped.points[location]
+    return geo_pb2.LatLng(lat_deg=lat, lon_deg=lon)
+
+
+def _leg(
+    mapped: MappedProblem, legs: LegSource | None, profile: int, tail: int, head: int, left_s: float, arrived_s: float
+) -> pb.RoundLeg:
+    """Way between two stops as driven at that time."""
+    leg = pb.RoundLeg(duration_s=round(arrived_s - left_s))
+    if legs is None:
+        return leg
+    if tail == head:
+        return leg
+    city, mode, snaps = legs.city, mapped.modes[profile], legs.built.snaps[profile]
+    slots = legs.built.slots_s
+    slot = float(slots[max(0, int(np.searchsorted(slots, left_s, "right")) - 1)])
+    path = city.street.find_route(
+        city.metric(mode, mapped.zero_s + slot, mapped.kind, legs.built.traffic), snaps, tail, snaps, head
+    )
+    if path is None:
+        return leg
+    free = city.street.one_to_many(city.street.metric(mode), snaps, tail, snaps.take(head))
+    leg.distance_m = float(path.length_m)
+    leg.free_flow_duration_s = round(float(free[0]) / 1000.0)
+    if legs.geometry:
+        leg.polyline.encoded = encode(zip(path.lat_deg.tolist(), path.lon_deg.tolist(), strict=True))
+    return leg

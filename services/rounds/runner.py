@@ -1,0 +1,114 @@
+"""Works on submitted jobs: claim, build travel times, solve in a solver process, report, finish."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import structlog
+from traboule.rounds.v1 import rounds_service_pb2 as pb
+
+from routing.errors import RoutingError
+from services.common.deadline import run_in_thread
+from services.common.errors import ServiceError
+from services.common.state import State
+from services.common.state.jobs import ClaimedJob
+from services.rounds.city import BuiltTimes, RoundsCity
+from services.rounds.codec import Improvement, SolveOrder, pack_times, parts_of
+from services.rounds.errors import EngineRefused, SolverCrashed
+from services.rounds.mapping import MappedProblem, problem_from_proto
+from services.rounds.pool import SolverPool
+from services.rounds.store import QUEUE, Found
+
+DEFAULT_TIME_LIMIT_S = 10.0
+ITERATIONS_TIME_LIMIT_S = 3600.0
+CHECK_S = 0.4
+"""How often a running job looks whether it was cancelled."""
+
+log = structlog.get_logger("rounds")
+
+
+def order_of(mapped: MappedProblem, built: BuiltTimes, limits: pb.SolveLimits, longest_s: float = 3600.0) -> SolveOrder:
+    """What a solver process is told; iterations count when given, else the time limit."""
+    time_limit_s = None if limits.max_iterations else min(limits.time_limit_s or DEFAULT_TIME_LIMIT_S, longest_s)
+    return SolveOrder(
+        parts_of(mapped.problem), pack_times(built.travel_times), time_limit_s, limits.max_iterations or None, limits.seed
+    )
+
+
+async def prepare(
+    city: RoundsCity, request: pb.SubmitRoundsRequest | pb.SolveRoundsRequest
+) -> tuple[MappedProblem, BuiltTimes]:
+    """Map a request and build its travel times, off the event loop."""
+    mapped = await run_in_thread(problem_from_proto, request.problem, city.resolve)
+    return mapped, await run_in_thread(city.build_times, mapped)
+
+
+class JobRunner:
+    """Takes jobs one after the other; run as many `work` as there are solvers.
+
+    Parameters
+    ----------
+    state, city, pool
+        Where jobs come from, what they are planned in, who solves them.
+    """
+
+    def __init__(self, state: State, city: RoundsCity, pool: SolverPool) -> None:
+        self._state, self._city, self._pool = state, city, pool
+
+    async def work(self) -> None:
+        """Work on jobs for ever."""
+        async for claimed in self._state.jobs.work(QUEUE, worker="rounds-", lease_s=20.0):
+            try:
+                await self._run(claimed)
+            except SolverCrashed as error:
+                log.warning("job_again", job=claimed.job.id, error=str(error))
+                await claimed.fail(str(error), again=True)
+            except (ServiceError, RoutingError) as error:
+                log.info("job_failed", job=claimed.job.id, error=str(error))
+                await claimed.fail(str(error))
+
+    async def _run(self, claimed: ClaimedJob) -> None:
+        request = pb.SubmitRoundsRequest.FromString(claimed.job.payload)
+        preparing = asyncio.ensure_future(prepare(self._city, request))
+        if not await self._kept(claimed, preparing):
+            preparing.cancel()
+            return
+        mapped, built = preparing.result()
+        work = self._pool.solve(order_of(mapped, built, request.limits))
+        began = time.monotonic()
+        last: Improvement | None = None
+        try:
+            while last is None or not last.final:
+                following = asyncio.ensure_future(anext(work))
+                if not await self._kept(claimed, following):
+                    following.cancel()
+                    await asyncio.gather(following, return_exceptions=True)
+                    return
+                last = following.result()
+                if not last.final and not await claimed.report(self._found(last)):
+                    return
+        finally:
+            await _close(work)
+        await claimed.complete(self._found(last))
+        log.info("job_done", job=claimed.job.id, seconds=round(time.monotonic() - began, 2), cost=last.plan.cost)
+
+    def _found(self, found: Improvement) -> bytes:
+        return msgspec.msgpack.encode(Found(found.plan, self._city.now()))
+
+    async def _kept(self, claimed: ClaimedJob, work: "asyncio.Future[Any]") -> bool:
+        """Wait for `work` while keeping the job; False when it was cancelled or given to somebody else."""
+        while not work.done():
+            await asyncio.wait([work], timeout=CHECK_S)
+            if not work.done() and not await claimed.extend():
+                return False
+        return True
+
+
+async def _close(work: AsyncIterator[Improvement]) -> None:
+    """End an unfinished solve at once: its process is killed."""
+    await work.aclose()  # type: ignore[attr-defined]
+
+
+__all__ = ["EngineRefused", "JobRunner", "order_of", "prepare"]

@@ -1,0 +1,113 @@
+"""Submitted rounds on the durable state: the job, and once it is planned the plan that new orders and events change."""
+
+import hashlib
+from dataclasses import dataclass
+
+import msgspec
+from traboule.rounds.v1 import problem_pb2
+from traboule.rounds.v1 import rounds_service_pb2 as pb
+
+from routing.rounds.api import Plan
+from services.common.errors import FailedPrecondition, NotFound
+from services.common.state import State
+from services.common.state.jobs import Job
+
+QUEUE = "rounds"
+COLLECTION = "rounds"
+STATES = {
+    "QUEUED": pb.ROUNDS_STATE_QUEUED,
+    "RUNNING": pb.ROUNDS_STATE_RUNNING,
+    "DONE": pb.ROUNDS_STATE_DONE,
+    "CANCELLED": pb.ROUNDS_STATE_CANCELLED,
+    "FAILED": pb.ROUNDS_STATE_FAILED,
+}
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A plan found by a job so far."""
+
+    plan: Plan
+    updated_s: int
+
+
+class LivePlan(msgspec.Struct, frozen=True):
+    """A plan that was changed after planning, with the problem it now belongs to (a serialised `Problem`)."""
+
+    problem: bytes
+    plan: Plan
+    updated_s: int
+    refused: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRounds:
+    """Rounds as they stand; `version` 1 is the plan of the solver, every change adds one."""
+
+    job: Job
+    request: pb.SubmitRoundsRequest
+    problem: problem_pb2.Problem
+    plan: Plan | None
+    version: int
+    updated_s: int
+    refused: tuple[str, ...] = ()
+
+
+class RoundsStore:
+    """Reads and writes submitted rounds of one city; a tenant sees only its own."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    async def submit(self, request: pb.SubmitRoundsRequest, tenant: str) -> str:
+        """Queue a job; the same idempotency key of the same tenant is the same job."""
+        job_id = None
+        if request.idempotency_key:
+            job_id = hashlib.sha256(f"{tenant}\0{request.idempotency_key}".encode()).hexdigest()[:24]
+        return await self._state.jobs.submit(QUEUE, request.SerializeToString(), tenant=tenant, job_id=job_id)
+
+    async def get(self, rounds_id: str, tenant: str) -> StoredRounds:
+        """Rounds by id; raises NotFound for those of other tenants too."""
+        job = await self._state.jobs.find(QUEUE, rounds_id)
+        if job is None or job.tenant != tenant:
+            raise NotFound(
+                f"there are no rounds {rounds_id!r}; ids come from SubmitRounds and are kept a week", field="rounds_id"
+            )
+        return await self.of_job(job)
+
+    async def of_job(self, job: Job) -> StoredRounds:
+        """Rounds of a job, with the live plan if it was changed since."""
+        request = pb.SubmitRoundsRequest.FromString(job.payload)
+        live = await self._state.settings.find(COLLECTION, job.id, LivePlan) if job.finished else None
+        if live is not None:
+            value: LivePlan = live.value
+            problem = problem_pb2.Problem.FromString(value.problem)
+            return StoredRounds(job, request, problem, value.plan, live.version + 1, value.updated_s, value.refused)
+        data = job.result or job.progress
+        if not data:
+            return StoredRounds(job, request, request.problem, None, 0, job.submitted_at)
+        found = msgspec.msgpack.decode(data, type=Found)
+        return StoredRounds(job, request, request.problem, found.plan, 1, found.updated_s)
+
+    async def list_rounds(self, tenant: str, count: int) -> list[Job]:
+        """List the newest jobs of a tenant."""
+        return await self._state.jobs.list_jobs(QUEUE, tenant, count=count)
+
+    async def cancel(self, rounds_id: str, tenant: str) -> StoredRounds:
+        """Cancel a job."""
+        await self.get(rounds_id, tenant)
+        return await self.of_job(await self._state.jobs.cancel(QUEUE, rounds_id))
+
+    async def change(
+        self, stored: StoredRounds, problem: problem_pb2.Problem, plan: Plan, now_s: int, refused: tuple[str, ...]
+    ) -> int:
+        """Write a changed plan; returns its version. Raises Aborted if somebody else changed it meanwhile."""
+        value = LivePlan(problem.SerializeToString(), plan, now_s, refused)
+        expected = stored.version - 1
+        return 1 + await self._state.settings.put(COLLECTION, stored.job.id, value, expected_version=expected)
+
+
+def planned(stored: StoredRounds) -> Plan:
+    """Plan of finished rounds; raises FailedPrecondition while there is none."""
+    if stored.plan is None or not stored.job.finished:
+        raise FailedPrecondition(f"rounds {stored.job.id} are {stored.job.state}: wait until they are planned (GetRounds)")
+    return stored.plan

@@ -134,16 +134,25 @@ class LiveState:
         """Follow the state for ever; survives restarts of the state server."""
         expiry = asyncio.create_task(self._expire(), name="live state expiry")
         try:
+            await self._catch_up()
             async for changes in self._state.watch_latest(*TOPIC_OF_KIND):
                 topics: set[Topic] = set()
                 for change in changes:
                     if await self._read(change.kind, change.feed):
                         topics.add(TOPIC_OF_KIND[change.kind])
                 await self._rebuild(topics)
-                self.ready.set()
         finally:
             expiry.cancel()
             await asyncio.gather(expiry, return_exceptions=True)
+
+    async def _catch_up(self) -> None:
+        """Read all there is at the start; a city without any feed is ready at once."""
+        topics: set[Topic] = set()
+        for published in await self._state.list_feeds():
+            if published.kind in TOPIC_OF_KIND and await self._read(published.kind, published.feed):
+                topics.add(TOPIC_OF_KIND[published.kind])
+        await self._rebuild(topics)
+        self.ready.set()
 
     async def _read(self, kind: str, feed: str) -> bool:
         """Read what changed of one feed; whether anything did."""

@@ -90,8 +90,9 @@ class Connection:
             max_connections=256,
             **options,
         )
-        # redis-py would take the detailed answer for the summary.
-        self._redis.response_callbacks.pop("XPENDING", None)
+        # redis-py guesses the form of these answers wrongly without options of its own.
+        for name in ("XPENDING", "XCLAIM"):
+            self._redis.response_callbacks.pop(name, None)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -27,7 +27,7 @@ if is_done project "$project_stamp" && [ -x "$VENV/bin/traboule" ] && [ -f proto
 fi
 
 # --- one installation at a time -------------------------------------------------------------------------------------
-mkdir -p "$CACHE" .traboule/tmp
+mkdir -p "$CACHE"
 if command -v flock >/dev/null 2>&1; then
     exec 9>.traboule/install.lock
     flock -n 9 || { say "waiting for another installation in this folder"; flock 9; }
@@ -79,7 +79,9 @@ fi
 
 # --- packages, with hashes ------------------------------------------------------------------------------------------
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_ROOT_USER_ACTION=ignore
-export PIP_CACHE_DIR="${PIP_CACHE_DIR:-$here/$CACHE/pip}" TMPDIR="$here/.traboule/tmp"
+export PIP_CACHE_DIR="${PIP_CACHE_DIR:-$here/$CACHE/pip}" TMPDIR="$here/.traboule/tmp/install"
+rm -rf "$TMPDIR"
+mkdir -p "$TMPDIR"
 if ! is_done packages "$packages_stamp"; then
     count=$(grep -c '^[a-zA-Z0-9_.-]*==' "$LOCK")
     say "installing $count locked packages into $VENV (some minutes the first time)"
@@ -92,11 +94,9 @@ if ! is_done packages "$packages_stamp"; then
         sleep 1
         seconds=$((seconds + 1))
         fetched=$(grep -c '^Collecting ' .traboule/pip.log || true)
-        if [ -t 1 ]; then
-            printf '\r  %s of %s packages fetched ' "$fetched" "$count"
-        elif [ $((seconds % 30)) = 0 ]; then
-            say "  $fetched of $count packages fetched"
-        fi
+        step="$fetched of $count packages fetched"
+        if grep -q '^Installing collected' .traboule/pip.log; then step="all fetched, unpacking        "; fi
+        if [ -t 1 ]; then printf '\r  %s, %s s ' "$step" "$seconds"; elif [ $((seconds % 30)) = 0 ]; then say "  $step"; fi
     done
     trap - INT TERM
     wait $pip || { tail -n 15 .traboule/pip.log >&2; fail "" "Packages could not be installed (log: .traboule/pip.log). The same command goes on where it stopped."; }
@@ -111,5 +111,6 @@ say "installing the project (generated code, the traboule command)"
 "$VENV/bin/python" -m pip install --quiet --no-deps --no-build-isolation -e . >.traboule/pip.log 2>&1 </dev/null ||
     { tail -n 15 .traboule/pip.log >&2; fail "" "The project could not be installed (log: .traboule/pip.log)."; }
 "$VENV/bin/python" hatch_build.py >/dev/null
+rm -rf "$TMPDIR"
 if [ "$PIP_CACHE_DIR" = "$here/$CACHE/pip" ]; then rm -rf "$PIP_CACHE_DIR"; fi
 printf '%s %s' "$project_stamp" "$here" >"$VENV/.stamp-project"

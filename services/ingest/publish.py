@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ParamSpec, Protocol, TypeVar
 
 import msgspec
@@ -14,6 +14,7 @@ from services.common.errors import InvalidInput, NotFound, StateUnavailable
 from services.common.live.kinds import kind_of
 from services.common.records import AnyRecord, Finding
 from services.common.state import State
+from services.ingest.errors import FetchFailed
 from services.ingest.feed import Feed
 from services.ingest.health import Account, Delivery, Health
 from services.ingest.metrics import FeedMetrics
@@ -131,9 +132,24 @@ class Publisher:
         delivery = self._delivery(feed, body, decoded, context, started, len(matched.records), changed)
         account = self.accounts.setdefault(feed.feed_id, Account(feed))
         account.delivered(delivery, self._all_records(feed.feed_id), matched.ratio)
-        self.metrics.delivered(delivery, matched.ratio)
+        self.metrics.delivered(delivery, matched.records, matched.ratio)
         self.on_health(feed.feed_id)
         return delivery
+
+    def take_sites(self, feed: Feed, body: bytes, url: str) -> int:
+        """Read a measurement site table for `feed`; answers how many sites there are now.
+
+        Raises
+        ------
+        FetchFailed
+            If the table cannot be read.
+        """
+        decoded = decode("datex2", body, replace(self._context(feed, body, url), sites=None))
+        if decoded.verdict == "reject":
+            reason = decoded.findings[-1]
+            raise FetchFailed(reason.code, f"site table of {feed.feed_id}: {reason.message}")
+        self.sites[feed.feed_id] = dict(decoded.sites)
+        return len(decoded.sites)
 
     def failed(self, feed: Feed, code: str, reason: str) -> None:
         """Count a poll that brought nothing."""
@@ -208,7 +224,7 @@ class Publisher:
             feed.feed_id, context.url, context.sha256, len(body), context.now, decoded.findings, body[:SAMPLE_BYTES]
         )
         self.accounts.setdefault(feed.feed_id, Account(feed)).delivered(delivery, (), None)
-        self.metrics.delivered(delivery, None)
+        self.metrics.delivered(delivery, (), None)
         self.on_health(feed.feed_id)
         await self.state.append_event(REJECTED, letter)
         return delivery

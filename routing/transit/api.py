@@ -9,7 +9,7 @@ import numpy as np
 from routing.errors import InvalidInput, NotFound
 from routing.kernels.raptor import search_one, search_range
 from routing.kernels.raptor_bounds import bound_times
-from routing.kernels.raptor_types import Found, Int32, Labels, Query, UInt8, Walks
+from routing.kernels.raptor_types import NEVER, Found, Int32, Labels, Query, UInt8, Walks
 from routing.model.timetable import Timetable
 from routing.transit.departures import Departure, list_departures_at
 from routing.transit.footpaths import pack_footpaths
@@ -33,6 +33,9 @@ __all__ = [
     "TripOnDay",
     "stop_to_stop",
 ]
+
+NOT_REACHED = np.iinfo(np.int64).max
+"""Arrival at a stop that no journey reaches."""
 
 MAX_WINDOWS = 6
 """Laid out days kept at a time (Porto: about 10 MB each)."""
@@ -115,6 +118,38 @@ class TransitEngine:
         rebuild = Rebuilder(self._timetable, self._overlay, window, walks, query)
         journeys = [rebuild.journey(found.journey[i], found.leg, request.window_s == 0) for i in range(int(found.total[0]))]
         return sorted(journeys, key=lambda journey: (journey.departure_s, journey.arrival_s, journey.transfers))
+
+    def earliest_arrivals(
+        self,
+        time_s: int,
+        access_stop: Int32,
+        access_s: Int32,
+        *,
+        max_transfers: int = 7,
+        min_change_s: int = 120,
+        wheelchair: bool = False,
+        max_duration_s: int = 4 * 3600,
+    ) -> Int64:
+        """One-to-all: earliest arrival by a vehicle at every stop, unix seconds int64[stops]; `NOT_REACHED` where none comes.
+
+        Leaving at or after `time_s` from the stops of `access_stop` (int32[a]), reached in `access_s` seconds. Arrivals on foot
+        (access, footpaths) are not in it. Raises like `plan`.
+        """
+        nowhere = np.zeros(0, np.int32)
+        request = TransitRequest(
+            time_s, access_stop, access_s, nowhere, nowhere, max_transfers=max_transfers, min_change_s=min_change_s,
+            wheelchair=wheelchair, allow_unknown_trips=True, max_duration_s=max_duration_s,
+        )  # fmt: skip
+        self._check(request)
+        window = self._window(time_s, False)
+        query = self._query(request, window)._replace(bound_s=np.zeros(self._timetable.stop_count, np.int32))
+        answer = np.full(self._timetable.stop_count, NOT_REACHED, np.int64)
+        if len(query.access_stop):
+            self._search(window, self._walks[0], query, request, time_s - window.base_s)
+            arrival = self._labels(max_transfers + 1, len(window.line_pattern)).arrival[max_transfers + 1]
+            reached = arrival < NEVER
+            answer[reached] = window.base_s + arrival[reached].astype(np.int64)
+        return answer
 
     def departures(self, stop: int, from_s: int, count: int = 20) -> list[Departure]:
         """Next departures from a stop or station, in order of expected time; cancelled ones are included and marked.

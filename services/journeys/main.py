@@ -32,12 +32,12 @@ async def run(config: Config) -> None:
         live = LiveState(state, clock, street=keeper.street, car_parks=snapshot.car_parks, static_feeds=static_feeds)
 
         async def ready() -> str | None:
-            return None if live.ready.is_set() else "the live state has not been read yet"
+            return None if keeper.ready.is_set() else "the first view of the city is being made"
 
         async def follow_view() -> None:
             await keeper.follow(live)
 
-        await serve(config, "journeys", register, readiness={"live state": ready}, background=[live.follow, follow_view])
+        await serve(config, "journeys", register, readiness={"view": ready}, background=[live.follow, follow_view])
 
 
 if __name__ == "__main__":

@@ -79,6 +79,14 @@ class ViewKeeper:
     ----------
     snapshot : CitySnapshot
     clock : CityClock
+
+    Attributes
+    ----------
+    view : JourneyView
+    ready : asyncio.Event
+        Set once the first view with real time (whatever there is of it) has been made.
+    changed : asyncio.Condition
+        Notified after each swap.
     """
 
     def __init__(self, snapshot: CitySnapshot, clock: CityClock) -> None:
@@ -96,6 +104,7 @@ class ViewKeeper:
         self.changed = asyncio.Condition()
         self._pending: set[Topic] = set()
         self._wake = asyncio.Event()
+        self.ready = asyncio.Event()
 
     def _free_flow(self, _time_s: int) -> npt.NDArray[np.float32]:
         return np.full(self.street.graph.arc_count, np.nan, np.float32)
@@ -115,6 +124,7 @@ class ViewKeeper:
             self._wake.clear()
             topics, self._pending = self._pending, set()
             self.view = await asyncio.to_thread(self._rebuilt, live, topics)
+            self.ready.set()
             async with self.changed:
                 self.changed.notify_all()
 

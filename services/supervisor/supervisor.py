@@ -90,6 +90,7 @@ class Supervisor:
         environment = {**os.environ, "TRABOULE_HOME": str(self._config.home), **self._environment}
         if self.state is not None:
             environment |= self.state.environment(part.state_role)
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # compiled modules start seconds earlier the next time
         log_file = logs / f"{part.name}.log"
         if log_file.exists():
             log_file.replace(log_file.with_suffix(".log.1"))

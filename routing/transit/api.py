@@ -9,7 +9,7 @@ import numpy as np
 from routing.errors import InvalidInput, NotFound
 from routing.kernels.raptor import search_one, search_range
 from routing.kernels.raptor_bounds import bound_times
-from routing.kernels.raptor_types import NEVER, Found, Int32, Labels, Query, UInt8, Walks
+from routing.kernels.raptor_types import NEVER, Found, Int32, Int64, Labels, Query, UInt8, Walks
 from routing.model.timetable import Timetable
 from routing.transit.departures import Departure, list_departures_at
 from routing.transit.footpaths import pack_footpaths

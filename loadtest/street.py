@@ -2,7 +2,7 @@
 
 Trips start on any arc out of the source node and end on any arc into the target node, without turn cost at the ends; unknown
 ids are unreachable. With ``--osm``, a row of ``arcs.parquet`` is a *state* of the search: where a turn depends on more than the
-last arc (via-way restrictions, no-through zones) an arc has several rows, and ``turns.parquet`` names every allowed pair of rows
+last arc (via-way restrictions, no-through zones) an arc has several rows; ``turns.parquet`` names every allowed pair of rows
 with its cost. Whoever runs Dijkstra's algorithm on these two files gets the same times. With ``--graph`` all turns are free.
 """
 

@@ -52,7 +52,7 @@ def from_osm(pbf: Path, mode: StreetMode, keep: np.ndarray) -> Network:
     arc, ids = net.state_arc, graph.node_osm_id
     if not net.edge_based:
         arc = net.edge_arc
-    arcs = {
+    arcs: dict[str, np.ndarray] = {
         "from_osm": ids[graph.arc_tail[arc]],
         "to_osm": ids[graph.arc_head[arc]],
         "way_id": graph.arc_way_osm_id[arc],
@@ -89,7 +89,7 @@ def from_arrays(path: Path) -> Network:
     built = time.perf_counter()
     metric = plain_metric(net, weight)
     timings = {"network_s": built - began, "metric_ms": (time.perf_counter() - built) * 1000}
-    nowhere = np.full(len(tail), -1, np.int64)
+    nowhere: np.ndarray = np.full(len(tail), -1, np.int64)
     arcs: dict[str, np.ndarray] = {"from_osm": tail, "to_osm": head, "way_id": nowhere, "ms": metric.arc_time_ms}
     turns = free_turns(tail, head, np.zeros(net.state_count, bool))
     ends = tail.astype(np.int32), head.astype(np.int32)

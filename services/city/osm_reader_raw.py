@@ -137,24 +137,34 @@ class _Nodes(NamedTuple):
     blocked: npt.NDArray[np.uint16]
 
 
-def _read_nodes(pbf: Path, wanted: osmium.IdTracker) -> _Nodes:
-    """Read the wanted nodes, by ascending id."""
-    ids, lat, lon = array("q"), array("i"), array("i")
-    notes: dict[int, tuple[int, int]] = {}
-    for node in osmium.FileProcessor(str(pbf), osmium.osm.NODE).with_filter(wanted.id_filter()):
-        if not isinstance(node, osmium.osm.Node):
-            continue
+class _NodeColumns(osmium.SimpleHandler):
+    """Fills columns with nodes (a handler: twice as fast as iterating over them)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.id, self.lat_e7, self.lon_e7 = array("q"), array("i"), array("i")
+        self.notes: dict[int, tuple[int, int]] = {}
+
+    def node(self, node: osmium.osm.Node) -> None:
+        """Take one node."""
         location, tags = node.location, node.tags
         if not location.valid():
-            continue
-        ids.append(node.id)
-        lat.append(location.y)
-        lon.append(location.x)
+            return
         if len(tags) and ("barrier" in tags or "highway" in tags):
-            notes[len(ids) - 1] = node_traits({tag.k: tag.v for tag in tags})
-    flags, blocked = np.zeros(len(ids), np.uint8), np.zeros(len(ids), np.uint16)
-    for row, (flag, stop) in notes.items():
+            self.notes[len(self.id)] = node_traits({tag.k: tag.v for tag in tags})
+        self.id.append(node.id)
+        self.lat_e7.append(location.y)
+        self.lon_e7.append(location.x)
+
+
+def _read_nodes(pbf: Path, wanted: osmium.IdTracker) -> _Nodes:
+    """Read the wanted nodes, by ascending id."""
+    columns = _NodeColumns()
+    osmium.apply(osmium.io.Reader(str(pbf), osmium.osm.NODE), wanted.id_filter(), columns)
+    number = np.array(columns.id, np.int64)
+    flags, blocked = np.zeros(len(number), np.uint8), np.zeros(len(number), np.uint16)
+    for row, (flag, stop) in columns.notes.items():
         flags[row], blocked[row] = flag, stop
-    number = np.array(ids, np.int64)
     order = np.argsort(number, kind="stable")
-    return _Nodes(number[order], np.array(lat, np.int32)[order], np.array(lon, np.int32)[order], flags[order], blocked[order])
+    lat, lon = np.array(columns.lat_e7, np.int32), np.array(columns.lon_e7, np.int32)
+    return _Nodes(number[order], lat[order], lon[order], flags[order], blocked[order])

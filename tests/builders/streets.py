@@ -14,6 +14,7 @@ Letters are nodes, 100 m apart; a way is the string of its nodes, `highway=resid
 values stand for blanks. Text goes through the same pure functions as an OSM file.
 """
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,9 +23,10 @@ from routing.model.modes import StreetMode
 from routing.model.street_graph import StreetGraph
 from routing.street.api import Snaps, StreetEngine, StreetMetric
 from services.city.osm_reader import StreetReport, build_street_graph
-from services.city.osm_reader_raw import RawStreets
+from services.city.osm_reader_raw import RawStreets, read_raw_streets
 from services.city.osm_reader_restrictions import RawRestriction, read_restriction
 from services.city.osm_reader_tags import WayTraits, node_traits, way_traits
+from tests.builders.shared_data import porto
 
 ORIGIN_DEG = (41.15, -8.61)
 METRES_PER_DEGREE = 111_195.08
@@ -70,6 +72,12 @@ class Drawn:
         """Arcs as text."""
         ids = self.graph.node_osm_id
         return " ".join(chr(ids[self.graph.arc_tail[a]]) + chr(ids[self.graph.arc_head[a]]) for a in arcs)
+
+
+@functools.cache
+def porto_streets() -> RawStreets:
+    """Raw streets of the embedded city, read once per test run."""
+    return read_raw_streets(porto("porto_portugal.osm.pbf"))
 
 
 def draw(text: str) -> Drawn:

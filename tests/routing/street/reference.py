@@ -32,6 +32,10 @@ class Reference:
         }
         self.banned = {sequence for sequence in self.banned if set(sequence) <= self.usable}
         self.prefixes = {sequence[:k] for sequence in self.banned for k in range(1, len(sequence))}
+        self.meeting: dict[int, list[int]] = {}
+        for a in sorted(self.usable):
+            for node in {int(graph.arc_tail[a]), int(graph.arc_head[a])}:
+                self.meeting.setdefault(node, []).append(a)
         self.net = self._expand()
 
     def turn_ms(self, a: int, b: int) -> int:
@@ -44,9 +48,8 @@ class Reference:
         short = graph.arc_length_m[a] < 40.0 and graph.node_flags[graph.arc_tail[a]] & 1
         if graph.node_flags[node] & 1 and not short:
             cost += round(self.costs.signal_s * 1000)
-        streets = [x for x in self.usable if graph.arc_tail[x] == node or graph.arc_head[x] == node]
         pieces: dict[int, int] = {}
-        for x in streets:
+        for x in self.meeting[node]:
             piece = min(x, int(graph.arc_reverse[x])) if graph.arc_reverse[x] in self.usable else x
             pieces[piece] = 2 if graph.arc_tail[x] == graph.arc_head[x] else 1
         if sum(pieces.values()) <= 2:
@@ -111,13 +114,15 @@ class Reference:
 
     def times(self, source: tuple[int, float], targets: Snaps) -> list[int]:
         """Times from a position (arc, fraction) to targets."""
-        net = self.net.copy()
+        net = self.net
         for arc, fraction in self._both(*source):
             rest = self._part(arc, 1.0 - fraction)
             for after, cost in self.turns(((arc,), False)):
                 ms = min(rest + cost, net.edges["source", after]["ms"] if net.has_edge("source", after) else 1 << 60)
                 net.add_edge("source", after, ms=ms)
-        reached = nx.single_source_dijkstra_path_length(net, "source", weight="ms") if "source" in net else {}
+        reached: dict[Any, int] = nx.single_source_dijkstra_path_length(net, "source", weight="ms") if "source" in net else {}
+        if "source" in net:
+            net.remove_node("source")
         best: dict[int, int] = {}
         for state, ms in reached.items():
             if state != "source":

@@ -1,0 +1,82 @@
+"""On the centre of Porto, with its real one-ways, restrictions, barriers and signals, answers equal networkx."""
+
+import numpy as np
+import pytest
+
+from routing.kernels import street_anchors, street_search, street_snap, street_turns
+from routing.model.modes import UNREACHABLE_MS, StreetMode
+from routing.street.api import DEFAULT_TURN_COSTS, NO_TURN_COSTS, StreetEngine
+from routing.street.warm import warm
+from services.city.osm_reader import build_street_graph
+from tests.builders.streets import porto_streets
+from tests.routing.street.reference import Reference
+
+CENTRE = (41.135, -8.66, 41.175, -8.575)
+
+
+@pytest.fixture(scope="module")
+def centre():
+    """The engine of the inner city."""
+    graph, report = build_street_graph(porto_streets(), bbox=CENTRE)
+    assert report.restrictions >= 30
+    return StreetEngine(graph)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", [StreetMode.CAR, StreetMode.FOOT])
+def test_equals_networkx(centre, mode):
+    """Times between random positions, there and back, with live speeds and closures for cars."""
+    rng = np.random.default_rng(11)
+    south, west, north, east = CENTRE
+    places = centre.snap(rng.uniform(south, north, 40), rng.uniform(west, east, 40), mode)
+    assert (places.arc >= 0).sum() > 35
+    live = np.where(rng.random(centre.graph.arc_count) < 0.3, rng.uniform(5.0, 90.0, centre.graph.arc_count), np.nan)
+    closed = rng.choice(centre.graph.arc_count, 200)
+    metric = centre.metric(mode, live, closed)
+    reference = Reference(centre.graph, metric, DEFAULT_TURN_COSTS.get(mode, NO_TURN_COSTS))
+    found = centre.many_to_many(metric, places, places)
+    for i in range(0, 40, 5):
+        expected = reference.times((int(places.arc[i]), float(places.fraction[i])), places)
+        assert found[i].tolist() == expected
+    for i, j in rng.integers(0, 40, (60, 2)):
+        path = centre.find_route(metric, places, i, places, j)
+        assert (path.time_ms if path else UNREACHABLE_MS) == found[i, j]
+        if path:
+            _check_line(centre.graph, path)
+
+
+def _check_line(graph, path):
+    """Consecutive arcs meet, and the line is as long as the path says."""
+    assert (graph.arc_head[path.arcs[:-1]] == graph.arc_tail[path.arcs[1:]]).all()
+    lat, lon = np.radians(path.lat_deg), np.radians(path.lon_deg)
+    line_m = np.hypot(np.diff(lat), np.diff(lon) * np.cos(lat[:-1])).sum() * 6_371_008.8
+    assert line_m == pytest.approx(path.length_m, rel=1e-3, abs=0.5)
+    assert sum(step.length_m for step in path.steps) == pytest.approx(path.length_m)
+
+
+def test_warming_compiles_everything(centre):
+    """After warming, no call of the interface compiles a further kernel variant."""
+    assert warm(centre) == 10
+    before = _variants()
+    for mode in StreetMode:
+        places = centre.snap([41.15, 41.16], [-8.61, -8.62], mode)
+        metric = centre.metric(mode, np.full(centre.graph.arc_count, 20.0, np.float32), [1, 2])
+        centre.many_to_many(metric, places, places.take([0]), 900.0)
+        centre.many_to_many(metric, places.take([0]), places)
+        centre.one_to_many(metric, places, 0, places, 100.0)
+        centre.many_to_one(metric, places, places, 1)
+        centre.find_route(metric, places, 0, places, 1)
+        centre.reach(metric, places, 0, backward=True)
+        centre.reach(metric, places, 0)
+    assert _variants() == before
+
+
+def _variants():
+    """Compiled signatures of all street kernels."""
+    modules = (street_anchors, street_search, street_snap, street_turns)
+    return {
+        f"{module.__name__}.{name}": len(function.signatures)
+        for module in modules
+        for name, function in vars(module).items()
+        if hasattr(function, "signatures")
+    }

@@ -16,8 +16,6 @@ from routing.model.places import PlaceIndex
 from routing.model.signal_sites import SignalSites
 from routing.model.street_graph import StreetGraph
 from routing.model.timetable import Timetable
-from routing.street.api import StreetEngine
-from routing.transit.api import TransitEngine, stop_to_stop
 from services.city import arrays
 from services.city.errors import CityError
 
@@ -70,6 +68,8 @@ def warm_kernels(folder: Path, say: Callable[[float], None] | None = None) -> li
 
 
 def _get_input(folder: Path, parameter: str) -> object:
+    from routing.street.api import StreetEngine  # noqa: PLC0415 - engines are not needed to make or open a snapshot
+
     section, cls = _SECTIONS[parameter]
     value = arrays.load(folder / section, cls)
     return StreetEngine(value) if parameter == "engine" and isinstance(value, StreetGraph) else value
@@ -77,6 +77,8 @@ def _get_input(folder: Path, parameter: str) -> object:
 
 def _first_journey(timetable: Timetable) -> None:
     """Search once on mapped arrays: read-only arrays are another type to the compiler than those that `warm` draws."""
+    from routing.transit.api import TransitEngine, stop_to_stop  # noqa: PLC0415
+
     if not timetable.trip_count:
         return
     first, second = int(timetable.pattern_stops[0]), int(timetable.pattern_stops[1])

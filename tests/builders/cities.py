@@ -24,9 +24,11 @@ NODES: dict[int, tuple[float, float, dict[str, str]]] = {
 """A cross of two streets with a signal in the middle, and things beside it."""
 
 WAYS: dict[int, tuple[list[int], dict[str, str]]] = {
-    100: ([1, 2, 3], {"highway": "primary", "name": "Rua de Santa Catarina"}),
-    101: ([4, 2, 5], {"highway": "secondary", "name": "Rua Formosa"}),
+    100: ([1, 2], {"highway": "primary", "name": "Rua de Santa Catarina"}),
+    101: ([2, 4], {"highway": "secondary", "name": "Rua Formosa"}),
     102: ([11, 12, 13, 14, 11], {"amenity": "parking", "parking": "surface", "park_ride": "yes"}),
+    103: ([2, 3], {"highway": "primary", "name": "Rua de Santa Catarina"}),
+    104: ([5, 2], {"highway": "secondary", "name": "Rua Formosa"}),
 }
 
 CITY_TOML = """name = "drawn"
@@ -82,7 +84,8 @@ def osm_xml() -> str:
         lines.append(f'<way id="{way}" version="1">{nodes}{_tags(tags)}</way>')
     lines.append(
         '<relation id="200" version="1"><member type="way" ref="100" role="from"/><member type="node" ref="2" role="via"/>'
-        '<member type="way" ref="101" role="to"/><tag k="type" v="restriction"/><tag k="restriction" v="no_left_turn"/></relation>'
+        '<member type="way" ref="101" role="to"/><tag k="type" v="restriction"/>'
+        '<tag k="restriction" v="no_left_turn"/></relation>'
     )
     return "\n".join([*lines, "</osm>"])
 

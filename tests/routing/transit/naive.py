@@ -159,6 +159,4 @@ def arrive_by(drawing: Drawing, runs: list[Run], question: Question) -> list[tup
 
 def pareto(journeys: set[tuple[int, int, int]]) -> set[tuple[int, int, int]]:
     """Members that no other leaves later, arrives earlier and changes less than."""
-    return {
-        a for a in journeys if not any(b != a and b[0] >= a[0] and b[1] <= a[1] and b[2] <= a[2] for b in journeys)
-    }
+    return {a for a in journeys if not any(b != a and b[0] >= a[0] and b[1] <= a[1] and b[2] <= a[2] for b in journeys)}

@@ -1,5 +1,6 @@
 """A street with its signals as a network for the queue model."""
 
+import itertools
 import math
 from dataclasses import dataclass, replace
 
@@ -94,7 +95,7 @@ def _densest(loader: SiteLoader, built: list[tuple[int, Intersection]], most: in
     """The `most` neighbours that span the shortest stretch."""
     if len(built) <= most:
         return built
-    gaps = [math.dist(_position(loader, a), _position(loader, b)) for (a, _), (b, _) in zip(built, built[1:], strict=False)]
+    gaps = [math.dist(_position(loader, a), _position(loader, b)) for (a, _), (b, _) in itertools.pairwise(built)]
     start = min(range(len(built) - most + 1), key=lambda k: sum(gaps[k : k + most - 1]))
     return built[start : start + most]
 
@@ -119,7 +120,8 @@ def _network(loader: SiteLoader, street: str, built: list[tuple[int, Intersectio
         movements = []
         for m in x.movements:
             link, length = feeds.get(m.approach, (m.approach, max(ENTRY_LENGTH_M, float(g.arc_length_m[m.approach]))))
-            lanes, speed_mps = max(1, min(4, int(g.arc_lanes[m.approach]))), max(5.0, float(g.arc_speed_kmh[m.approach]) * 0.8) / 3.6
+            lanes = max(1, min(4, int(g.arc_lanes[m.approach])))
+            speed_mps = max(5.0, float(g.arc_speed_kmh[m.approach]) * 0.8) / 3.6
             main = g.names[int(g.arc_name[m.approach])] == street
             demand = 0.0 if m.approach in feeds else lanes * factor * (MAIN_VPH_PER_LANE if main else SIDE_VPH_PER_LANE)
             links[link] = LinkSpec(link, length, speed_mps, lanes, demand)

@@ -110,7 +110,7 @@ class SiteLoader:
         lat_e7: npt.NDArray[np.int64], lon_e7: npt.NDArray[np.int64], at_lat_e7: int
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         shrink = math.cos(math.radians(at_lat_e7 * 1e-7))
-        return lon_e7 * METRES_PER_E7 * shrink, lat_e7 * METRES_PER_E7
+        return np.asarray(lon_e7 * METRES_PER_E7 * shrink, np.float64), np.asarray(lat_e7 * METRES_PER_E7, np.float64)
 
     def _banned_turns(self, inward: list[int], outward: list[int]) -> frozenset[tuple[int, int]]:
         """Turns from an approach straight into an exit that a restriction of the map forbids to cars."""

@@ -25,7 +25,7 @@ _OPERATOR_OR_CONTROL: Rule = frozenset({Role.TRANSPORT_OPERATOR}) | _CONTROL
 _FEED_OWNERS = _OPERATOR_OR_CONTROL | _ADMINISTRATOR
 
 _BY_SERVICE: dict[str, dict[str, Rule]] = {
-    "grpc.health.v1.Health": {"Check": PUBLIC, "Watch": PUBLIC, "List": PUBLIC},
+    "grpc.health.v1.Health": {"Check": PUBLIC, "Watch": PUBLIC},
     "grpc.reflection.v1alpha.ServerReflection": {"ServerReflectionInfo": PUBLIC},
     "traboule.feeds.v1.FeedsService": {
         "RegisterFeed": _ADMINISTRATOR,

@@ -229,7 +229,7 @@ def _bind(server: grpc.aio.Server, config: Config, name: str) -> int:
     host, port = config.server.host, config.server.port_of(name)
     # The kernel would let two servers share a port (SO_REUSEPORT is off), and gRPC's own message is not for people.
     sentence = (
-        f"{name}: port {port} of {host} is in use by another program, or may not be used; stop that program, "
+        f"port {port} of {host} is in use by another program, or may not be used; stop that program, "
         "or choose another port with TRABOULE_SERVER_PORT (0: any free one)"
     )
     if port and not is_port_free(host, port):

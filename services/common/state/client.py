@@ -28,6 +28,7 @@ BLOCK_MS = 2000
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.5
 _LOST = (redis_errors.ConnectionError, redis_errors.TimeoutError, redis_errors.ReadOnlyError, OSError)
 _REFUSED = (redis_errors.AuthenticationError, redis_errors.AuthorizationError, redis_errors.NoPermissionError)
+_REFUSED_WORDS = ("NOPERM", "WRONGPASS", "NOAUTH", "invalid username-password", "Authentication")
 _TRANSIENT_WORDS = ("LOADING", "TRYAGAIN", "MASTERDOWN", "CLUSTERDOWN", "NOREPLICAS", "BUSY ", "UNBLOCKED", "MISCONF")
 
 T = TypeVar("T")
@@ -91,8 +92,8 @@ class Connection:
             **options,
         )
         # redis-py guesses the form of these answers wrongly without options of its own.
-        for name in ("XPENDING", "XCLAIM"):
-            self._redis.response_callbacks.pop(name, None)
+        for command in ("XPENDING", "XCLAIM"):
+            self._redis.response_callbacks.pop(command, None)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -117,11 +118,8 @@ class Connection:
                 return await _cancellable(operation(self._redis))
             except (*_LOST, redis_errors.RedisError) as error:
                 problem = self._describe(error)
-                if (
-                    not isinstance(problem, StateUnavailable)
-                    or isinstance(error, _REFUSED)
-                    or time.monotonic() + pause_s > give_up_at
-                ):
+                hopeless = not isinstance(problem, StateUnavailable) or problem.retry_after_s is None
+                if hopeless or time.monotonic() + pause_s > give_up_at:
                     raise problem from error
             await asyncio.sleep(pause_s * random.uniform(0.8, 1.2))
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
@@ -130,7 +128,7 @@ class Connection:
         """Own error for one of redis-py's."""
         text = str(error)
         server = f"the {self.name} state server {mask_url(self.url)}"
-        if isinstance(error, _REFUSED) or text.startswith(("NOPERM", "WRONGPASS", "NOAUTH")):
+        if isinstance(error, _REFUSED) or text.startswith(_REFUSED_WORDS):
             return StateUnavailable(
                 f"{server} refuses this program: {text}; check user and password of its URL", retry_after_s=None
             )

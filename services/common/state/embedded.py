@@ -33,7 +33,7 @@ Role = Literal["services", "signals"]
 
 NAMES: tuple[Name, ...] = ("durable", "live")
 _START_TIMEOUT_S = 30.0
-_LOCK_TIMEOUT_S = 5.0
+_LOCK_TIMEOUT_S = 3.0
 _LONGEST_SOCKET_PATH = 100
 _LONGEST_LOG_BYTES = 4 * 2**20
 _COMMANDS = "+@all -@admin -@dangerous +info"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from services.common.records import AnyRecord, Finding
+from services.ingest.codes import severity
 from services.ingest.feed import Feed
 from services.ingest.sources.base import Verdict
 
@@ -33,6 +34,7 @@ class Delivery:
     size_bytes: int
     received_at: int
     processing_s: float
+    published_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ class Account:
         """Note a delivery, taken or rejected."""
         self.last_attempt = delivery.received_at
         self.last_delivery = delivery
-        self.by_code.update(delivery.counts)
+        self.by_code.update({code: count for code, count in delivery.counts.items() if severity(code) != "info"})
         self.accepted += delivery.accepted
         self.rejected += delivery.rejected
         if delivery.verdict == "reject":
@@ -128,6 +130,9 @@ class Account:
             return "waiting", "Nothing has arrived yet."
         limit = self.feed.stale_after_s or DEFAULT_STALE_S
         newest = max((record.observed_at for record in self.records), default=self.last_success)
+        if self.last_delivery is not None and self.last_delivery.published_at is not None:
+            # A closure reported hours ago is no old news while its publication is fresh.
+            newest = max(newest, self.last_delivery.published_at)
         if entities and now - newest > limit:
             return "stale", f"The newest value is {now - newest} s old (limit {limit} s): answers no longer use it."
         reasons = []

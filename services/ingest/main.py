@@ -107,9 +107,10 @@ async def start_feeds(
     async with asyncio.TaskGroup() as group:
         for feed in feeds.values():
             publisher.add(feed)
-            poller.watch(feed)
             if feed.sites_url:
-                group.create_task(keep_sites(publisher, feed), name=f"sites {feed.feed_id}")
+                group.create_task(keep_sites(publisher, poller, feed), name=f"sites {feed.feed_id}")
+            else:
+                poller.watch(feed)
         log.info("feeds_started", source=settings.source, feeds=len(feeds), polled=sum(bool(f.url) for f in feeds.values()))
         await asyncio.Event().wait()
 

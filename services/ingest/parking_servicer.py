@@ -125,7 +125,8 @@ class ParkingServicer(parking_service_pb2_grpc.ParkingServiceServicer):
         free, observed = int(live.free_spaces[i]), int(live.observed_s[i])
         last = next((past for past in reversed(self._past) if past.observed_s[i] > 0), None) if not observed else None
         return pb.CarParkState(
-            free_spaces=free if free >= 0 else None, status=_STATUS.get(live.status[i], pb.CarParkState.OPENING_STATUS_UNSPECIFIED),
+            free_spaces=free if free >= 0 else None,
+            status=_STATUS.get(live.status[i], pb.CarParkState.OPENING_STATUS_UNSPECIFIED),
             observed_unix_s=observed or (int(last.observed_s[i]) if last else 0), stale=not observed and last is not None,
             trend=self._trend(i, live), feed_id=self._car_parks.feed_ids[i] if observed else "",
         )  # fmt: skip

@@ -236,7 +236,7 @@ class Publisher:
         left_out = sum(count for code, count in decoded.counts.items() if code in decoded.codes)
         return Delivery(
             feed.feed_id, decoded.verdict, decoded.findings, decoded.counts, accepted, left_out, changed, context.sha256,
-            len(body), context.now, time.perf_counter() - started,
+            len(body), context.now, time.perf_counter() - started, decoded.published_at,
         )  # fmt: skip
 
 

@@ -245,8 +245,12 @@ def _events(day: Day) -> dict[str, object]:
 
 
 def _centre(timetable: Timetable) -> Point:
-    """Median position of all stops: where public transport is densest."""
-    return round(float(np.nanmedian(timetable.stop_lat_deg)), 4), round(float(np.nanmedian(timetable.stop_lon_deg)), 4)
+    """Median position of the simulated feeds' stops: where public transport is densest."""
+    simulated = [i for i, feed in enumerate(timetable.feed_ids) if feed in SENSITIVITY]
+    own = np.isin(timetable.stop_feed, simulated)
+    return round(float(np.nanmedian(timetable.stop_lat_deg[own])), 4), round(
+        float(np.nanmedian(timetable.stop_lon_deg[own])), 4
+    )
 
 
 def digest(archive: Archive) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from routing.model.timetable import Timetable
-from services.common.live.lines import line_of_trip
+from services.common.live.lines import Floats, line_of_trip
 from services.recorded_day.demand import bell, congestion, stream
 from services.recorded_day.roads import Closure, Point, metres
 
@@ -85,7 +85,8 @@ def simulate_trips(
     """Trips of one feed and day that run within a span. `sensitivity` scales how much traffic delays them (rail: little)."""
     feed_index = list(timetable.feed_ids).index(feed)
     base = int(timetable.day_start_s[feed_index, day])
-    trips = []
+    trips: list[SimulatedTrip] = []
+    lines: dict[tuple[int, int], tuple[Floats, Floats, Floats]] = {}
     for trip in range(timetable.trip_count):
         if timetable.route_feed[timetable.trip_route[trip]] != feed_index or not timetable.is_running(trip, day):
             continue
@@ -95,12 +96,21 @@ def simulate_trips(
             or base + int(timetable.departure_s[first]) > ends_at + 3600
         ):
             continue
-        trips.append(_simulate(timetable, feed, trip, base, closure, sensitivity))
+        shape = (int(timetable.trip_pattern[trip]), int(timetable.trip_shape[trip]))
+        if shape not in lines:
+            lines[shape] = line_of_trip(timetable, trip)
+        trips.append(_simulate(timetable, feed, trip, base, closure, sensitivity, lines[shape]))
     return sorted(trips, key=lambda t: (t.scheduled_departure[0], t.trip_id))
 
 
 def _simulate(
-    timetable: Timetable, feed: str, trip: int, base: int, closure: Closure | None, sensitivity: float
+    timetable: Timetable,
+    feed: str,
+    trip: int,
+    base: int,
+    closure: Closure | None,
+    sensitivity: float,
+    on_ground: tuple[Floats, Floats, Floats],
 ) -> SimulatedTrip:
     calls = slice(int(timetable.first_stop_time[trip]), int(timetable.first_stop_time[trip + 1]))
     stops = timetable.stops_of_trip(trip)
@@ -108,7 +118,7 @@ def _simulate(
     departures = [base + int(s) for s in timetable.departure_s[calls]]
     trip_id = timetable.trip_ids[trip].partition(":")[2]
     points = [(float(timetable.stop_lat_deg[s]), float(timetable.stop_lon_deg[s])) for s in stops]
-    line, line_m, along_m = line_of_trip(timetable, trip)
+    line, line_m, along_m = on_ground
     closed_call = _closed_call(points, closure, line)
     real = list(_real_times(feed, trip_id, base, arrivals, departures, closure, closed_call, sensitivity))
     return SimulatedTrip(

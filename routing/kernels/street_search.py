@@ -126,6 +126,39 @@ def search(
 
 
 @kernel
+def _settle_one(
+    first_edge: Int32,
+    edge_to: Int32,
+    weight_ms: Int32,
+    time_ms: Int32,
+    parent: Int32,
+    heap: Int64,
+    size: int,
+    other_ms: Int32,
+    best: Number,
+    meeting: Number,
+) -> tuple[int, Number, Number]:
+    """Settle the first state of one side's heap; return its new size and the best way and meeting state known now."""
+    key = heap[0]
+    size = pop(heap, size)
+    now = key >> 32
+    s = key & 0xFFFFFFFF
+    if now > time_ms[s]:
+        return size, best, meeting
+    for e in range(first_edge[s], first_edge[s + 1]):
+        to = edge_to[e]
+        then = now + weight_ms[e]
+        if weight_ms[e] != INFINITE and then < time_ms[to]:
+            time_ms[to] = then
+            parent[to] = e
+            size = push(heap, size, (then << 32) | np.int64(to))
+            if other_ms[to] != INFINITE and then + other_ms[to] < best:
+                best = then + other_ms[to]
+                meeting = np.int64(to)
+    return size, best, meeting
+
+
+@kernel
 def search_pair(
     first_edge: Int32,
     edge_to: Int32,
@@ -178,35 +211,11 @@ def search_pair(
                 meeting = np.int64(s)
     while size > 0 and back_size > 0 and (heap[0] >> 32) + (back_heap[0] >> 32) < best:
         if heap[0] >> 32 <= back_heap[0] >> 32:
-            key = heap[0]
-            size = pop(heap, size)
-            s = key & 0xFFFFFFFF
-            if key >> 32 > time_ms[s]:
-                continue
-            for e in range(first_edge[s], first_edge[s + 1]):
-                to = edge_to[e]
-                then = (key >> 32) + weight_ms[e]
-                if weight_ms[e] != INFINITE and then < time_ms[to]:
-                    time_ms[to] = then
-                    parent[to] = e
-                    size = push(heap, size, (then << 32) | np.int64(to))
-                    if back_time_ms[to] != INFINITE and then + back_time_ms[to] < best:
-                        best = then + back_time_ms[to]
-                        meeting = np.int64(to)
+            size, best, meeting = _settle_one(
+                first_edge, edge_to, weight_ms, time_ms, parent, heap, size, back_time_ms, best, meeting
+            )
         else:
-            key = back_heap[0]
-            back_size = pop(back_heap, back_size)
-            s = key & 0xFFFFFFFF
-            if key >> 32 > back_time_ms[s]:
-                continue
-            for e in range(back_first[s], back_first[s + 1]):
-                to = back_to[e]
-                then = (key >> 32) + back_weight_ms[e]
-                if back_weight_ms[e] != INFINITE and then < back_time_ms[to]:
-                    back_time_ms[to] = then
-                    back_parent[to] = e
-                    back_size = push(back_heap, back_size, (then << 32) | np.int64(to))
-                    if time_ms[to] != INFINITE and then + time_ms[to] < best:
-                        best = then + time_ms[to]
-                        meeting = np.int64(to)
+            back_size, best, meeting = _settle_one(
+                back_first, back_to, back_weight_ms, back_time_ms, back_parent, back_heap, back_size, time_ms, best, meeting
+            )
     return best, meeting

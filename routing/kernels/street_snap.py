@@ -3,7 +3,7 @@
 import numpy as np
 
 from routing.kernels.jit import kernel
-from routing.kernels.street_types import Bools, Float32, Float64, Int32, Int64
+from routing.kernels.street_types import Bools, Float32, Float64, Int32, Int64, Number
 
 METRES_PER_E7 = 0.011131949079327358
 """Metres in 10⁻⁷ degrees of latitude (sphere of 6 378 137 m)."""
@@ -53,6 +53,24 @@ def fill_cells(
                         first[cell] += 1
                     else:
                         first[cell + 1] += 1
+
+
+@kernel
+def _fraction(
+    arc: Number, shape: Number, part: float, east: float, first_shape: Int64, shape_lat_e7: Int32, shape_lon_e7: Int32
+) -> float:
+    """Share of an arc's length before the point at `part` of the segment that begins at `shape`."""
+    before, total = 0.0, 0.0
+    for p in range(first_shape[arc], first_shape[arc + 1] - 1):
+        x = (shape_lon_e7[p + 1] - np.float64(shape_lon_e7[p])) * east
+        y = (shape_lat_e7[p + 1] - np.float64(shape_lat_e7[p])) * METRES_PER_E7
+        length = np.sqrt(x * x + y * y)
+        total += length
+        if p < shape:
+            before += length
+        elif p == shape:
+            before += part * length
+    return 0.0 if total == 0.0 else min(before / total, 1.0)
 
 
 @kernel
@@ -121,17 +139,7 @@ def nearest(
         if best_arc < 0:
             fraction_out[q], distance_out[q], lat_out[q], lon_out[q] = np.nan, np.nan, np.nan, np.nan
             continue
-        before, total = 0.0, 0.0
-        for p in range(first_shape[best_arc], first_shape[best_arc + 1] - 1):
-            x = (shape_lon_e7[p + 1] - np.float64(shape_lon_e7[p])) * east
-            y = (shape_lat_e7[p + 1] - np.float64(shape_lat_e7[p])) * METRES_PER_E7
-            length = np.sqrt(x * x + y * y)
-            total += length
-            if p < best_shape:
-                before += length
-            elif p == best_shape:
-                before += best_part * length
-        fraction = 0.0 if total == 0.0 else min(before / total, 1.0)
+        fraction = _fraction(best_arc, best_shape, best_part, east, first_shape, shape_lat_e7, shape_lon_e7)
         a, b = best_shape, best_shape + 1
         lat_out[q] = (shape_lat_e7[a] + best_part * (np.float64(shape_lat_e7[b]) - shape_lat_e7[a])) * 1e-7
         lon_out[q] = (shape_lon_e7[a] + best_part * (np.float64(shape_lon_e7[b]) - shape_lon_e7[a])) * 1e-7

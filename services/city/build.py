@@ -17,7 +17,7 @@ from services.city.config import CITY_FILE, CityConfig, read_city
 from services.city.layout import BUILDING, CityHome
 from services.city.manifest import Manifest, list_files
 from services.city.steps import STEPS, Building, Step
-from services.city.warm import warm_kernels
+from services.city.warm import warm_kernels, warming_aside
 
 Progress = Callable[[str, float], None]
 """Called with the title of the step and the share of it that is done (0 … 1)."""
@@ -83,9 +83,11 @@ def build_snapshot(
         say("inputs", 1.0)
         folder = places.snapshots / plan.id
         is_new = not folder.exists()
-        manifest = _build(city, places, plan, steps, say, seconds) if is_new else Manifest.read(folder)
-        if warm:
+        started = time.monotonic()
+        with warming_aside(warm and is_new):
+            manifest = _build(city, places, plan, steps, say, seconds) if is_new else Manifest.read(folder)
             started = time.monotonic()
+        if warm:
             warm_kernels(folder, lambda share: say("kernels", share))
             seconds["kernels"] = time.monotonic() - started
         epoch = places.swap(plan.id).epoch

@@ -5,10 +5,16 @@ An engine offers a module with a function ``warm``. Its parameters say what it n
 is the `StreetEngine`. Modules that do not exist and functions that need a timetable in a city without one are passed over.
 """
 
+import contextlib
+import ctypes
 import importlib
 import importlib.util
 import inspect
-from collections.abc import Callable
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from routing.model.car_parks import CarParks
@@ -23,6 +29,8 @@ WARM_MODULES = (
     "routing.street.warm", "routing.transit.warm", "routing.multimodal.warm", "routing.rounds.warm", "traffic_lights.warm",
     "routing.places.search",
 )  # fmt: skip
+
+_PR_SET_PDEATHSIG = 1
 
 _SECTIONS: dict[str, tuple[str, type[object]]] = {
     "graph": ("street", StreetGraph),
@@ -65,6 +73,37 @@ def warm_kernels(folder: Path, say: Callable[[float], None] | None = None) -> li
         _first_journey(arrays.load(folder / "transit", Timetable))
     tell(1.0)
     return done
+
+
+@contextlib.contextmanager
+def warming_aside(enabled: bool = True) -> Iterator[None]:
+    """Compile what needs no snapshot in a second process meanwhile; the machine code meets in the cache on disk."""
+    if not enabled:
+        yield
+        return
+    child = multiprocessing.get_context("spawn").Process(target=_warm_without_inputs, args=(os.getpid(),), daemon=True)
+    child.start()
+    try:
+        yield
+        # Whatever went wrong there goes wrong again, and is said, in `warm_kernels`.
+        child.join()
+    finally:
+        child.terminate()
+        child.join()
+
+
+def _warm_without_inputs(parent: int) -> None:
+    # Ctrl-C reaches both processes: the parent decides. And a killed parent must leave nothing behind.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:
+            return
+    for name in WARM_MODULES:
+        if _exists(name):
+            function = importlib.import_module(name).warm
+            if not inspect.signature(function).parameters:
+                function()
 
 
 def _get_input(folder: Path, parameter: str) -> object:

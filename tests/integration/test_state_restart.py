@@ -172,3 +172,14 @@ async def test_connecting_without_servers_says_what_to_do(tmp_path: Path) -> Non
     with pytest.raises(ConfigError, match=r"TRABOULE_STATE_DURABLE_URL.*traboule serve"):
         async with state_of(servers, STATE_DURABLE_URL="", STATE_LIVE_URL=""):
             pass
+
+
+async def test_a_write_that_replicas_lack_is_not_acknowledged(tmp_path: Path) -> None:
+    """With replicas to wait for and none there, durable writes fail in time; reads and the live server go on."""
+    waiting = {"STATE_REPLICAS": "1", "STATE_REPLICA_TIMEOUT_MS": "50", "STATE_RETRY_S": "0.3"}
+    with state_servers(tmp_path) as servers:
+        async with state_of(servers, **waiting) as state:
+            with pytest.raises(StateUnavailable, match="only 0 of 1 replicas"):
+                await state.jobs.submit("rounds", b"x", job_id="a")
+            assert (await state.jobs.get("rounds", "a")).state == "QUEUED"
+            await state.append_event("x", 1)

@@ -1,7 +1,7 @@
 """``python -m loadtest transit``: depart-at and range queries on a GTFS timetable, answers written out for checking.
 
-One thread. Loading (timetable, footpaths, kernels, laying out the days asked for) is timed apart from the queries. The answer of
-a query is one line: ``from to t dep,arr,transfers …`` in unix seconds, journeys sorted.
+One thread. Loading (timetable, footpaths, kernels, laying out the days asked for) is timed apart from the queries. The answer
+of a query is one line: ``from to t dep,arr,transfers …`` in unix seconds, journeys sorted.
 """
 
 import argparse
@@ -64,8 +64,8 @@ def load(gtfs: Path, footpaths: Path) -> TransitEngine:
     timetable = read_timetable([GtfsSource(FEED, gtfs)], walk=WalkOptions(radius_m=0))
     stops = index_of(timetable).stops
     rows = [line.strip().rsplit(",", 2) for line in _lines(footpaths)][1:]
-    ends = ([stops[f"{FEED}:{row[i]}"] for row in rows] for i in (0, 1))
-    return TransitEngine(with_footpaths(timetable, *ends, [int(row[2]) for row in rows]))
+    origins, destinations = ([stops[f"{FEED}:{row[i]}"] for row in rows] for i in (0, 1))
+    return TransitEngine(with_footpaths(timetable, origins, destinations, [int(row[2]) for row in rows]))
 
 
 def read_queries(path: Path) -> list[Query]:
@@ -96,7 +96,8 @@ def answer_line(query: Query, journeys: Iterable[TransitJourney]) -> str:
 
 def summary(took_ms: list[float]) -> tuple[float, float, float, float]:
     """Mean, median, 95th percentile and maximum."""
-    return float(np.mean(took_ms)), *(float(np.percentile(took_ms, q)) for q in (50, 95, 100))
+    p50, p95, worst = (float(value) for value in np.percentile(took_ms, (50, 95, 100)))
+    return float(np.mean(took_ms)), p50, p95, worst
 
 
 def _reachable(timetable: Timetable, stop: int, backwards: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -111,9 +112,8 @@ def _reachable(timetable: Timetable, stop: int, backwards: bool) -> tuple[np.nda
 
 
 def _lines(path: Path) -> list[str]:
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with opened as file:
-        return list(file)
+    content = path.read_bytes()
+    return (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8").splitlines()
 
 
 def _parser() -> argparse.ArgumentParser:

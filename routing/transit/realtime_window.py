@@ -163,9 +163,10 @@ def _merged(window: ServiceWindow, touched: npt.NDArray[np.bool_], new: ServiceW
 def _columns(window: ServiceWindow) -> list[npt.NDArray[Any]]:
     """Columns of which those of two windows can be joined end to end."""
     lines = window.lines
-    laid_out = [lines.position_stop, lines.position_use, lines.departures, lines.times]
-    of_lines = [window.line_pattern, window.line_route, window.line_wheelchair]
-    return [*laid_out, *of_lines, window.instance_trip, window.instance_day, window.instance_change]
+    laid_out: list[npt.NDArray[Any]] = [lines.position_stop, lines.position_use, lines.departures, lines.times]
+    of_lines: list[npt.NDArray[Any]] = [window.line_pattern, window.line_route, window.line_wheelchair]
+    columns: list[npt.NDArray[Any]] = [*laid_out, *of_lines]
+    return [*columns, window.instance_trip, window.instance_day, window.instance_change]
 
 
 def _offsets(counts: Int32 | Int64) -> Int64:

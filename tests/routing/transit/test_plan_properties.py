@@ -5,6 +5,7 @@ from itertools import pairwise
 from random import Random
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,17 +13,17 @@ from routing.transit.api import RealtimeOverlay, StopChange, TransitEngine, Tran
 from tests.builders.timetables import Drawing, DrawnTrip, build, stop
 from tests.routing.transit import naive
 
-STOPS = "ABCDEFGH"
+STOPS = "ABCDEF"
 HOUR = 3600
-PROFILE = settings(max_examples=100, deadline=None, derandomize=True)
+PROFILE = settings(max_examples=70, deadline=None, derandomize=True)
 
 
 def draw_timetable(random: Random) -> Drawing:
-    """Busy hours on eight stops, by day or round midnight: trips that overtake, footpaths, change times, closed doors."""
+    """Busy hours on six stops, by day or round midnight: trips that overtake, footpaths, change times, closed doors."""
     drawing = Drawing(stops={name: {} for name in STOPS})
     for name in random.sample(STOPS, random.randint(0, 2)):
         drawing.stops[name] = {"change": str(random.choice((0, 60, 600)))}
-    patterns = [random.sample(STOPS, random.randint(2, 4)) for _ in range(random.randint(5, 8))]
+    patterns = [random.sample(STOPS, random.randint(2, 3)) for _ in range(random.randint(5, 8))]
     opening = random.choice((8, 23)) * HOUR
     for number in range(random.randint(40, 110)):
         route = random.randrange(len(patterns))
@@ -114,6 +115,7 @@ def check_legs(drawing: Drawing, question: naive.Question, journeys: list[Transi
             assert before.arrival_s + needed <= after.departure_s
 
 
+@pytest.mark.slow
 @PROFILE
 @given(st.integers(0, 1 << 32))
 def test_depart_at_equals_the_naive_search(seed: int) -> None:
@@ -128,6 +130,7 @@ def test_depart_at_equals_the_naive_search(seed: int) -> None:
         check_legs(drawing, question, found)
 
 
+@pytest.mark.slow
 @PROFILE
 @given(st.integers(0, 1 << 32))
 def test_range_equals_a_naive_search_of_every_departure(seed: int) -> None:
@@ -145,6 +148,7 @@ def test_range_equals_a_naive_search_of_every_departure(seed: int) -> None:
         check_legs(drawing, question, found)
 
 
+@pytest.mark.slow
 @PROFILE
 @given(st.integers(0, 1 << 32))
 def test_arrive_by_equals_a_naive_search_of_every_departure(seed: int) -> None:
@@ -160,6 +164,7 @@ def test_arrive_by_equals_a_naive_search_of_every_departure(seed: int) -> None:
         check_legs(drawing, question, found)
 
 
+@pytest.mark.slow
 @PROFILE
 @given(st.integers(0, 1 << 32))
 def test_leaving_later_never_arrives_earlier(seed: int) -> None:
@@ -177,7 +182,7 @@ def test_leaving_later_never_arrives_earlier(seed: int) -> None:
 def test_the_drawn_cases_are_worth_asking() -> None:
     """Most have journeys, many with transfers, and real time changes many answers: the properties above are not empty."""
     answered = transferred = changed = 0
-    for seed in range(60):
+    for seed in range(120):
         drawing, changes, question = draw_case(seed)
         engine = TransitEngine(build(drawing))
         live = engine.with_realtime(RealtimeOverlay.build(engine.timetable, changes, question.time_s))
@@ -186,6 +191,6 @@ def test_the_drawn_cases_are_worth_asking() -> None:
         answered += bool(found)
         transferred += any(journey.transfers for journey in found)
         changed += [journey.arrival_s for journey in found] != [journey.arrival_s for journey in ask(live, question)]
-    assert answered >= 30
-    assert transferred >= 12
-    assert changed >= 10
+    assert answered >= 60
+    assert transferred >= 15
+    assert changed >= 20

@@ -22,6 +22,7 @@ POSIX_MIN, POSIX_MAX = 946_684_800, 4_102_444_800
 """Years 2000 and 2100: unix seconds outside are in another unit."""
 
 _TAGS = re.compile(r"<[^<>]{0,1000}>")
+_OPEN_TAG = re.compile(r"<[^<>]{0,1000}$")
 _BLANKS = re.compile(r"\s+")
 
 
@@ -232,7 +233,7 @@ def plain_text(text: str, context: SourceContext, findings: Findings, where: str
     limit = context.limits.text_chars
     if len(text) > limit:
         findings.add("text_too_long", f"text of {len(text)} characters cut at {limit}", where)
-        text = text[: 4 * limit]
+        text = _OPEN_TAG.sub("", text[: 4 * limit])
     return _BLANKS.sub(" ", html.unescape(_TAGS.sub(" ", text))).strip()[:limit]
 
 

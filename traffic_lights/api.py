@@ -9,10 +9,11 @@ import numpy as np
 from traffic_lights.adaptive.max_pressure import MaxPressure, MaxPressureParams
 from traffic_lights.adaptive.strategy import StageView, Strategy
 from traffic_lights.detection import Detection
-from traffic_lights.errors import InvalidDetectionError, InvalidPlanError, InvalidRequestError
+from traffic_lights.errors import InvalidDetectionError, InvalidRequestError
 from traffic_lights.guard import Guard, GuardedCommand, Verdict
 from traffic_lights.model.intersection import Intersection
 from traffic_lights.model.plan import SignalPlan
+from traffic_lights.plan_check import check_plan, check_stages
 from traffic_lights.priority import PriorityRequest, choose_priority_stage
 
 MAX_PRIORITY_REQUESTS = 32
@@ -114,7 +115,7 @@ class Controller:
         params: ControllerParams | None = None,
         start_all_red_s: int | None = None,
     ) -> None:
-        self._guard = Guard(intersection, plan.stages[0] if _known(intersection, plan) else 0, start_all_red_s)
+        self._guard = Guard(intersection, plan.stages[0] if check_stages(intersection, plan) else 0, start_all_red_s)
         self._intersection = intersection
         self._strategy = strategy or MaxPressure(intersection, self._guard.tables, MaxPressureParams())
         self._params = params or ControllerParams()
@@ -152,7 +153,7 @@ class Controller:
 
     def set_plan(self, plan: SignalPlan) -> None:
         """Put another fixed plan in force from the next second; raises `InvalidPlanError`."""
-        _known(self._intersection, plan)
+        check_stages(self._intersection, plan)
         self._plan = plan
 
     def override(self, stage: int, until_s: int) -> None:
@@ -263,39 +264,6 @@ class Controller:
         return wanted
 
 
-def _known(intersection: Intersection, plan: SignalPlan) -> bool:
-    """Check that the plan names stages of the intersection; raises `InvalidPlanError`."""
-    if max(plan.stages) >= len(intersection.stages) or min(plan.stages) < 0:
-        raise InvalidPlanError(f"plan {plan.id!r} names a stage that intersection {intersection.id!r} does not have", "stages")
-    return True
-
-
-def check_plan(intersection: Intersection, plan: SignalPlan) -> list[str]:
-    """What the guard would change of a plan, in words; empty = it runs exactly as written.
-
-    Raises
-    ------
-    InvalidPlanError
-        If it names stages that do not exist.
-    """
-    _known(intersection, plan)
-    guard, findings = Guard(intersection, plan.stage_at(0), 0), []
-    for second in range(4 * plan.cycle_s):
-        command = guard.step(plan.stage_at(second))
-        at = (second - plan.offset_s) % plan.cycle_s
-        if second < plan.cycle_s:
-            continue  # the first cycle may still be falling into step
-        if command.verdict in (Verdict.FORCED, Verdict.WOULD_OVERRUN, Verdict.NOT_ALLOWED, Verdict.MIN_GREEN):
-            why = {
-                Verdict.FORCED: "a maximum red or green would be passed",
-                Verdict.WOULD_OVERRUN: "a maximum red or green would be passed later",
-                Verdict.NOT_ALLOWED: "the transition is not allowed",
-                Verdict.MIN_GREEN: "a minimum green is still running",
-            }[command.verdict]
-            stage = intersection.stages[plan.stage_at(second)].id
-            findings.append(f"second {at} of the cycle, stage {stage!r}: {why}")
-        elif command.verdict is Verdict.IN_TRANSITION and command.requested not in (command.next_stage, -1):
-            findings.append(
-                f"second {(second - plan.offset_s) % plan.cycle_s} of the cycle: a change of stage is still running"
-            )
-    return list(dict.fromkeys(findings))
+__all__ = [
+    "Controller", "ControllerParams", "Decision", "Mode", "Source", "check_plan",
+]  # fmt: skip

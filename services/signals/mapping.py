@@ -1,6 +1,6 @@
 """Protos of signals ↔ intersections, plans and decisions of the engine."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from traboule.signals.v1 import control_pb2, intersection_pb2, performance_pb2
@@ -8,7 +8,7 @@ from traboule.signals.v1 import control_pb2, intersection_pb2, performance_pb2
 from services.common.errors import InvalidInput
 from traffic_lights.api import Mode, Source
 from traffic_lights.model.groups import Aspect, GroupKind, SignalGroup, Stage
-from traffic_lights.model.intersection import Intersection, Movement, Turn
+from traffic_lights.model.intersection import BoolMatrix, Intersection, IntMatrix, Movement, Turn
 from traffic_lights.model.plan import SignalPlan
 from traffic_lights.saturation_flow import BASE_VPH
 
@@ -57,9 +57,6 @@ def read_intersection(message: intersection_pb2.Intersection, path: str = "inter
     stages = {s.stage_id: i for i, s in enumerate(message.stages)}
     if len(groups) < len(message.signal_groups) or len(stages) < len(message.stages):
         raise InvalidInput("signal group and stage ids must be unique", field=path)
-    n, k = len(groups), len(stages)
-    conflicts, yields = np.zeros((n, n), np.bool_), np.zeros((n, n), np.bool_)
-    intergreen, given = np.zeros((n, n), np.int32), np.zeros((n, n), np.bool_)
 
     def group(name: str, where: str) -> int:
         if name not in groups:
@@ -71,26 +68,8 @@ def read_intersection(message: intersection_pb2.Intersection, path: str = "inter
             raise InvalidInput(f"there is no stage {name!r}", field=f"{path}.{where}")
         return stages[name]
 
-    for c, conflict in enumerate(message.conflicts):
-        i = group(conflict.signal_group_id, f"conflicts[{c}].signal_group_id")
-        j = group(conflict.other_signal_group_id, f"conflicts[{c}].other_signal_group_id")
-        conflicts[i, j] = conflicts[j, i] = True
-    for c, gives in enumerate(message.yields):
-        i = group(gives.signal_group_id, f"yields[{c}].signal_group_id")
-        yields[i, group(gives.to_signal_group_id, f"yields[{c}].to_signal_group_id")] = True
-    for c, gap in enumerate(message.intergreens):
-        i = group(gap.from_signal_group_id, f"intergreens[{c}].from_signal_group_id")
-        j = group(gap.to_signal_group_id, f"intergreens[{c}].to_signal_group_id")
-        intergreen[i, j], given[i, j] = gap.intergreen_s, True
-    missing = conflicts & ~given
-    if missing.any():
-        i, j = (int(v) for v in np.argwhere(missing)[0])
-        a, b = message.signal_groups[i].signal_group_id, message.signal_groups[j].signal_group_id
-        raise InvalidInput(f"the conflict of {a!r} and {b!r} has no intergreen from the former", field=f"{path}.intergreens")
-    clearing = np.array([g.clearing_s for g in message.signal_groups], np.int32)
-    # Where only giving way is known, yellow or clearance is the least that separates the two.
-    intergreen = np.where((yields | yields.T) & ~given, clearing[:, None], intergreen)
-    transitions = np.full((k, k), not message.transitions)
+    conflicts, yields, intergreen = _read_relations(message, group, path)
+    transitions = np.full((len(stages), len(stages)), not message.transitions)
     for c, change in enumerate(message.transitions):
         a_stage = stage(change.from_stage_id, f"transitions[{c}].from_stage_id")
         transitions[a_stage, stage(change.to_stage_id, f"transitions[{c}].to_stage_id")] = True
@@ -106,7 +85,7 @@ def read_intersection(message: intersection_pb2.Intersection, path: str = "inter
             for i, s in enumerate(message.stages)
         ),
         transitions,
-        tuple(stage(name, "rescue_stage_ids") for name in message.rescue_stage_ids) or tuple(range(k)),
+        tuple(stage(name, "rescue_stage_ids") for name in message.rescue_stage_ids) or tuple(range(len(stages))),
         tuple(
             Movement(
                 _number(m.approach_link_id or f"in {i}", links),
@@ -219,6 +198,35 @@ def find_group(x: Intersection, name: str) -> int:
 def unique(names: Iterable[str]) -> list[str]:
     """Names without repetition, in order."""
     return list(dict.fromkeys(names))
+
+
+def _read_relations(
+    message: intersection_pb2.Intersection, group: Callable[[str, str], int], path: str
+) -> tuple[BoolMatrix, BoolMatrix, IntMatrix]:
+    """Conflicts, yields and intergreens."""
+    n = len(message.signal_groups)
+    conflicts, yields = np.zeros((n, n), np.bool_), np.zeros((n, n), np.bool_)
+    intergreen, given = np.zeros((n, n), np.int32), np.zeros((n, n), np.bool_)
+    for c, conflict in enumerate(message.conflicts):
+        i = group(conflict.signal_group_id, f"conflicts[{c}].signal_group_id")
+        j = group(conflict.other_signal_group_id, f"conflicts[{c}].other_signal_group_id")
+        conflicts[i, j] = conflicts[j, i] = True
+    for c, gives in enumerate(message.yields):
+        i = group(gives.signal_group_id, f"yields[{c}].signal_group_id")
+        yields[i, group(gives.to_signal_group_id, f"yields[{c}].to_signal_group_id")] = True
+    for c, gap in enumerate(message.intergreens):
+        i = group(gap.from_signal_group_id, f"intergreens[{c}].from_signal_group_id")
+        j = group(gap.to_signal_group_id, f"intergreens[{c}].to_signal_group_id")
+        intergreen[i, j], given[i, j] = gap.intergreen_s, True
+    missing = conflicts & ~given
+    if missing.any():
+        i, j = (int(v) for v in np.argwhere(missing)[0])
+        a, b = message.signal_groups[i].signal_group_id, message.signal_groups[j].signal_group_id
+        raise InvalidInput(f"the conflict of {a!r} and {b!r} has no intergreen from the former", field=f"{path}.intergreens")
+    clearing = np.array([g.clearing_s for g in message.signal_groups], np.int32)
+    # Where only giving way is known, yellow or clearance is the least that separates the two.
+    intergreen = np.where((yields | yields.T) & ~given, clearing[:, None], intergreen)
+    return conflicts, yields, intergreen.astype(np.int32)
 
 
 def _read_group(g: intersection_pb2.SignalGroup, path: str) -> SignalGroup:

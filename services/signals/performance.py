@@ -10,8 +10,8 @@ from traffic_lights.model.groups import Aspect, GroupKind
 from traffic_lights.model.intersection import Intersection
 
 KEPT_MINUTES = 24 * 60
-IDLE_CO2_G_PER_S, STOP_CO2_G = 0.6, 15.0
-"""Grams of CO2 of a second idling and of a stop of an average car (HBEFA order of magnitude)."""
+IDLE_CO2_G_PER_S = 0.6
+"""Grams of CO2 of a second of idling of an average car (about 0.9 l of petrol an hour). Stops are not counted."""
 
 
 @dataclass(slots=True)
@@ -24,6 +24,8 @@ class _Minute:
     interventions: int = 0
     by_mode: dict[str, int] = field(default_factory=dict)
     green_s: list[int] = field(default_factory=list)
+    wait_s2: list[int] = field(default_factory=list)
+    longest_red_s: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -32,12 +34,15 @@ class PerformanceBook:
 
     intersection: Intersection
     minutes: deque[_Minute] = field(default_factory=lambda: deque(maxlen=KEPT_MINUTES))
+    _red_s: list[int] = field(default_factory=list)
 
     def record(self, decision: Decision, vehicles: int, queue: float, intervened: bool) -> None:
         """Add one second."""
         begin = decision.time_s - decision.time_s % 60
         if not self.minutes or self.minutes[-1].begin_s != begin:
-            self.minutes.append(_Minute(begin, green_s=[0] * len(self.intersection.groups)))
+            zeros = [0] * len(self.intersection.groups)
+            self._red_s = self._red_s or list(zeros)
+            self.minutes.append(_Minute(begin, green_s=list(zeros), wait_s2=list(zeros), longest_red_s=list(zeros)))
         minute = self.minutes[-1]
         minute.seconds += 1
         minute.vehicles += vehicles
@@ -47,7 +52,11 @@ class PerformanceBook:
         name = "fallback" if decision.source is Source.FALLBACK else decision.mode.name.lower()
         minute.by_mode[name] = minute.by_mode.get(name, 0) + 1
         for g, aspect in enumerate(decision.command.aspects):
-            minute.green_s[g] += aspect in (Aspect.GREEN, Aspect.GREEN_YIELD)
+            green = aspect in (Aspect.GREEN, Aspect.GREEN_YIELD)
+            self._red_s[g] = 0 if green else self._red_s[g] + 1
+            minute.green_s[g] += green
+            minute.wait_s2[g] += self._red_s[g]
+            minute.longest_red_s[g] = max(minute.longest_red_s[g], self._red_s[g])
 
     def summarise(self, from_s: int, to_s: int) -> performance_pb2.Performance:
         """Figures of the minutes that begin in [from_s, to_s)."""
@@ -71,10 +80,11 @@ class PerformanceBook:
             for name, count in m.by_mode.items():
                 message.mode_share[name] += count / max(1, seconds)
         for g, group in enumerate(x.groups):
-            green = sum(m.green_s[g] for m in chosen)
-            share = green / seconds if seconds else 0.0
-            message.groups.add(signal_group_id=group.id, green_share=share)
+            share = sum(m.green_s[g] for m in chosen) / seconds if seconds else 0.0
+            longest = max((m.longest_red_s[g] for m in chosen), default=0)
+            message.groups.add(signal_group_id=group.id, green_share=share, max_red_s=longest)
             if group.kind is GroupKind.PEDESTRIAN and seconds:
-                # Random arrivals wait half the red on average, the red being the rest of the cycle.
-                message.mean_pedestrian_wait_s = max(message.mean_pedestrian_wait_s, (1 - share) ** 2 * 45.0)
+                # Who comes at a random second waits for the rest of that red: on average the sum of red ages over all time.
+                wait = sum(m.wait_s2[g] for m in chosen) / seconds
+                message.mean_pedestrian_wait_s = max(message.mean_pedestrian_wait_s, wait)
         return message

@@ -9,7 +9,9 @@ from traffic_lights.model.intersection import Intersection
 from traffic_lights.simulation.network import LinkSpec, QueueNetwork, build_network
 
 
-def corridor(n: int, main_vph: float = 700.0, side_vph: float = 300.0, block_m: float = 250.0, main_lanes: int = 2) -> QueueNetwork:
+def corridor(
+    n: int, main_vph: float = 700.0, side_vph: float = 300.0, block_m: float = 250.0, main_lanes: int = 2
+) -> QueueNetwork:
     """An east-west street of `n` crossroads.
 
     Links eastbound 0..n (link `i` leads to crossroads `i`), westbound 1000..1000+n, side streets in 2000 + 2i (+1), out 3000 +.

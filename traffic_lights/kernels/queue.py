@@ -90,25 +90,24 @@ def step_queues(
         ended = not green and green_age_s[m] > 0
         green_age_s[m] = green_age_s[m] + 1 if green else 0
         yellow_age_s[m] = yellow_age_s[m] + 1 if aspects[m] == YELLOW else 0
-        sent[m] = 0
         flows = green_age_s[m] > STARTUP_S or (0 < yellow_age_s[m] <= YELLOW_USE_S)
+        sent[m] = 0 if flows else -1
         if flows:
+            # What is left of a token at the end of green is kept: a movement with a small share must not starve.
             tokens[m] = min(tokens[m] + movement_flow_vps[m], max(1.0, 2 * movement_flow_vps[m]))
-        elif ended and first_foe[m] < first_foe[m + 1]:
-            tokens[m] = SNEAKERS  # turners waiting inside the junction clear it
-        elif not green:
-            tokens[m] = 0.0
+        if ended and first_foe[m] < first_foe[m + 1]:
+            tokens[m] = max(tokens[m], SNEAKERS)  # turners waiting inside the junction clear it
     for turn in range(2):  # those who go first, then those who give way
         for m in range(movements):
             yields = aspects[m] == GREEN_YIELD
-            if (turn == 0) == yields or queue[m] == 0 or tokens[m] < 1.0:
+            if (turn == 0) == yields or sent[m] < 0 or queue[m] == 0 or tokens[m] < 1.0:
                 continue
             blocked = False
             if yields:
                 for k in range(first_foe[m], first_foe[m + 1]):
                     f = foes[k]
                     # A gap is needed: nobody of the foe standing ready or just gone.
-                    if aspects[f] == GREEN and (sent[f] > 0 or (queue[f] > 0 and tokens[f] > 0)):
+                    if aspects[f] == GREEN and (sent[f] > 0 or queue[f] > 0):
                         blocked = True
             to = movement_to[m]
             while not blocked and queue[m] > 0 and tokens[m] >= 1.0 and link_count[to] < link_storage_veh[to]:

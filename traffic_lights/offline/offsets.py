@@ -91,13 +91,16 @@ def optimise_offsets(
     bands = []
     for name, windows, travel, sign in (("f", forward, forward_travel_s, 1), ("b", backward, backward_travel_s, -1)):
         band = model.new_int_var(0, min(w.green_s for w in windows), f"band_{name}")
+        # A direction given up binds nothing.
+        wanted = model.new_bool_var(f"wanted_{name}")
+        model.add(band == 0).only_enforce_if(~wanted)
         entry = [model.new_int_var(0, max(0, w.green_s), f"entry_{name}{i}") for i, w in enumerate(windows)]
         for i, w in enumerate(windows):
             model.add(entry[i] + band <= w.green_s)
         for i in range(n - 1):
             loops = model.new_int_var(-n - 20, n + 20, f"loops_{name}{i}")
             here, there = offsets[i] + windows[i].start_s + entry[i], offsets[i + 1] + windows[i + 1].start_s + entry[i + 1]
-            model.add(there == here + sign * travel[i] + cycle_s * loops)
+            model.add(there == here + sign * travel[i] + cycle_s * loops).only_enforce_if(wanted)
         bands.append(band)
     model.maximize(forward_weight * bands[0] + backward_weight * bands[1])
     solver = cp_model.CpSolver()

@@ -16,8 +16,10 @@ from traffic_lights.errors import InvalidPlanError
 from traffic_lights.guard_tables import GuardTables, build_tables
 from traffic_lights.model.intersection import Intersection
 from traffic_lights.model.plan import SignalPlan
+from traffic_lights.plan_check import check_plan
 
 MAX_FLOW_RATIO = 0.95
+CYCLE_STEP_S = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +99,11 @@ def build_webster_plan(
     if len(order) < 2:
         return WebsterPlan(SignalPlan(order, (0,), max(min_cycle_s, 1)), 0.0, 0.0, np.zeros(len(x.movements)))
     tables = build_tables(x)
-    changes = [int(tables.transition_s[a, b]) for a, b in zip(order, order[1:] + order[:1], strict=True)]
+    # Bounds, not the usual durations: after a short stage an older intergreen may still be running.
+    changes = [int(tables.transition_bound_s[a, b]) for a, b in zip(order, order[1:] + order[:1], strict=True)]
     ratios = _critical_ratios(x, tables, demand_vph, order)
     shortest = [int(tables.stage_min_s[k]) for k in order]
+    longest = [min((int(tables.max_green_s[g]) for g in x.stages[k].groups), default=max_cycle_s) for k in order]
     if sum(changes) + sum(shortest) > max_cycle_s:
         raise InvalidPlanError(
             f"intersection {x.id!r}: intergreens and minimum greens take {sum(changes) + sum(shortest)} s, "
@@ -108,11 +112,17 @@ def build_webster_plan(
         )
     times = compute_webster(ratios, sum(changes), cycle_s or min_cycle_s, cycle_s or max_cycle_s)
     cycle = max(math.ceil(times.cycle_s - 1e-9), sum(changes) + sum(shortest))
-    greens = _round_greens(times.greens_s, shortest, cycle - sum(changes))
-    # A stage is asked for when the transition to it begins: second 0 is the end of the last stage's green.
-    ends = changes[-1] + np.cumsum([g + c for g, c in zip(greens, changes, strict=True)]) - changes
-    plan = SignalPlan(order, (0, *(int(e) for e in ends[:-1])), cycle, 0, f"{x.id} webster")
-    return _expect(x, tables, plan, order, greens, demand_vph, sum(ratios))
+    while True:
+        # Maximum reds and greens bound the cycle from above: the first cycle that the guard leaves alone is taken.
+        total = cycle - sum(changes)
+        wanted = tuple(g * total / max(1e-9, sum(times.greens_s)) for g in times.greens_s)
+        greens = _round_greens(wanted, shortest, longest if sum(longest) >= total else [total] * len(order), total)
+        ends = changes[-1] + np.cumsum([g + c for g, c in zip(greens, changes, strict=True)]) - changes
+        # A stage is asked for when the transition to it begins: second 0 is the end of the last stage's green.
+        plan = SignalPlan(order, (0, *(int(e) for e in ends[:-1])), cycle, 0, f"{x.id} webster")
+        if cycle_s is not None or cycle <= sum(changes) + sum(shortest) or not check_plan(x, plan):
+            return _expect(x, tables, plan, order, greens, demand_vph, sum(ratios))
+        cycle = max(cycle - CYCLE_STEP_S, sum(changes) + sum(shortest))
 
 
 def compute_delay_s(cycle_s: float, green_s: float, flow_vph: float, saturation_vph: float) -> float:
@@ -143,12 +153,13 @@ def _critical_ratios(
     return tuple(ratios)
 
 
-def _round_greens(wanted_s: tuple[float, ...], shortest_s: list[int], total_s: int) -> list[int]:
-    """Integer greens, at least the shortest, summing to `total_s`, as near to `wanted_s` as that allows."""
-    greens = [max(low, int(w)) for w, low in zip(wanted_s, shortest_s, strict=True)]
+def _round_greens(wanted_s: tuple[float, ...], shortest_s: list[int], longest_s: list[int], total_s: int) -> list[int]:
+    """Integer greens within their bounds, summing to `total_s`, as near to `wanted_s` as that allows."""
+    bounds = list(zip(wanted_s, shortest_s, longest_s, strict=True))
+    greens = [min(max(low, int(w)), high) for w, low, high in bounds]
     while sum(greens) != total_s:
         step = 1 if sum(greens) < total_s else -1
-        movable = [k for k in range(len(greens)) if step > 0 or greens[k] > shortest_s[k]]
+        movable = [k for k, g in enumerate(greens) if (g < longest_s[k] if step > 0 else g > shortest_s[k])]
         k = max(movable, key=lambda k: step * (wanted_s[k] - greens[k]))
         greens[k] += step
     return greens

@@ -13,7 +13,9 @@ Ids get the scope of the feed (`f:A`). Stops are numbered in the order they are 
 
 import datetime as dt
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -67,9 +69,9 @@ def seconds(clock: str) -> int:
     return hours * 3600 + minutes * 60 + (rest[0] if rest else 0)
 
 
-def parse(text: str, **options: object) -> Drawing:
+def parse(text: str, **options: Any) -> Drawing:
     """Read a drawing."""
-    drawing = Drawing(**options)  # type: ignore[arg-type]
+    drawing = Drawing(**options)
     for line in filter(None, (line.split("#")[0].strip() for line in text.splitlines())):
         if line.startswith("walk "):
             origin, way, destination, minutes = line.split()[1:]
@@ -81,17 +83,21 @@ def parse(text: str, **options: object) -> Drawing:
                 drawing.walks[destination, origin] = length
         elif line.startswith("stop "):
             name, *attributes = line.split()[1:]
-            drawing.stops.setdefault(name, {}).update(attribute.split("=") for attribute in attributes)
+            drawing.stops.setdefault(name, {}).update(_pairs(attributes))
         else:
             head, _, calls = line.partition(": ")
             route, trip, *attributes = head.split()
-            given = dict(attribute.split("=") for attribute in attributes)
+            given = _pairs(attributes)
             drawn = DrawnTrip(trip, route, [_call(call) for call in calls.split(" > ")], given.get("days", ""))
             drawn.wheelchair = int(given.get("wheelchair", 0))
             drawing.trips.append(drawn)
             for call in drawn.calls:
                 drawing.stops.setdefault(call[0], {})
     return drawing
+
+
+def _pairs(attributes: list[str]) -> dict[str, str]:
+    return {name: value for name, _, value in (attribute.partition("=") for attribute in attributes)}
 
 
 def _call(text: str) -> tuple[str, int, int, bool, bool]:
@@ -113,8 +119,8 @@ def build(drawing: Drawing) -> Timetable:
     calls = [(call, i) for trip in drawing.trips for i, call in enumerate(trip.calls)]
     n, s, r = len(drawing.trips), len(stops), len(routes)
 
-    def scoped(names: object) -> list[str]:
-        return [f"{FEED}:{name}" for name in names]  # type: ignore[attr-defined]
+    def scoped(names: Iterable[str]) -> list[str]:
+        return [f"{FEED}:{name}" for name in names]
 
     def of_stops(name: str, default: int) -> list[int]:
         return [int(attributes.get(name, default)) for attributes in drawing.stops.values()]
@@ -173,7 +179,7 @@ def build(drawing: Drawing) -> Timetable:
     return build_timetable(parts)
 
 
-def draw(text: str, **options: object) -> tuple[Drawing, Timetable]:
+def draw(text: str, **options: Any) -> tuple[Drawing, Timetable]:
     """Drawing and timetable of a text."""
     drawing = parse(text, **options)
     return drawing, build(drawing)

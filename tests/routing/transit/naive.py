@@ -118,8 +118,9 @@ def depart_at(drawing: Drawing, runs: list[Run], question: Question) -> list[tup
     """Pareto set of (arrival, transfers)."""
     found: list[tuple[int, int]] = []
     for transfers, arrival in enumerate(arrivals(drawing, runs, question, question.time_s)):
-        late = arrival is None or arrival > question.time_s + question.max_duration_s
-        if not late and (not found or arrival < found[-1][0]):
+        if arrival is None or arrival > question.time_s + question.max_duration_s:
+            continue
+        if not found or arrival < found[-1][0]:
             found.append((arrival, transfers))
     return sorted(found)
 

@@ -1,6 +1,7 @@
 """Scenarios of journey searches, each drawn."""
 
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -64,11 +65,34 @@ def test_bad_requests_say_what_is_wrong() -> None:
     with pytest.raises(InvalidInput, match="stop 9 of 2"):
         engine.plan(stop_to_stop([9], [1], drawing.at("8:00")))
     with pytest.raises(InvalidInput, match="narrow the search"):
-        TransitRequest(0, *(np.zeros(1, np.int32) for _ in range(4)), window_s=13 * 3600)
+        dataclasses.replace(stop_to_stop([0], [1], 0), window_s=13 * 3600)
     with pytest.raises(NotFound, match="stop 7"):
         engine.departures(7, drawing.at("8:00"))
     nothing = np.zeros(0, np.int32)
     assert engine.plan(TransitRequest(drawing.at("8:00"), nothing, nothing, nothing, nothing)) == []
+
+
+def test_many_threads_get_the_answers_of_one() -> None:
+    """Thirty-two searches over four threads, with windows not yet laid out: the same answers as one after the other."""
+    text = "\n".join(
+        f"R{i % 3} t{i}: A {6 + i // 6}:{i % 6}5 > B {7 + i // 6}:{i % 6}0 > C {7 + i // 6}:{i % 6}9" for i in range(60)
+    )
+    drawing, timetable = draw(text)
+    requests = [
+        dataclasses.replace(
+            stop_to_stop([0], [2], drawing.at(f"{6 + i // 4}:{i % 4}7", i % 2)), window_s=3600 * (i % 3), arrive_by=i % 5 == 0
+        )
+        for i in range(32)
+    ]
+
+    def triples(engine: TransitEngine, request: TransitRequest) -> list[tuple[int, int, int]]:
+        return [(journey.departure_s, journey.arrival_s, journey.transfers) for journey in engine.plan(request)]
+
+    alone, shared = TransitEngine(timetable), TransitEngine(timetable)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda request: triples(shared, request), requests))
+    assert answers == [triples(alone, request) for request in requests]
+    assert sum(map(bool, answers)) > 20
 
 
 def test_warm_runs_every_kernel() -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 from itertools import pairwise
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,12 +48,12 @@ def draw_changes(random: Random, drawing: Drawing) -> list[TripChange]:
         for day in range(drawing.days):
             if not trip.runs_on(day) or random.random() < 0.66:
                 continue
-            kind = random.choice(("SCHEDULED", "SCHEDULED", "SCHEDULED", "CANCELED"))
+            kind: Any = random.choice(("SCHEDULED", "SCHEDULED", "SCHEDULED", "CANCELED"))
             stops = []
             for position in sorted(random.sample(range(len(trip.calls)), random.randint(0, min(3, len(trip.calls))))):
-                what = random.choice(("SCHEDULED", "SCHEDULED", "SKIPPED", "NO_DATA"))
+                what: Any = random.choice(("SCHEDULED", "SCHEDULED", "SKIPPED", "NO_DATA"))
                 delays = [random.choice((None, 60 * random.randint(-5, 40))) for _ in "ad"]
-                stops.append(StopChange(10 * position, "", *delays, relationship=what))
+                stops.append(StopChange(10 * position, "", delays[0], delays[1], relationship=what))
             whole = random.choice((None, 420))
             changes.append(TripChange("f", trip.id, "", None, f"202607{27 + day}", None, kind, whole, tuple(stops)))
     return changes
@@ -65,7 +66,7 @@ def draw_question(random: Random, drawing: Drawing) -> naive.Question:
     first = min(trip.calls[0][1] for trip in drawing.trips)
     time = drawing.day_start_s(1) + first + random.randint(-30, 120) * 60
     limit = random.choice((HOUR, 4 * HOUR, 24 * HOUR))
-    return naive.Question(*ends, time, 0, random.choice((0, 2, 4)), random.choice((0, 120)), limit)
+    return naive.Question(ends[0], ends[1], time, 0, random.choice((0, 2, 4)), random.choice((0, 120)), limit)
 
 
 def draw_case(seed: int) -> tuple[Drawing, list[TripChange], naive.Question]:
@@ -75,14 +76,18 @@ def draw_case(seed: int) -> tuple[Drawing, list[TripChange], naive.Question]:
     return drawing, draw_changes(random, drawing), draw_question(random, drawing)
 
 
-def ask(engine: TransitEngine, question: naive.Question, **more: object) -> list[TransitJourney]:
+def ask(engine: TransitEngine, question: naive.Question, **more: Any) -> list[TransitJourney]:
     """Put the naive question to the engine."""
-    ends = []
-    for end in (question.access, question.egress):
-        ends += [np.array([stop(engine.timetable, name) for name in end], np.int32), np.array(list(end.values()), np.int32)]
+    access, egress = (
+        (np.array([stop(engine.timetable, name) for name in end], np.int32), np.array(list(end.values()), np.int32))
+        for end in (question.access, question.egress)
+    )
     request = TransitRequest(
         question.time_s,
-        *ends,
+        access[0],
+        access[1],
+        egress[0],
+        egress[1],
         window_s=question.window_s,
         max_transfers=question.max_transfers,
         min_change_s=question.min_change_s,

@@ -26,9 +26,9 @@ BASE = {
 }
 
 
-def feed(folder: Path, name: str = "feed.zip", **files: str | None) -> Path:
+def feed(folder: Path, archive_name: str = "feed.zip", /, **files: str | None) -> Path:
     """Write the base feed with some files replaced (None = left out)."""
-    path = folder / name
+    path = folder / archive_name
     with zipfile.ZipFile(path, "w") as archive:
         for file, text in {**BASE, **{key + ".txt": value for key, value in files.items()}}.items():
             if text is not None:

@@ -170,7 +170,7 @@ class Player:
                 log.info("delay_published", trip=found.trip_id, delay_s=found.delay_s)
             elif path == "/admin/closure":
                 found = self.injections.add_closure(wanted, now)
-                log.info("street_blocked", event=found.event_id, street=found.name)
+                log.info("street_blocked", event_id=found.event_id, street=found.name)
             elif path == "/admin/clear":
                 self.injections.clear(now)
             else:

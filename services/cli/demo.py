@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -49,7 +50,7 @@ async def _demo(context: CommandContext, *, once: bool, rate: float, live: bool,
     async with running_city(context.config, folder, rate=rate, live=live, say=lambda text: say(f"  {text}")) as city:
         watching = asyncio.ensure_future(city.supervisor.watch())
         stopping = asyncio.ensure_future(stop.wait())
-        tasks: set[asyncio.Future[object]] = {watching, stopping}  # type: ignore[arg-type]
+        tasks: set[asyncio.Future[Any]] = {watching, stopping}
         if tour:
             touring = asyncio.ensure_future(_tour(city, report))
             await asyncio.wait({*tasks, touring}, return_when=asyncio.FIRST_COMPLETED)

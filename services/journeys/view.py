@@ -13,6 +13,7 @@ from routing.forecast.parking import ParkingForecast
 from routing.forecast.traffic import TrafficForecast, TrafficProfile
 from routing.model.modes import StreetMode
 from routing.multimodal.network import JourneyNetwork, build_network
+from routing.multimodal.warm import warm_network
 from routing.places.search import PlaceSearch
 from routing.street.api import StreetEngine, StreetMetric
 from routing.transit.api import RealtimeOverlay, TransitEngine
@@ -124,7 +125,9 @@ class ViewKeeper:
             self._wake.clear()
             topics, self._pending = self._pending, set()
             self.view = await asyncio.to_thread(self._rebuilt, live, topics)
-            self.ready.set()
+            if not self.ready.is_set():
+                await asyncio.to_thread(warm_network, self.view.network, int(self._clock.now()))
+                self.ready.set()
             async with self.changed:
                 self.changed.notify_all()
 

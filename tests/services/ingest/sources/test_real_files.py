@@ -10,6 +10,7 @@ from services.ingest.sources.times import parse_time
 from tests.builders.shared_data import porto, shared
 
 
+@pytest.mark.slow
 def test_every_gtfs_rt_file_decodes() -> None:
     """All real GTFS-RT files get a verdict at the time of their header, most of them with records."""
     from google.protobuf.message import DecodeError  # noqa: PLC0415

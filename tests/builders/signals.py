@@ -1,5 +1,6 @@
 """Drawn junctions, and a checker of signal states that shares no code with the guard."""
 
+import bisect
 from collections.abc import Sequence
 from typing import Any
 
@@ -71,20 +72,20 @@ def find_violations(limits: dict[str, Any], states: Sequence[bytes]) -> list[str
         for last, first in zip(*edges, strict=True):
             if first - last > limits["max_red"][g]:
                 found.append(f"group {g}: red of {first - last} s at {last}")
+    green = [[state[g] in (2, 3) for state in states] for g in range(n)]
+    begins = [[a for what, a, _ in mine if what == "green"] for mine in runs]
+    ends = [[b for what, _, b in mine if what == "green"] for mine in runs]
     for i in range(n):
         for j in range(n):
             conflict = limits["conflicts"][i][j]
             if i == j or not (conflict or limits["yields"][i][j] or limits["yields"][j][i]):
                 continue
-            for what_i, a_i, b_i in runs[i]:
-                for what_j, a_j, b_j in runs[j]:
-                    if what_i != "green" or what_j != "green":
-                        continue
-                    overlap = a_i < b_j and a_j < b_i
-                    if conflict and overlap:
-                        found.append(f"groups {i} and {j} green together at {max(a_i, a_j)}")
-                    if not overlap and 0 <= a_j - b_i < limits["intergreen"][i][j] and b_i < end and a_j > 0:
-                        found.append(f"intergreen {i}->{j} of {a_j - b_i} s at {a_j}, needs {limits['intergreen'][i][j]}")
+            if conflict and (both := [t for t in range(end) if green[i][t] and green[j][t]]):
+                found.append(f"groups {i} and {j} green together at {both[0]}")
+            for a in begins[j]:
+                k = bisect.bisect_right(ends[i], a) - 1
+                if a > 0 and k >= 0 and not green[i][a] and a - ends[i][k] < limits["intergreen"][i][j]:
+                    found.append(f"intergreen {i}->{j} of {a - ends[i][k]} s at {a}, needs {limits['intergreen'][i][j]}")
     for t, state in enumerate(states):
         for i in range(n):
             must = any(limits["yields"][i][j] and state[j] in (2, 3) for j in range(n))

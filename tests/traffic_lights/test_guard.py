@@ -71,7 +71,7 @@ def _random_intersection(seed: int) -> Intersection | None:
     return x
 
 
-def _attack(x: Intersection, seed: int, seconds: int) -> list[bytes]:
+def attack(x: Intersection, seed: int, seconds: int) -> list[bytes]:
     """Run the guard under a controller that alternates garbage, holding, flapping and random stages."""
     rng = random.Random(seed)
     guard = Guard(x, rng.randrange(len(x.stages)))
@@ -93,7 +93,7 @@ def test_ten_thousand_malicious_commands_on_drawn_intersections() -> None:
         if x is None:
             continue
         attacked += 1
-        assert find_violations(limits_of(x), _attack(x, seed, 500)) == []
+        assert find_violations(limits_of(x), attack(x, seed, 500)) == []
 
 
 @settings(max_examples=25, deadline=None)
@@ -109,14 +109,14 @@ def test_malicious_commands_on_built_junctions(
 ) -> None:
     """No violation on junctions built from any geometry, with pedestrians and permissive turns."""
     x = build_intersection(junction(*(30.0 * b for b in bearings), lanes=lanes), BuildLimits(min_green_s, 90, 120, all_red_s))
-    assert find_violations(limits_of(x), _attack(x, seed, 700)) == []
+    assert find_violations(limits_of(x), attack(x, seed, 700)) == []
 
 
 def test_checker_finds_planted_violations() -> None:
     """The checker itself sees each kind of violation (else its silence would prove nothing)."""
     x = build_intersection(junction(0, 90, 180, 270))
     limits = limits_of(x)
-    good = _attack(x, 1, 400)
+    good = attack(x, 1, 400)
     conflicting = next(j for j in range(len(x.groups)) if x.conflicts[0, j])
     t = next(t for t in range(50, 400) if good[t][0] in (2, 3) and good[t - 1][0] in (2, 3))
     both = bytearray(good[t])
@@ -147,7 +147,7 @@ def test_maximum_red_forces_a_change_as_late_as_possible() -> None:
 def test_step_is_deterministic() -> None:
     """Same intersection, same requests, same states."""
     x = build_intersection(junction(0, 90, 180, 270, lanes=3))
-    assert _attack(x, 7, 500) == _attack(x, 7, 500)
+    assert attack(x, 7, 500) == attack(x, 7, 500)
 
 
 def test_contradicting_limits_are_refused() -> None:

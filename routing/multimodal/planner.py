@@ -6,6 +6,7 @@ steps. Transit is range RAPTOR between all stops around both doors; see `routing
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from routing.errors import OutsideArea
 from routing.model.modes import StreetMode
@@ -138,12 +139,13 @@ class _Planning:
                 journey.arrival_s,
                 journey.transfers,
                 transit_walk_s(journey),
-                lambda journey=journey: (
-                    self._walk_in(journey) + transit_legs(self.network, self.request, journey) + self._walk_out(journey)
-                ),
+                partial(self._draw, journey, self._walk_in),
             )
             for journey in journeys
         ]
+
+    def _draw(self, journey: TransitJourney, way_in: Callable[[TransitJourney], tuple[Leg, ...]]) -> tuple[Leg, ...]:
+        return way_in(journey) + transit_legs(self.network, self.request, journey) + self._walk_out(journey)
 
     def _walk_in(self, journey: TransitJourney) -> tuple[Leg, ...]:
         stop, arrival_s = journey.access_stop, journey.departure_s + journey.access_s
@@ -191,9 +193,7 @@ class _Planning:
                 journey.arrival_s,
                 journey.transfers,
                 transit_walk_s(journey) - parked.driving_s(journey),
-                lambda journey=journey: (
-                    parked.drive_and_walk(journey) + transit_legs(self.network, self.request, journey) + self._walk_out(journey)
-                ),
+                partial(self._draw, journey, parked.drive_and_walk),
             )
             for journey in self.network.transit.plan(request)
             if parked.return_possible(journey)

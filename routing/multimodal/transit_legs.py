@@ -95,7 +95,8 @@ def ride_shape(timetable: Timetable, trip: int, points: list[Point]) -> tuple[tu
     if shape < 0:
         return straight
     rows = slice(int(timetable.first_shape_point[shape]), int(timetable.first_shape_point[shape + 1]))
-    lat, lon = timetable.shape_lat_e7[rows] * 1e-7, timetable.shape_lon_e7[rows] * 1e-7
+    lat = np.asarray(timetable.shape_lat_e7[rows] * 1e-7, np.float64)
+    lon = np.asarray(timetable.shape_lon_e7[rows] * 1e-7, np.float64)
     if len(lat) < 2:
         return straight
     first, last = _passes(lat, lon, straight)

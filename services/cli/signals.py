@@ -56,9 +56,8 @@ def show(context: CommandContext, intersection_id: str, as_json: bool) -> None:
         print_json(answer)
         return
     junction, status = answer.intersection, answer.status
-    say(
-        f"[bold]{junction.name or junction.intersection_id}[/]  {_mode(status.mode)}, stage {status.stage_id} {status.explanation}"
-    )
+    name = junction.name or junction.intersection_id
+    say(f"[bold]{name}[/]  {_mode(status.mode)}, stage {status.stage_id} {status.explanation}")
     print_table(("stage", "green groups"), [(s.stage_id, ", ".join(s.signal_group_ids)) for s in junction.stages])
 
 
@@ -88,9 +87,8 @@ def override(context: CommandContext, intersection_id: str, stage_id: str, secon
         intersection_id=intersection_id, stage_id=stage_id, duration_s=seconds, reason=reason
     )
     status = context.client.call("signals", Stub, "OverrideStage", request).status
-    say(
-        f"{intersection_id}: {status.override.stage_id} until {clock(status.override.until_unix_s, context.timezone, seconds=True)}"
-    )
+    until = clock(status.override.until_unix_s, context.timezone, seconds=True)
+    say(f"{intersection_id}: {status.override.stage_id} until {until}")
 
 
 @signals.command()

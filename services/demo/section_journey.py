@@ -69,7 +69,9 @@ async def run(tour: "Tour") -> None:
             f"{tour.clock(ride.departure.scheduled_unix_s)}) is then reported {DELAY_S // 60} minutes late in the operator's "
             "GTFS-Realtime feed. The feed is polled, matched, published, laid over the timetable, and planned with."
         ),
-        facts([(f"{seconds:.2f} s", "from published feed to changed answer"), (str(len(after.itineraries)), "journeys offered")]),
+        facts([
+            (f"{seconds:.2f} s", "from published feed to changed answer"), (str(len(after.itineraries)), "journeys offered"),
+        ]),
         draw(tour, [chosen]),
         heading("Before"), listing(tour, list(before.itineraries)),
         heading("After"), listing(tour, list(after.itineraries)),
@@ -78,7 +80,8 @@ async def run(tour: "Tour") -> None:
 
 async def find_place(stub: journeys_service_pb2_grpc.JourneysServiceStub, name: str) -> places_pb2.Place:
     """Best match for a name."""
-    answer = await stub.SearchPlaces(places_pb2.SearchPlacesRequest(query=name, max_places=1))
+    request = places_pb2.SearchPlacesRequest(query=name, max_places=1)
+    answer: places_pb2.SearchPlacesResponse = await stub.SearchPlaces(request)  # type: ignore[misc]
     return answer.places[0]
 
 

@@ -31,8 +31,9 @@ async def run(tour: "Tour") -> None:
                 continue
             if not plans or message.plan.cost < plan.cost - 1e-9 or message.plan.served_count > plan.served_count:
                 plans += 1
-                tour.say(f"  after {message.elapsed_s:4.1f} s: {message.plan.served_count} orders, "
-                         f"{message.plan.duration_s / 3600:.2f} h on the road, {message.plan.drive_s / 3600:.2f} h driving")  # fmt: skip
+                road_h, drive_h = message.plan.duration_s / 3600, message.plan.drive_s / 3600
+                served = f"{message.plan.served_count} orders"
+                tour.say(f"  after {message.elapsed_s:4.1f} s: {served}, {road_h:.2f} h on the road, {drive_h:.2f} h driving")
             plan = message.plan
     violations = list_violations(problem, plan)
     tour.expect(not violations, f"the plan breaks constraints: {'; '.join(violations[:3])}")
@@ -45,7 +46,7 @@ async def run(tour: "Tour") -> None:
     tour.page.add(
         "rounds",
         "A day of deliveries",
-        paragraph(f"{len(problem.shipments)} orders, {len(problem.vehicles)} vans with a lunch break each, a third of the orders "
-                  f"with a time window, planned in {SECONDS:.0f} s under predicted travel times."),
+        paragraph(f"{len(problem.shipments)} orders, {len(problem.vehicles)} vans with a lunch break each, a third of the "
+                  f"orders with a time window, planned in {SECONDS:.0f} s under predicted travel times."),
         plan_facts(plan), plan_map(plan, tour.city.snapshot), plan_gantt(plan, tour.timezone), plan_table(plan), *extra,
     )  # fmt: skip

@@ -26,15 +26,18 @@ async def run(tour: "Tour") -> None:
     by_control = {name: [s for s in steps if s.control == name] for name in ("fixed", "adaptive")}
     fixed, adaptive = by_control["fixed"][-1].report.totals, by_control["adaptive"][-1].report.totals
     saved = 1 - adaptive.mean_delay_s / fixed.mean_delay_s if fixed.mean_delay_s else 0.0
-    tour.say(f"  {corridor.street}, {len(corridor.site_ids)} junctions, {MINUTES} min: mean delay {fixed.mean_delay_s:.1f} s fixed, "
-             f"{adaptive.mean_delay_s:.1f} s adaptive ([bold]{saved:+.0%}[/] saved)")  # fmt: skip
+    tour.say(
+        f"  {corridor.street}, {len(corridor.site_ids)} junctions, {MINUTES} min: mean delay "
+        f"{fixed.mean_delay_s:.1f} s fixed, {adaptive.mean_delay_s:.1f} s adaptive ([bold]{saved:+.0%}[/] saved)"
+    )
     tour.expect(adaptive.mean_delay_s <= fixed.mean_delay_s, "adaptive control is slower than the fixed plan")
     tour.page.add(
         "signals",
         "Traffic signals along a street",
         paragraph(
-            f"{corridor.street}: {len(corridor.site_ids)} junctions built from the map, one hour of assumed demand on the built-in "
-            "queue model, which obeys the commands (closed loop). Both controls see the same arrivals; every command passes the guard."
+            f"{corridor.street}: {len(corridor.site_ids)} junctions built from the map, one hour of assumed demand on the "
+            "built-in queue model, which obeys the commands (closed loop). Both controls see the same arrivals; every command "
+            "passes the guard."
         ),
         facts([
             (f"{fixed.mean_delay_s:.1f} s", "mean delay, fixed plans (Webster)"),

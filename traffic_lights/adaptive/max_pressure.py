@@ -54,7 +54,7 @@ class MaxPressureParams:
 
     approaching_weight: float = 1.0
     downstream_weight: float = 0.3
-    yield_weight: float = 0.3
+    yield_weight: float = 0.6
     hold_factor: float = 1.3
     loss_factor: float = 2.0
     wait_scale_s: float = 120.0

@@ -168,17 +168,6 @@ class Publisher:
         now = int(self.clock.now())
         return [account.judge(now) for feed_id, account in sorted(self.accounts.items()) if not feed_ids or feed_id in feed_ids]
 
-    async def store_again(self) -> int:
-        """Write everything in force once more (after the state server came back); answers how many feeds."""
-        count = 0
-        for feed_id, kinds in list(self._published.items()):
-            async with self._locks.setdefault(feed_id, asyncio.Lock()):
-                for kind, records in kinds.items():
-                    await self.state.publish_latest(kind, feed_id, records, received_at=int(self.clock.now()), whole=True)
-            count += 1
-        self._unstored.clear()
-        return count
-
     def _context(self, feed: Feed, body: bytes, url: str) -> SourceContext:
         return SourceContext(
             feed=feed.feed_id, now=int(self.clock.now()), timezone=feed.timezone, url=url.partition("?")[0],

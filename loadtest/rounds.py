@@ -70,13 +70,22 @@ def _report(
     cost = float(str(answer["cost"]))
     known = instance.best_known.get("cost")
     gap = f"{100 * (cost / known - 1):.2f} %" if known else "–"
-    show(
-        f"rounds: {instance.name} ({objective}, {options.rounding})",
-        ("customers", "rounds", "unserved", "cost", "best known", "gap", "first cost", "iterations", "load s", "compile s", "solve s"),
-        [(len(instance.customer), len(plan.rounds), len(plan.unserved), cost, known or "–", gap, plan.first_cost, plan.iterations,
-          loading_s, compile_s, solving_s)],
-        machine(seed=options.seed) | {"cores used": options.cores},
-    )  # fmt: skip
+    rows: list[tuple[str, object]] = [
+        ("customers", len(instance.customer)),
+        ("rounds", len(plan.rounds)),
+        ("unserved", len(plan.unserved)),
+        ("cost", cost),
+        ("best known cost", known or "–"),
+        ("gap", gap),
+        ("best known rounds", instance.best_known.get("vehicles") or "–"),
+        ("cost of the first plan", plan.first_cost),
+        ("iterations", plan.iterations),
+        ("loading s", loading_s),
+        ("compiling or loading kernels s", compile_s),
+        ("solving s", solving_s),
+    ]
+    about = machine(seed=options.seed) | {"cores used": 1}
+    show(f"rounds: {instance.name} ({objective}, {options.rounding})", ("measure", "value"), rows, about)
 
 
 def _parser() -> argparse.ArgumentParser:

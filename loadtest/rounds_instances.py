@@ -41,7 +41,7 @@ def read_instance(path: Path, objective: str, rounding: str) -> Instance:
     return _read_static(path, objective, rounding)
 
 
-def _read_json(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
+def _read_json(path: Path) -> Any:
     if not path.exists():
         path = path.with_name(path.name + ".gz")
     data = path.read_bytes()

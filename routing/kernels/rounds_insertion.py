@@ -69,7 +69,7 @@ def single_cost(problem: ProblemArrays, times: TimesArrays, state: State, r: int
         return np.inf
     if problem.vehicles[r].cost_per_s == 0.0 and problem.vehicles[r].max_duration_s == np.inf:
         return added
-    before = state.rounds[r].end_s - state.rounds[r].start_s if size else 0.0
+    before = plain_end(problem, times, state, r) - state.rounds[r].start_s if size else 0.0
     after = _duration_with(problem, times, state, r, v, k, j, reached)
     if after > problem.vehicles[r].max_duration_s + 1e-7:
         return np.inf
@@ -94,7 +94,7 @@ def _duration_with(
         return reached - min(
             max(latest_departure(times, p, i, at, by), problem.vehicles[r].leave_from_s), problem.vehicles[r].leave_by_s
         )
-    start, end, after = state.rounds[r].start_s, state.rounds[r].end_s, np.inf
+    start, end, after = state.rounds[r].start_s, plain_end(problem, times, state, r), np.inf
     left = serve(problem, v, arrival(times, p, i, at, state.base_s[r, k]))  # the rest later
     if left < np.inf:
         later = left if j < 0 else arrival(times, p, at, j, left)
@@ -112,6 +112,18 @@ def _duration_with(
         after = delayed_end(problem, times, r, route, state.earliest_s[r], k, reached, _early_end(problem, times, state, r))
         after -= problem.vehicles[r].leave_from_s
     return after
+
+
+@kernel
+def plain_end(problem: ProblemArrays, times: TimesArrays, state: State, r: int) -> float:
+    """End of the round at its best departure, breaks left out."""
+    if problem.vehicles[r].last_break == problem.vehicles[r].first_break:
+        return state.rounds[r].end_s
+    size, end = state.rounds[r].length, problem.vehicles[r].end_location
+    t = state.base_s[r, size]
+    if end < 0 or size == 0:
+        return t
+    return arrival(times, problem.vehicles[r].profile, problem.visits[state.routes[r, size - 1]].location, end, t)
 
 
 @kernel
@@ -190,21 +202,48 @@ def best_in_route(
     route = state.routes[r, :size]
     if problem.shipments[s].last_visit - first == 2:
         return _best_pair(problem, times, state, r, s, blink, seed, limit)
+    if problem.vehicles[r].last_break > problem.vehicles[r].first_break:
+        return _best_with_breaks(problem, times, state, r, first, mixed, blink, seed, limit)
     best, at = limit, -1
-    breaks = problem.vehicles[r].last_break > problem.vehicles[r].first_break
     closes = np.inf
     if problem.visits[first].last_window > problem.visits[first].first_window:
         closes = problem.windows[problem.visits[first].last_window - 1].closes_s
     for k in range(size + 1):
-        if not breaks and state.earliest_s[r, k] > closes:
+        if state.earliest_s[r, k] > closes:
             break
         if blink > 0.0 and next_random(seed) < blink:
             continue
-        if breaks:
-            cost = whole_cost(problem, times, state, r, spliced(route, k, first))
-        else:
-            cost = single_cost(problem, times, state, r, first, k, best)
+        cost = single_cost(problem, times, state, r, first, k, best)
         if cost < best and (not mixed or fits(problem, r, spliced(route, k, first))):
+            best, at = cost, k
+    return best, at, -1
+
+
+@kernel
+def _best_with_breaks(
+    problem: ProblemArrays, times: TimesArrays, state: State, r: int, v: int, mixed: bool, blink: float, seed: np.ndarray,
+    limit: float,
+) -> tuple[float, int, int]:  # fmt: skip
+    """Best place of a single visit in a round with breaks: places are ranked without the breaks, the best timed with them.
+
+    While searching (`blink` > 0) three places are timed; otherwise as many as it takes to find a feasible one.
+    """
+    size = state.rounds[r].length
+    route = state.routes[r, :size]
+    costs = np.full(size + 1, np.inf)
+    for k in range(size + 1):
+        if blink == 0.0 or next_random(seed) >= blink:
+            costs[k] = single_cost(problem, times, state, r, v, k, np.inf)
+    best, at, timed = limit, -1, 0
+    for k in np.argsort(costs):
+        if costs[k] == np.inf or (timed >= 3 and (blink > 0.0 or at >= 0)):
+            break
+        candidate = spliced(route, k, v)
+        if mixed and not fits(problem, r, candidate):
+            continue
+        timed += 1
+        cost = whole_cost(problem, times, state, r, candidate)
+        if cost < best:
             best, at = cost, k
     return best, at, -1
 

@@ -241,11 +241,11 @@ def round_function(problem: ProblemArrays, times: TimesArrays, r: int, route: I6
 
 
 @kernel
-def best_departure(problem: ProblemArrays, times: TimesArrays, r: int, route: I64) -> tuple[float, float]:
+def best_departure(problem: ProblemArrays, times: TimesArrays, r: int, route: I64, steps: int) -> tuple[float, float]:
     """Departure of the shortest feasible round and its end; (inf, inf) if none.
 
     Without breaks exact (minimum over the breakpoints of the composed function, the earliest departure among equals);
-    with breaks the best of a grid of departures, each moved as late as its end allows.
+    with breaks the best of ``steps + 1`` departures, then moved as late as its end allows.
     """
     low, high = problem.vehicles[r].leave_from_s, problem.vehicles[r].leave_by_s
     first_end = end_of_round(problem, times, r, route, low)
@@ -266,21 +266,16 @@ def best_departure(problem: ProblemArrays, times: TimesArrays, r: int, route: I6
                     start, exact = low, first_end
                 end = exact
         return start, end
-    steps = 48
-    for k in range(steps + 1 if high > low else 0):
+    for k in range(1, steps + 1 if high > low else 0):
         candidate = low + (high - low) * k / steps
         until = end_of_round(problem, times, r, route, candidate)
-        if until == np.inf:
-            continue
-        good, bad = candidate, high
-        for _ in range(24):
-            middle = (good + bad) / 2
-            if end_of_round(problem, times, r, route, middle) <= until + EPS_S:
-                good = middle
-            else:
-                bad = middle
-        if end_of_round(problem, times, r, route, bad) <= until + EPS_S:
-            good = bad
-        if until - good < end - start - 1e-7:
-            start, end = good, until
-    return start, end
+        if until - candidate < end - start - 1e-7:
+            start, end = candidate, until
+    good, bad = start, min(high, start + (high - low) / steps)
+    for _ in range(4 + steps if bad > good else 0):  # the wait that is left is spared by leaving later
+        middle = (good + bad) / 2
+        if end_of_round(problem, times, r, route, middle) <= end + EPS_S:
+            good = middle
+        else:
+            bad = middle
+    return good, end

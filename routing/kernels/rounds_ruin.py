@@ -25,7 +25,7 @@ from routing.kernels.rounds_insertion import (
     spliced,
 )
 from routing.kernels.rounds_route import ProblemArrays
-from routing.kernels.rounds_state import State, fits, refresh, remove_shipment, set_route
+from routing.kernels.rounds_state import State, fits, refresh, remove_shipment
 from routing.kernels.rounds_times import F64, I64, TimesArrays
 
 BLINK = 0.01
@@ -37,7 +37,7 @@ LONGEST_STRING = 10
 def best_near(
     problem: ProblemArrays, times: TimesArrays, state: State, s: int, mixed: bool, blink: float, seed: np.ndarray, near: I64
 ) -> tuple[float, int, int, int]:
-    """As `best_insertion`, but single visits are tried only next to their neighbours ``near[v]``, at ends of rounds and alone."""
+    """As `best_insertion`, but single visits are tried only next to their neighbours ``near[v]``, at both ends and alone."""
     first = problem.shipments[s].first_visit
     if problem.shipments[s].last_visit - first == 2:
         return best_insertion(problem, times, state, s, mixed, blink, seed)
@@ -230,20 +230,41 @@ def improve(
                 improved += 1
                 _keep_all(state, best)
         else:
-            for r in range(vehicles):
-                if touched[r]:
-                    set_route(state, r, backup.routes[r, : backup.rounds[r].length])
-            for r in range(vehicles):
-                if touched[r]:
-                    refresh(problem, times, state, r)
+            _restore(state, backup, touched)
         temperature *= cooling
     return improved
 
 
 @kernel
+def _copy_round(source: State, target: State, r: int) -> None:
+    size = source.rounds[r].length
+    target.rounds[r] = source.rounds[r]
+    target.routes[r, :size] = source.routes[r, :size]
+    target.earliest_s[r, : size + 1] = source.earliest_s[r, : size + 1]
+    target.base_s[r, : size + 1] = source.base_s[r, : size + 1]
+    target.reach_s[r, : size + 1] = source.reach_s[r, : size + 1]
+    target.load[r] = source.load[r]
+
+
+@kernel
 def _keep_all(state: State, other: State) -> None:
+    """Copy all rounds with what is cached about them."""
     for r in range(len(state.rounds)):
-        size = state.rounds[r].length
-        other.rounds[r].length = size
-        other.routes[r, :size] = state.routes[r, :size]
-        other.rounds[r].cost = state.rounds[r].cost
+        _copy_round(state, other, r)
+
+
+@kernel
+def _restore(state: State, backup: State, touched: np.ndarray) -> None:
+    """Take the touched rounds back from the backup."""
+    for r in range(len(state.rounds)):
+        if touched[r]:
+            for k in range(state.rounds[r].length):
+                v = state.routes[r, k]
+                if state.places[v].route == r:
+                    state.places[v].route, state.places[v].position = -1, -1
+    for r in range(len(state.rounds)):
+        if touched[r]:
+            _copy_round(backup, state, r)
+            for k in range(state.rounds[r].length):
+                v = state.routes[r, k]
+                state.places[v].route, state.places[v].position = r, k

@@ -28,6 +28,10 @@ PLACE = np.dtype([("route", np.int64), ("position", np.int64)])
 """Where a visit is; route -1 = in none."""
 
 
+SEARCH_STEPS = 6
+"""Departures tried for rounds with breaks while searching; plans are timed more finely."""
+
+
 class State(NamedTuple):
     """Routes of V vehicles over m visits.
 
@@ -36,9 +40,9 @@ class State(NamedTuple):
     routes : int64[V, m + 1]
     rounds : ROUND[V]
     earliest_s, base_s : float64[V, m + 2]
-        Departures from start and visits when leaving as early as possible, and at the best departure.
+        Departures from start and visits when leaving as early as possible, and at the best departure; breaks left out.
     reach_s : float64[V, m + 2]
-        Latest feasible arrival at each visit and (last) at the end.
+        Latest feasible arrival at each visit and (last) at the end; breaks left out.
     load : int64[V, D]
         Sum of the demands on board over the day.
     places : PLACE[m]
@@ -98,14 +102,12 @@ def refresh(problem: ProblemArrays, times: TimesArrays, state: State, r: int) ->
         state.rounds[r].cost, state.rounds[r].start_s, state.rounds[r].end_s, state.rounds[r].metres = 0.0, low, low, 0.0
         state.earliest_s[r, 0], state.base_s[r, 0] = low, low
         return True
-    breaks = problem.vehicles[r].last_break > problem.vehicles[r].first_break
     if problem.vehicles[r].cost_per_s > 0.0 or problem.vehicles[r].max_duration_s < np.inf:
-        start, end = best_departure(problem, times, r, route)
+        start, end = best_departure(problem, times, r, route, SEARCH_STEPS)
     else:
         start, end = low, end_of_round(problem, times, r, route, low)
-    if not breaks:
-        forward(problem, times, r, route, low, state.earliest_s[r])
-        forward(problem, times, r, route, start, state.base_s[r])
+    forward(problem, times, r, route, low, state.earliest_s[r])
+    forward(problem, times, r, route, start, state.base_s[r])
     state.rounds[r].start_s, state.rounds[r].end_s = start, end
     metres = route_metres(problem, times, r, route)
     state.rounds[r].metres = metres

@@ -72,9 +72,8 @@ def solve(
     plan = first = build_plan(problem, travel_times, search.routes())
     if on_improvement:
         on_improvement(plan)
-    if not arrays.allowed.any():
-        return plan
-    for _, routes in search.improve(iterations, progress):
+    improvements = search.improve(iterations, progress) if arrays.allowed.any() else iter(())
+    for _, routes in improvements:
         better = build_plan(problem, travel_times, routes, iterations=search.iterations, first_cost=first.cost)
         if better.cost < plan.cost - 1e-7:
             plan = better

@@ -5,9 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from routing.kernels.rounds_route import ProblemArrays, best_departure, end_of_round, forward_breaks
-from routing.kernels.rounds_state import leg_loads, route_metres
+from routing.kernels.rounds_state import SEARCH_STEPS, leg_loads, route_metres
 from routing.kernels.rounds_times import TimesArrays, arrival, service_start
 from routing.rounds.plan import DeliveryRound, PlannedBreak, PlannedStop
+
+FINE_STEPS = 24
+"""Departures tried when a round with breaks is timed for a plan (rounds without are timed exactly)."""
 
 
 def build_round(
@@ -16,7 +19,8 @@ def build_round(
     """Time `route` exactly, leaving at `departure_s` or, without it, when the round is shortest; None if infeasible in time."""
     visits = np.array(route, np.int64)
     if departure_s is None:
-        departure_s, _ = best_departure(problem, times, vehicle_idx, visits)
+        tried = [best_departure(problem, times, vehicle_idx, visits, steps) for steps in (FINE_STEPS, SEARCH_STEPS)]
+        departure_s = min(tried, key=lambda one: one[1] - one[0] if np.isfinite(one[1]) else np.inf)[0]
     vehicle = problem.vehicles[vehicle_idx]
     outside = not vehicle.leave_from_s <= departure_s <= vehicle.leave_by_s
     if outside or not np.isfinite(end_of_round(problem, times, vehicle_idx, visits, departure_s)):

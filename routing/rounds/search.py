@@ -87,7 +87,7 @@ class Search:
         return left
 
     def improve(
-        self, iterations: int | None, progress: Callable[[], float], chunk: int = 100
+        self, iterations: int | None, progress: Callable[[], float], chunk: int | None = None
     ) -> Iterator[tuple[float, list[list[int]]]]:
         """Ruin and recreate; yield (cost, routes) after every chunk that found a better plan, and when done.
 
@@ -99,6 +99,7 @@ class Search:
             Share of the budget used, read between chunks; ≥ 1 stops.
         """
         state, n = self.state, len(self.problem.visits)
+        chunk = chunk or (4 if iterations is None else 100)
         cost = total_cost(self.problem, state)
         costs = np.array([cost, cost])
         best = empty_state(len(state.rounds), n, self.problem.capacity.shape[1])
@@ -120,6 +121,9 @@ class Search:
                 costs, self._seed,
             )  # fmt: skip
             self.iterations += step
+            if iterations is None:  # look at the clock about every hundredth of the budget
+                taken = max(progress() - used, 1e-6)
+                chunk = int(min(max(1.0, chunk * min(0.01 / taken, 4.0)), 2000.0))
             if found:
                 yield float(costs[1]), _lists(best)
         yield float(costs[1]), _lists(best)

@@ -1,7 +1,11 @@
 """The city the rounds service plans in: streets, predicted traffic, places; and travel times between stops."""
 
 import math
+import os
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -21,10 +25,12 @@ from services.common.errors import InvalidInput, NotFound
 from services.common.live.traffic import LiveTraffic
 from services.rounds.mapping import MappedProblem, Point
 
-MOST_SEARCHES = 1500
+MOST_SEARCHES = 600
 """Street searches for one problem: slots are made longer (15 minutes to 4 hours) until it suffices."""
 SLOT_LENGTHS_S = (900, 1800, 3600, 7200, 14400)
 SNAP_DISTANCE_M = 500.0
+KEPT_TIMES = 16
+KEPT_METRICS = 32
 MOTOR_MODES = frozenset({StreetMode.CAR, StreetMode.VAN, StreetMode.TRUCK})
 
 
@@ -36,6 +42,27 @@ class BuiltTimes:
     snaps: tuple[Snaps, ...]
     slots_s: npt.NDArray[np.float64]
     traffic: LiveTraffic | None
+
+
+class KeptTimes:
+    """Travel times of the rounds used last, by job."""
+
+    def __init__(self) -> None:
+        self._times: OrderedDict[str, tuple[list[Point], BuiltTimes]] = OrderedDict()
+
+    def put(self, rounds_id: str, points: list[Point], built: BuiltTimes) -> None:
+        """Keep the times of a job's locations."""
+        self._times[rounds_id] = (points, built)
+        self._times.move_to_end(rounds_id)
+        while len(self._times) > KEPT_TIMES:
+            self._times.popitem(last=False)
+
+    def find(self, rounds_id: str, points: list[Point]) -> tuple[int, BuiltTimes] | None:
+        """Times of a job and how many of its locations they cover; None if the locations are others."""
+        kept = self._times.get(rounds_id)
+        if kept is None or points[: len(kept[0])] != kept[0]:
+            return None
+        return len(kept[0]), kept[1]
 
 
 class RoundsCity:
@@ -52,6 +79,8 @@ class RoundsCity:
         self.street = street or StreetEngine(snapshot.street)
         self.forecast = TrafficForecast.for_city(self.street.graph, TrafficProfile.urban(snapshot.timezone))
         self.traffic: LiveTraffic | None = None
+        self.kept = KeptTimes()
+        self._metrics: OrderedDict[tuple[object, ...], StreetMetric] = OrderedDict()
         self._lengths: StreetEngine | None = None
         self._by_reference: dict[str, int] | None = None
 
@@ -101,15 +130,25 @@ class RoundsCity:
         n = len(mapped.points)
         durations = np.empty((len(mapped.modes), len(slots), n, n), np.int32)
         for p, mode in enumerate(mapped.modes):
-            for k, slot in enumerate(slots):
-                if k and mode not in MOTOR_MODES:
-                    durations[p, k] = durations[p, 0]
-                    continue
-                metric = self.metric(mode, mapped.zero_s + slot, mapped.kind, traffic)
-                durations[p, k] = _seconds(self.street.many_to_many(metric, snaps[p], snaps[p]))
-                np.fill_diagonal(durations[p, k], 0)
+            if mode not in MOTOR_MODES:
+                durations[p] = self._slot_matrix(mode, mapped, traffic, snaps[p], 0.0)
+                continue
+            # The kernels release the GIL: slots are searched side by side.
+            with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
+                found = threads.map(partial(self._slot_matrix, mode, mapped, traffic, snaps[p]), slots)
+                for k, matrix in enumerate(found):
+                    durations[p, k] = matrix
         built = TravelTimes.slots(slots, durations, self._all_lengths(mapped, snaps))
         return BuiltTimes(built, snaps, slots, traffic)
+
+    def _slot_matrix(
+        self, mode: StreetMode, mapped: MappedProblem, traffic: LiveTraffic | None, snaps: Snaps, slot_s: float
+    ) -> npt.NDArray[np.int32]:
+        """Seconds between all locations for departures at a slot."""
+        metric = self.metric(mode, mapped.zero_s + slot_s, mapped.kind, traffic)
+        matrix = _seconds(self.street.many_to_many(metric, snaps, snaps))
+        np.fill_diagonal(matrix, 0)
+        return matrix
 
     def extend_times(self, built: BuiltTimes, before: int, mapped: MappedProblem) -> BuiltTimes:
         """Times of a problem that only has more locations (from index `before` on) than the one `built` is for."""
@@ -143,6 +182,19 @@ class RoundsCity:
             return self.street.metric(mode, self.forecast.arc_speed_kmh(at_s))
         speeds = self.forecast.speed_at_with_live(traffic.arc_speed_kmh, traffic.arc_observed_s, traffic.at)(int(at_s))
         return self.street.metric(mode, speeds, traffic.closed_arcs if at_s < traffic.at + 3 * 3600 else None)
+
+    def leg_metric(
+        self, mode: StreetMode, at_s: float, kind: "pb.TravelTimes.ValueType", traffic: LiveTraffic | None
+    ) -> StreetMetric:
+        """Weights as `metric`, kept for drawing many legs; safe from several threads (at worst made twice)."""
+        free = kind == pb.TRAVEL_TIMES_FREE_FLOW or mode not in MOTOR_MODES
+        key = (mode, 0 if free else at_s, free, None if traffic is None else traffic.epoch)
+        metric = self._metrics.get(key)
+        if metric is None:
+            metric = self._metrics[key] = self.metric(mode, at_s, kind, traffic)
+            while len(self._metrics) > KEPT_METRICS:
+                self._metrics.popitem(last=False)
+        return metric
 
     def _slots(self, mapped: MappedProblem) -> npt.NDArray[np.float64]:
         low, high = mapped.span_s

@@ -1,7 +1,6 @@
 """Changes of planned rounds: new orders, and what happens on the road."""
 
 import asyncio
-from collections import OrderedDict
 from dataclasses import dataclass
 
 from traboule.rounds.v1 import problem_pb2
@@ -14,9 +13,6 @@ from services.common.errors import Aborted, AlreadyExists, InvalidInput, NotFoun
 from services.rounds.city import BuiltTimes, RoundsCity
 from services.rounds.mapping import MappedProblem, problem_from_proto
 from services.rounds.store import RoundsStore, StoredRounds, planned
-
-KEPT_TIMES = 16
-"""Rounds whose travel times stay in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +30,6 @@ class LiveRounds:
 
     def __init__(self, store: RoundsStore, city: RoundsCity) -> None:
         self._store, self._city = store, city
-        self._times: OrderedDict[str, tuple[list[tuple[float, float]], BuiltTimes]] = OrderedDict()
         self._locks: dict[str, asyncio.Lock] = {}
 
     def lock(self, rounds_id: str) -> asyncio.Lock:
@@ -44,15 +39,12 @@ class LiveRounds:
     async def times(self, rounds_id: str, problem: problem_pb2.Problem) -> tuple[MappedProblem, BuiltTimes]:
         """Travel times of rounds: kept, extended by new locations, or built anew."""
         mapped = await run_in_thread(problem_from_proto, problem, self._city.resolve)
-        kept = self._times.get(rounds_id)
-        if kept is not None and mapped.points[: len(kept[0])] == kept[0]:
-            built = await run_in_thread(self._city.extend_times, kept[1], len(kept[0]), mapped)
+        kept = self._city.kept.find(rounds_id, mapped.points)
+        if kept is not None:
+            built = await run_in_thread(self._city.extend_times, kept[1], kept[0], mapped)
         else:
             built = await run_in_thread(self._city.build_times, mapped)
-        self._times[rounds_id] = (mapped.points, built)
-        self._times.move_to_end(rounds_id)
-        while len(self._times) > KEPT_TIMES:
-            self._times.popitem(last=False)
+        self._city.kept.put(rounds_id, mapped.points, built)
         return mapped, built
 
     async def insert(self, request: pb.InsertOrderRequest, tenant: str) -> tuple[Changed, int, float, int | None]:

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from traboule.common.v1 import geo_pb2
 from traboule.rounds.v1 import plan_pb2 as pb
+from traboule.rounds.v1 import problem_pb2
 
 from routing.rounds.api import DeliveryRound, Plan, PlannedBreak, Unserved
 from services.common.polyline import encode
 from services.rounds.city import BuiltTimes, RoundsCity
 from services.rounds.mapping import CO2_G_PER_M, MappedProblem
 
+FREE_FLOW = problem_pb2.TRAVEL_TIMES_FREE_FLOW
 REASONS = {
     "unreachable": pb.UNSERVED_REASON_UNREACHABLE,
     "capacity": pb.UNSERVED_REASON_CAPACITY,
@@ -143,11 +145,11 @@ def _leg(
     slots = legs.built.slots_s
     slot = float(slots[max(0, int(np.searchsorted(slots, left_s, "right")) - 1)])
     path = city.street.find_route(
-        city.metric(mode, mapped.zero_s + slot, mapped.kind, legs.built.traffic), snaps, tail, snaps, head
+        city.leg_metric(mode, mapped.zero_s + slot, mapped.kind, legs.built.traffic), snaps, tail, snaps, head
     )
     if path is None:
         return leg
-    free = city.street.one_to_many(city.street.metric(mode), snaps, tail, snaps.take(head))
+    free = city.street.one_to_many(city.leg_metric(mode, 0, FREE_FLOW, None), snaps, tail, snaps.take(head))
     leg.distance_m = float(path.length_m)
     leg.free_flow_duration_s = round(float(free[0]) / 1000.0)
     if legs.geometry:

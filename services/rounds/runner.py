@@ -76,6 +76,7 @@ class JobRunner:
             preparing.cancel()
             return
         mapped, built = preparing.result()
+        self._city.kept.put(claimed.job.id, mapped.points, built)
         work = self._pool.solve(order_of(mapped, built, request.limits))
         began = time.monotonic()
         last: Improvement | None = None

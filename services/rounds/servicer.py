@@ -88,7 +88,7 @@ class RoundsServicer(rounds_service_pb2_grpc.RoundsServiceServicer):
     async def CancelRounds(self, request: pb.CancelRoundsRequest, context: Context) -> pb.CancelRoundsResponse:  # noqa: N802, ARG002
         """Stop the work; the best plan so far is kept."""
         stored = await self._store.cancel(request.rounds_id, current_principal().tenant)
-        return pb.CancelRoundsResponse(rounds=await self._rounds(stored))
+        return pb.CancelRoundsResponse(rounds=await self._rounds(stored, legs=False))
 
     async def ListRounds(self, request: pb.ListRoundsRequest, context: Context) -> pb.ListRoundsResponse:  # noqa: N802, ARG002
         """Jobs of the caller, newest first."""

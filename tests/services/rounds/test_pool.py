@@ -11,7 +11,7 @@ import pytest
 
 from routing.rounds.api import list_violations
 from services.common.processes import is_alive
-from services.rounds.codec import SolveOrder, decode_plan, encode_plan, pack_times, parts_of
+from services.rounds.codec import Improvement, SolveOrder, decode_plan, encode_plan, pack_times, parts_of
 from services.rounds.errors import EngineRefused, SolverCrashed
 from services.rounds.pool import SolverPool
 from tests.builders.rounds import random_problem, random_times
@@ -32,6 +32,10 @@ def _order(seconds: float | None = None, iterations: int | None = None) -> Solve
     return SolveOrder(parts_of(PROBLEM), pack_times(TIMES), seconds, iterations, 0)
 
 
+async def _drained(work: AsyncIterator[Improvement]) -> list[Improvement]:
+    return [found async for found in work]
+
+
 @pytest.mark.slow
 async def test_plans_come_back(pool: SolverPool) -> None:
     """The last plan is final, feasible and the same for the same seed and iterations; it survives the codec."""
@@ -46,9 +50,11 @@ async def test_plans_come_back(pool: SolverPool) -> None:
 @pytest.mark.slow
 async def test_a_crash_is_said_and_healed(pool: SolverPool) -> None:
     """Killing the process while it works raises; the next order is solved by a new one."""
+    work = pool.solve(_order(seconds=60))
+    await anext(work)
+    os.kill(pool.pids()[0], signal.SIGKILL)
     with pytest.raises(SolverCrashed, match="try again"):
-        async for _ in pool.solve(_order(seconds=60)):
-            os.kill(pool.pids()[0], signal.SIGKILL)
+        await _drained(work)
     found = [one async for one in pool.solve(_order(iterations=10))]
     assert found[-1].final
 
@@ -71,8 +77,7 @@ async def test_the_engine_s_errors_keep_kind_and_field(pool: SolverPool) -> None
     """Travel times that are too small for the problem are the caller's mistake, not a crash."""
     order = SolveOrder(parts_of(PROBLEM), pack_times(random_times(RNG, 3)), None, 5, 0)
     with pytest.raises(EngineRefused, match="covers 3 locations") as caught:
-        async for _ in pool.solve(order):
-            pass
+        await _drained(pool.solve(order))
     assert caught.value.kind == "invalid_argument"
     assert caught.value.field == "travel_times"
 

@@ -1,0 +1,236 @@
+"""RoundsService over real gRPC, on Porto's streets, with real state servers and solver processes."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from traboule.rounds.v1 import plan_pb2, problem_pb2, rounds_service_pb2_grpc
+from traboule.rounds.v1 import rounds_service_pb2 as pb
+
+from routing.street.api import StreetEngine
+from services.city.snapshot import CitySnapshot
+from services.common.clock import CityClock
+from services.common.rules import Role
+from services.common.state.embedded import EmbeddedState
+from services.rounds.city import RoundsCity
+from services.rounds.main import SERVICE
+from services.rounds.pool import SolverPool
+from services.rounds.runner import JobRunner
+from services.rounds.servicer import RoundsServicer
+from tests.builders.servers import channel_of, config_for, grpc_server, state_of, state_servers
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+MORNING = 1_785_222_000
+"""Tuesday 2026-07-28, 08:00 in Lisbon."""
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedState]:
+    """Both embedded state servers."""
+    with state_servers(tmp_path_factory.mktemp("home")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def engine(porto_snapshot: CitySnapshot) -> StreetEngine:
+    """Streets of Porto, shared by the tests."""
+    return StreetEngine(porto_snapshot.street)
+
+
+@pytest.fixture
+async def service(servers: EmbeddedState, porto_snapshot: CitySnapshot, engine: StreetEngine) -> AsyncIterator[Any]:
+    """(stub, pool, channel) of a running service with one solver, an hour before the shifts begin."""
+    config = config_for(servers.home)
+    city = RoundsCity(porto_snapshot, CityClock.starting_at(MORNING - 3600), engine)
+    async with state_of(servers) as state, SolverPool(1) as pool:
+
+        def register(server: grpc.aio.Server) -> list[str]:
+            rounds_service_pb2_grpc.add_RoundsServiceServicer_to_server(RoundsServicer(city, pool, state), server)
+            return [SERVICE]
+
+        async with grpc_server(config, register) as server, channel_of(server, config, Role.LOGISTICS) as channel:
+            runner = asyncio.create_task(JobRunner(state, city, pool).work())
+            yield rounds_service_pb2_grpc.RoundsServiceStub(channel), pool, channel  # type: ignore[arg-type]
+            runner.cancel()
+            await asyncio.gather(runner, return_exceptions=True)
+
+
+def _location(lat: float, lon: float) -> dict[str, Any]:
+    return {"point": {"lat_deg": lat, "lon_deg": lon}}
+
+
+def _shipment(k: int, lat: float, lon: float, **more: Any) -> problem_pb2.Shipment:
+    task = {"location": _location(lat, lon), "service_s": 180, **more.pop("task", {})}
+    return problem_pb2.Shipment(shipment_id=f"o{k}", delivery=task, loads=[1], **more)  # type: ignore[arg-type]
+
+
+def _problem(count: int = 12) -> problem_pb2.Problem:
+    """Orders in the centre of Porto for a van and a cargo bike, on duty from eight to four."""
+    rng = np.random.default_rng(7)
+    shift = {"start_unix_s": MORNING, "end_unix_s": MORNING + 8 * 3600}
+    depot = _location(41.1621, -8.6220)
+    lunch = {"duration_s": 1800, "start_window": {"start_unix_s": MORNING + 4 * 3600, "end_unix_s": MORNING + 5 * 3600}}
+    vehicles = [
+        problem_pb2.Vehicle(vehicle_id="van", kind=1, capacities=[40], start=depot, shift=shift, breaks=[lunch]),  # type: ignore[arg-type]
+        problem_pb2.Vehicle(vehicle_id="bike", kind=3, capacities=[5], start=depot, shift=shift),  # type: ignore[arg-type]
+    ]
+    at = zip(rng.uniform(41.148, 41.165, count), rng.uniform(-8.64, -8.60, count), strict=True)
+    return problem_pb2.Problem(vehicles=vehicles, shipments=[_shipment(k, *place) for k, place in enumerate(at)])
+
+
+def _delivered(plan: plan_pb2.Plan) -> list[str]:
+    return sorted(stop.shipment_id for one in plan.rounds for stop in one.stops if stop.shipment_id)
+
+
+async def test_plans_stream_and_health_answers_meanwhile(service: Any) -> None:
+    """Improving plans, the last with geometry; health stays under 50 ms (median) while OR-Tools and kernels work."""
+    stub, _, channel = service
+    health, waits, done = health_pb2_grpc.HealthStub(channel), [], asyncio.Event()
+
+    async def ask() -> None:
+        while not done.is_set():
+            began = time.perf_counter()
+            await health.Check(health_pb2.HealthCheckRequest())
+            waits.append(time.perf_counter() - began)
+            await asyncio.sleep(0.02)
+
+    asking: asyncio.Task[None] | None = None
+    messages = []
+    async for message in stub.SolveRounds(
+        pb.SolveRoundsRequest(problem=_problem(), limits=pb.SolveLimits(time_limit_s=2, with_polylines=True))
+    ):
+        if message.progress == "solving":
+            asking = asyncio.create_task(ask())
+        messages.append(message)
+    done.set()
+    assert asking is not None
+    await asking
+    last = messages[-1]
+    assert last.final
+    assert _delivered(last.plan) == sorted(f"o{k}" for k in range(12))
+    costs = [message.plan.cost for message in messages if message.HasField("plan")]
+    assert costs == sorted(costs, reverse=True)
+    assert last.plan.distance_m > 1000
+    assert all(
+        stop.leg.polyline.encoded for one in last.plan.rounds for stop in one.stops if stop.kind == 3 and stop.leg.duration_s
+    )
+    assert last.stamp.city == "porto"
+    print(f"health: median {1000 * float(np.median(waits)):.1f} ms, worst {1000 * max(waits):.1f} ms of {len(waits)}")
+    assert np.median(waits) < 0.05
+
+
+async def test_a_job_survives_its_solver(service: Any) -> None:
+    """Killing the solver process (-9) while it works on a job: the job is done all the same."""
+    stub, pool, _ = service
+    request = pb.SubmitRoundsRequest(problem=_problem(), limits=pb.SolveLimits(time_limit_s=3), idempotency_key="one")
+    rounds = (await stub.SubmitRounds(request)).rounds
+    assert (await stub.SubmitRounds(request)).rounds.rounds_id == rounds.rounds_id
+    killed = False
+    async for message in stub.WatchRounds(pb.WatchRoundsRequest(rounds_id=rounds.rounds_id)):
+        rounds = message.rounds
+        if rounds.state == pb.ROUNDS_STATE_RUNNING and rounds.HasField("plan") and not killed:
+            os.kill(pool.pids()[0], signal.SIGKILL)
+            killed = True
+    assert killed
+    assert rounds.state == pb.ROUNDS_STATE_DONE
+    assert len(_delivered(rounds.plan)) == 12
+    listed = await stub.ListRounds(pb.ListRoundsRequest())
+    assert [one.rounds_id for one in listed.rounds] == [rounds.rounds_id]
+
+
+async def test_cancel_stops_the_work(service: Any) -> None:
+    """A cancelled job ends; its solver is free again for the next."""
+    stub, pool, _ = service
+    rounds = (
+        await stub.SubmitRounds(pb.SubmitRoundsRequest(problem=_problem(), limits=pb.SolveLimits(time_limit_s=600)))
+    ).rounds
+    async for message in stub.WatchRounds(pb.WatchRoundsRequest(rounds_id=rounds.rounds_id)):
+        if message.rounds.HasField("plan"):
+            break
+    working = pool.pids()[0]
+    answer = await stub.CancelRounds(pb.CancelRoundsRequest(rounds_id=rounds.rounds_id))
+    assert answer.rounds.state == pb.ROUNDS_STATE_CANCELLED
+    assert answer.rounds.HasField("plan")
+    began = time.monotonic()
+    while working in pool.pids():
+        await asyncio.sleep(0.02)
+    assert time.monotonic() - began < 1.0
+
+
+async def test_orders_and_events_change_a_plan(service: Any) -> None:
+    """Insert, refuse, delay and break down; versions grow and everything stays explained."""
+    stub, _, _ = service
+    limits = pb.SolveLimits(max_iterations=200)
+    rounds = (await stub.SubmitRounds(pb.SubmitRoundsRequest(problem=_problem(), limits=limits))).rounds
+    async for _message in stub.WatchRounds(pb.WatchRoundsRequest(rounds_id=rounds.rounds_id)):
+        pass
+    rounds_id = rounds.rounds_id
+    new = _shipment(99, 41.1550, -8.6200)
+    dry = await stub.InsertOrder(pb.InsertOrderRequest(rounds_id=rounds_id, shipment=new, dry_run=True))
+    found = await stub.InsertOrder(pb.InsertOrderRequest(rounds_id=rounds_id, shipment=new))
+    assert found.served
+    assert found.cost_delta == pytest.approx(dry.cost_delta)
+    assert len(_delivered(found.plan)) == 13
+    assert found.plan.version == 2
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.InsertOrder(pb.InsertOrderRequest(rounds_id=rounds_id, shipment=new))
+    assert caught.value.code() == grpc.StatusCode.ALREADY_EXISTS
+    big = _shipment(100, 41.1550, -8.6200)
+    big.loads[:] = [1000]
+    refused = await stub.InsertOrder(pb.InsertOrderRequest(rounds_id=rounds_id, shipment=big))
+    assert not refused.served
+    assert refused.unserved.reason == plan_pb2.UNSERVED_REASON_CAPACITY
+    told = await stub.ReportEvent(pb.ReportEventRequest(rounds_id=rounds_id, refusal={"shipment_id": "o3"}))
+    assert "o3" not in _delivered(told.plan)
+    late = await stub.ReportEvent(pb.ReportEventRequest(rounds_id=rounds_id, delay={"vehicle_id": "van", "delay_s": 900}))
+    assert late.plan.version == 4
+    noon = MORNING + 5 * 3600
+    broken = pb.ReportEventRequest(rounds_id=rounds_id, observed_unix_s=MORNING - 60, breakdown={"vehicle_id": "van"})
+    after = await stub.ReportEvent(broken)
+    assert after.reordered
+    assert [one.vehicle_id for one in after.plan.rounds] == ["bike"]
+    assert len(_delivered(after.plan)) == 5
+    assert after.plan.rounds[0].arrival_unix_s < noon
+    explained = await stub.ExplainUnserved(pb.ExplainUnservedRequest(rounds_id=rounds_id))
+    assert len(explained.explanations) >= 7
+    assert all(one.summary for one in explained.explanations)
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "field"),
+    [
+        ({"vehicles": []}, grpc.StatusCode.INVALID_ARGUMENT, "vehicles"),
+        ({"shipments": [_shipment(0, 48.0, 2.0)]}, grpc.StatusCode.INVALID_ARGUMENT, "shipments[0].delivery.location"),
+        ({"shipments": [_shipment(0, 41.15, -8.62)] * 2}, grpc.StatusCode.INVALID_ARGUMENT, "shipments[1].id"),
+        ({"shipments": [_shipment(0, 41.15, -8.62, max_ride_s=60)]}, grpc.StatusCode.UNIMPLEMENTED, "max_ride_s"),
+        ({"shipments": [_shipment(0, 41.15, -8.62, locked_vehicle_id="x")]}, grpc.StatusCode.INVALID_ARGUMENT, "vehicle_ids"),
+        ({"shipments": [_shipment(0, 41.1, -8.77)]}, grpc.StatusCode.INVALID_ARGUMENT, "shipments[0].delivery.location"),
+    ],
+)
+async def test_bad_requests_name_the_field(service: Any, change: dict[str, Any], code: grpc.StatusCode, field: str) -> None:
+    """Status and field of what is wrong."""
+    stub, _, _ = service
+    problem = _problem(2)
+    for name, values in change.items():
+        problem.ClearField(name)  # type: ignore[arg-type]
+        getattr(problem, name).extend(values)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        async for _ in stub.SolveRounds(pb.SolveRoundsRequest(problem=problem)):
+            pass
+    assert caught.value.code() == code, caught.value.details()
+    assert field in caught.value.details()
+
+
+async def test_unknown_rounds_are_not_found(service: Any) -> None:
+    """An id nobody gave out."""
+    stub, _, _ = service
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.GetRounds(pb.GetRoundsRequest(rounds_id="nope"))
+    assert caught.value.code() == grpc.StatusCode.NOT_FOUND

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -9,8 +10,7 @@ import numpy.typing as npt
 from services.common.errors import InvalidInput
 from traffic_lights.model.groups import GroupKind
 from traffic_lights.model.intersection import Intersection, Turn
-from traffic_lights.model.plan import SignalPlan
-from traffic_lights.offline.offsets import GreenWindow, find_green_window, optimise_offsets
+from traffic_lights.offline.offsets import find_green_window, optimise_offsets
 from traffic_lights.offline.webster import WebsterPlan, build_webster_plan
 
 PROGRESSION_MPS = 40 / 3.6
@@ -58,7 +58,7 @@ def build_plans(
         there, back = _main_groups(x, demand)
         forward.append(find_green_window(x, webster.plan, there))
         backward.append(find_green_window(x, webster.plan, back))
-    travel = tuple(_travel_s(a, b) for a, b in zip(intersections, intersections[1:], strict=False))  # noqa: RUF007
+    travel = tuple(_travel_s(a, b) for a, b in pairwise(intersections))
     result = optimise_offsets(cycle_s, tuple(forward), tuple(backward), travel, travel, time_limit_s=time_limit_s)
     shifted = tuple(
         WebsterPlan(p.plan.with_offset(o), p.flow_ratio, p.mean_delay_s, p.saturation)
@@ -92,6 +92,3 @@ def _travel_s(a: Intersection, b: Intersection) -> int:
     north = (b.lat_deg - a.lat_deg) * EARTH_M_PER_DEG
     east = (b.lon_deg - a.lon_deg) * EARTH_M_PER_DEG * math.cos(math.radians(a.lat_deg))
     return round(math.hypot(north, east) * DETOUR / PROGRESSION_MPS)
-
-
-__all__ = ["GreenWindow", "OptimisedPlans", "SignalPlan", "build_plans", "share_demand"]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
+from scipy.spatial import cKDTree  # type: ignore[import-untyped]
 
 from routing.model.timetable import Int32
 from routing.transit.footpaths import EARTH_RADIUS_M, beeline_m

@@ -17,7 +17,9 @@ from routing.model.timetable import Timetable
 from services.city import arrays
 from services.city.car_parks import build_car_parks
 from services.city.config import CityConfig
+from services.city.footpaths import with_street_footpaths
 from services.city.gtfs_reader import GtfsSource, read_timetable
+from services.city.gtfs_reader_transfers import WalkOptions
 from services.city.osm_features import OsmFeature, read_features
 from services.city.osm_reader import read_street_graph_and_report
 from services.city.places import PlaceSources, build_places
@@ -93,7 +95,8 @@ def _transit(building: Building, say: Say) -> None:
         say(min(0.95, told / (len(city.gtfs) + 2)))
 
     sources = [GtfsSource(item.id, city.get_path(item.file), item.shift_days) for item in city.gtfs]
-    timetable = read_timetable(sources, tell, findings)
+    timetable = read_timetable(sources, tell, findings, WalkOptions(radius_m=0.0))
+    timetable = with_street_footpaths(timetable, building.street())
     arrays.store(building.folder / "transit", timetable)
     building.counts.update(
         stops=timetable.stop_count,
@@ -101,6 +104,7 @@ def _transit(building: Building, say: Say) -> None:
         trips=timetable.trip_count,
         stop_times=len(timetable.arrival_s),
         patterns=timetable.pattern_count,
+        footpaths=len(timetable.footpath_to),
     )
     codes = Counter((finding.where.split(":")[0], finding.code, finding.message) for finding in findings)
     building.warnings += [f"gtfs {where}: {message} ({code}, {n} ×)" for (where, code, message), n in sorted(codes.items())]

@@ -1,7 +1,7 @@
 """What one planning sees of the city: streets, their times, stops on streets, car parks, transit. Immutable."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +10,9 @@ from routing.errors import OutsideArea
 from routing.model.car_parks import CarParks
 from routing.model.modes import UNREACHABLE_MS, StreetMode
 from routing.multimodal.model import Point
+from routing.multimodal.transfers import with_street_transfers
 from routing.street.api import Snaps, StreetEngine, StreetMetric
-from routing.transit.api import TransitEngine
+from routing.transit.api import RealtimeOverlay, TransitEngine
 
 MAX_STOP_DISTANCE_M = 150.0
 MAX_POINT_DISTANCE_M = 500.0
@@ -64,6 +65,8 @@ class JourneyNetwork:
         Car times by departure.
     free_flow_metric
         Car times without traffic, for comparison.
+    transit, transit_step_free : TransitEngine
+        With changes on foot, and with changes without steps.
     stops_on_foot, stops_step_free : Snaps [stops]
         Where each stop lies on the street network; arc -1 = nowhere near.
     lots : ParkAndRideLots
@@ -76,6 +79,7 @@ class JourneyNetwork:
     car_metric: MetricAt
     free_flow_metric: StreetMetric
     transit: TransitEngine
+    transit_step_free: TransitEngine
     stops_on_foot: Snaps
     stops_step_free: Snaps
     lots: ParkAndRideLots
@@ -84,6 +88,15 @@ class JourneyNetwork:
     def stops(self, *, wheelchair: bool) -> Snaps:
         """Positions of all stops for walkers, or for wheelchairs."""
         return self.stops_step_free if wheelchair else self.stops_on_foot
+
+    def rides(self, *, wheelchair: bool) -> TransitEngine:
+        """Public transport for walkers, or for wheelchairs."""
+        return self.transit_step_free if wheelchair else self.transit
+
+    def with_realtime(self, overlay: RealtimeOverlay | None) -> "JourneyNetwork":
+        """The same network with `overlay` laid over the schedule (None = as scheduled)."""
+        on_foot, step_free = (engine.with_realtime(overlay) for engine in (self.transit, self.transit_step_free))
+        return replace(self, transit=on_foot, transit_step_free=step_free)
 
     def snap(self, point: Point, mode: StreetMode, field: str) -> Snaps:
         """Put a traveller on the street network.
@@ -125,7 +138,9 @@ def build_network(street: StreetEngine, transit: TransitEngine, car_parks: CarPa
     metrics = {mode: street.metric(mode) for mode in (StreetMode.FOOT, StreetMode.WHEELCHAIR, StreetMode.BICYCLE)}
     car = street.metric(StreetMode.CAR)
     lots = build_lots(street, metrics[StreetMode.FOOT], foot, car_parks, min_capacity)
-    return JourneyNetwork(street, metrics, lambda _time_s: car, car, transit, foot, step_free, lots, no_outlook)
+    walks = with_street_transfers(transit, street, metrics[StreetMode.FOOT], foot, keep_off_street=True)
+    rolls = with_street_transfers(transit, street, metrics[StreetMode.WHEELCHAIR], step_free, keep_off_street=False)
+    return JourneyNetwork(street, metrics, lambda _time_s: car, car, walks, rolls, foot, step_free, lots, no_outlook)
 
 
 def build_lots(

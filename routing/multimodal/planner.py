@@ -4,6 +4,7 @@ Every kind of journey yields candidates that know their times only; the best are
 steps. Transit is range RAPTOR between all stops around both doors; see `routing.transit`.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -100,7 +101,7 @@ class _Planning:
         if path is None:
             return []
         factor = self.request.walk_speed_factor if kind is JourneyMode.WALK else 1.0
-        duration_s = max(1, round(path.time_ms / 1000 / factor))
+        duration_s = max(1, math.ceil(path.time_ms / (1000 * factor)))
         if kind is JourneyMode.WALK and duration_s > max(3600, self.request.max_walk_s):
             return []
         start_s = self.request.time_s - duration_s if self.request.arrive_by else self.request.time_s
@@ -131,7 +132,8 @@ class _Planning:
         access = stops_around(self.network, self.request, self.origin, egress=False)
         if not len(access):
             return []
-        journeys = self.network.transit.plan(transit_request(self.network, self.request, access, egress))
+        rides = self.network.rides(wheelchair=self.request.wheelchair)
+        journeys = rides.plan(transit_request(self.network, self.request, access, egress))
         return [
             Candidate(
                 JourneyMode.TRANSIT,

@@ -35,7 +35,7 @@ def transit_matrix_s(
     for row, reach in enumerate(origins):
         if not len(reach):
             continue
-        arrival_s = network.transit.earliest_arrivals(
+        arrival_s = network.rides(wheelchair=request.wheelchair).earliest_arrivals(
             request.time_s,
             reach.stop,
             reach.duration_s,

@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from copy import copy
 
 import numpy as np
 
@@ -63,10 +64,8 @@ class TransitEngine:
         self._overlay: RealtimeOverlay | None = None
         self._scheduled = _Windows()
         self._live = self._scheduled
-        source = np.repeat(np.arange(timetable.stop_count), np.diff(timetable.first_footpath))
-        back = pack_footpaths(timetable.stop_count, timetable.footpath_to, source, timetable.footpath_s)
-        forth = (timetable.first_footpath, timetable.footpath_to, timetable.footpath_s)
-        self._walks = tuple(Walks._make(frozen(array) for array in arrays) for arrays in (forth, back))
+        source = np.repeat(np.arange(timetable.stop_count, dtype=np.int32), np.diff(timetable.first_footpath))
+        self._walks = _both_ways(timetable.stop_count, source, timetable.footpath_to, timetable.footpath_s)
         self._scratch = threading.local()
 
     @property
@@ -93,6 +92,18 @@ class TransitEngine:
         engine._timetable, engine._scheduled, engine._walks = self._timetable, self._scheduled, self._walks
         engine._scratch, engine._overlay = self._scratch, overlay
         engine._live = self._scheduled if overlay is None else _Windows()
+        return engine
+
+    def with_footpaths(self, from_stop: Int32, to_stop: Int32, duration_s: Int32) -> "TransitEngine":
+        """Engine in which travellers change along these footpaths instead of the timetable's; everything else is shared.
+
+        Raises
+        ------
+        InvalidInput
+            If the arrays differ in length, a stop does not exist, or a duration is negative.
+        """
+        engine = copy(self)
+        engine._walks = _both_ways(self._timetable.stop_count, from_stop, to_stop, duration_s)
         return engine
 
     def prepare(self, time_s: int, arrive_by: bool = False) -> None:
@@ -262,6 +273,12 @@ class TransitEngine:
         if rounds not in kept or len(kept[rounds].line_place) < lines:
             kept[rounds] = _make_labels(rounds, self._timetable.stop_count, lines + lines // 4)
         return kept[rounds]
+
+
+def _both_ways(stop_count: int, source: Int32, target: Int32, duration_s: Int32) -> tuple[Walks, Walks]:
+    """Footpaths by where they start, and by where they end."""
+    forth, back = (pack_footpaths(stop_count, *ends, duration_s) for ends in ((source, target), (target, source)))
+    return Walks._make(frozen(array) for array in forth), Walks._make(frozen(array) for array in back)
 
 
 class _Windows:

@@ -57,7 +57,7 @@ def _stop_arrivals(view: JourneyView, ask: JourneyRequest) -> Floats:
     access = stops_around(network, ask, door, egress=False)
     if not len(access):
         return np.full(network.transit.timetable.stop_count, np.inf)
-    arrival_s = network.transit.earliest_arrivals(
+    arrival_s = network.rides(wheelchair=ask.wheelchair).earliest_arrivals(
         ask.time_s,
         access.stop,
         access.duration_s,

@@ -10,6 +10,7 @@ from traboule.journeys.v1 import plan_pb2, tour_pb2
 from routing.multimodal.model import JourneyMode, JourneyRequest, Point
 from routing.multimodal.tour import TourRequest, TourVisit
 from routing.multimodal.visit_order import MANDATORY
+from routing.street.profiles import DEFAULT_SPEEDS
 from services.common.errors import InvalidInput, Unimplemented
 from services.journeys.itinerary_mapping import modes_from_proto
 
@@ -21,7 +22,6 @@ DEFAULT_ITINERARIES = 5
 DEFAULT_WINDOW_S = 3600
 DEFAULT_PRIZE_S = 3600
 DEFAULT_MIN_FREE_PROBABILITY = 0.5
-_ENGINE_WALK_MPS = 5.0 / 3.6
 MAX_WINDOW_S = 6 * 3600
 
 Resolve = Callable[[geo_pb2.Location, str], Point]
@@ -54,7 +54,7 @@ def preferences(base: JourneyRequest, wanted: pb.TravelPreferences, modes: "Iter
     return replace(
         base,
         modes=journey_modes(modes),
-        walk_speed_factor=walk_mps / _ENGINE_WALK_MPS,
+        walk_speed_factor=_speed_factor(wanted),
         max_walk_s=max(1, min(7200, round(max_walk_m / walk_mps))),
         max_transfers=min(7, transfers),
         min_change_s=wanted.min_transfer_s if wanted.HasField("min_transfer_s") else DEFAULT_MIN_TRANSFER_S,
@@ -62,6 +62,14 @@ def preferences(base: JourneyRequest, wanted: pb.TravelPreferences, modes: "Iter
         banned_routes=frozenset(wanted.banned_route_ids),
         route_types=frozenset(wanted.route_types),
     )
+
+
+def _speed_factor(wanted: pb.TravelPreferences) -> float:
+    """Speed wanted over that of the street engine; wheelchairs go at the engine's speed unless one is given."""
+    if wanted.wheelchair:
+        return wanted.walk_speed_mps / (DEFAULT_SPEEDS.wheelchair_kmh / 3.6) if wanted.HasField("walk_speed_mps") else 1.0
+    walk_mps = wanted.walk_speed_mps if wanted.HasField("walk_speed_mps") else DEFAULT_WALK_MPS
+    return walk_mps / (DEFAULT_SPEEDS.foot_kmh / 3.6)
 
 
 def journey_modes(modes: "Iterable[pb.Mode.ValueType]") -> frozenset[JourneyMode]:

@@ -1,6 +1,7 @@
 """PlanRoute: one way on the street network, over via points."""
 
 import itertools
+import math
 
 from traboule.common.v1 import geo_pb2
 from traboule.journeys.v1 import itinerary_pb2 as pb
@@ -8,9 +9,10 @@ from traboule.journeys.v1 import route_pb2
 
 from routing.errors import Unreachable
 from routing.model.modes import StreetMode
-from routing.multimodal.model import Itinerary, JourneyMode, Leg, Point
+from routing.multimodal.model import Itinerary, JourneyMode, JourneyRequest, Leg, Point
 from routing.multimodal.street_legs import find_path, path_leg
 from services.journeys.itinerary_mapping import itinerary_to_proto
+from services.journeys.request_mapping import preferences
 from services.journeys.view import MOTOR_MODES, JourneyView
 
 STREET_MODES = {
@@ -43,9 +45,12 @@ def plan_route(view: JourneyView, request: route_pb2.PlanRouteRequest, now_s: in
     fields = ["origin", *(f"via[{k}]" for k in range(len(request.via))), "destination"]
     locations: list[geo_pb2.Location] = [request.origin, *request.via, request.destination]
     points = [view.places.resolve(location, field) for location, field in zip(locations, fields, strict=True)]
+    factor = 1.0
+    if mode in (StreetMode.FOOT, StreetMode.WHEELCHAIR):
+        factor = preferences(JourneyRequest(points[0], points[0], time_s), request.preferences, ()).walk_speed_factor
     legs: list[Leg] = []
     for (a, start), (b, end) in itertools.pairwise(zip(fields, points, strict=True)):
-        legs.append(_leg(view, request, mode, ((start, a), (end, b)), time_s))
+        legs.append(_leg(view, request, mode, ((start, a), (end, b)), time_s, factor))
         time_s = legs[-1].arrival_s
     itinerary = Itinerary(JOURNEY_KINDS.get(mode, JourneyMode.CAR), tuple(legs))
     return route_pb2.PlanRouteResponse(routes=[itinerary_to_proto(itinerary, lambda *_: ())])
@@ -57,6 +62,7 @@ def _leg(
     mode: StreetMode,
     ends: tuple[tuple[Point, str], tuple[Point, str]],
     time_s: int,
+    factor: float,
 ) -> Leg:
     network = view.schedule_only if request.ignore_realtime else view.network
     metric = view.metric(mode, time_s, live=not request.ignore_realtime)
@@ -64,7 +70,7 @@ def _leg(
     path = find_path(network, metric, snaps[0], snaps[1])
     if path is None:
         raise Unreachable(f"there is no way for {mode.name.lower()} from {ends[0][1]} to {ends[1][1]}", field=ends[1][1])
-    arrival_s = time_s + max(1, round(path.time_ms / 1000))
+    arrival_s = time_s + math.ceil(path.time_ms / (1000 * factor))
     free_s = None
     if mode in MOTOR_MODES:
         free = network.street.one_to_many(view.metric(mode, time_s, live=False), snaps[0], 0, snaps[1])

@@ -138,7 +138,7 @@ class ViewKeeper:
         if Topic.TRIPS in topics:
             trips = live.trips
             overlay = RealtimeOverlay.build(self.snapshot.timetable, trips.changes, now_s)
-            network = replace(network, transit=self.transit.with_realtime(overlay))
+            network = network.with_realtime(overlay)
             network.transit.prepare(now_s)
             epochs[Topic.TRIPS] = trips.epoch
             feeds |= dict(trips.observed_at)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from services.cli.address import address
 from services.cli.city import city
 from services.cli.context import CommandContext
 from services.cli.demo import demo
@@ -54,7 +55,7 @@ def root(context: click.Context, home: Path | None, city_name: str | None) -> No
     context.obj = CommandContext(config)
 
 
-for command in (demo, serve, city, journey, departures, places, tour, rounds, signals, parking, feeds, token):
+for command in (demo, serve, city, journey, departures, places, tour, rounds, signals, parking, feeds, address, token):
     root.add_command(command)
 
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from services.demo.tour import Tour
 
 MINUTES = 60
-DEMAND = 1.0
+DEMAND = 0.55
+"""Share of the assumed peak demand: at the full peak both controls are saturated, and no timing helps."""
 
 
 async def run(tour: "Tour") -> None:

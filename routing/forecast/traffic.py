@@ -81,7 +81,8 @@ class TrafficProfile:
             raise InvalidInput(f"depth {depth} is not between 0 and 2", "depth")
         hours = np.arange(SLOTS_A_DAY) / 4.0
         loss = np.array([depth * _DEPTH.get(name, 0.0) for name in ROAD_CLASSES])
-        peaks = [np.interp(hours, *zip(*_PEAKS[day], strict=True)) for day in (WORKING_DAY, SATURDAY, SUNDAY)]
+        tables = [np.array(_PEAKS[day]) for day in (WORKING_DAY, SATURDAY, SUNDAY)]
+        peaks = [np.interp(hours, table[:, 0], table[:, 1]) for table in tables]
         factor = np.stack([1.0 - np.outer(peak, loss) for peak in peaks]).astype(np.float32)
         return cls(ZoneInfo(timezone) if isinstance(timezone, str) else timezone, factor, assumed=True)
 

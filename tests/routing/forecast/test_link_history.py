@@ -2,7 +2,7 @@
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+import pandas as pd  # type: ignore[import-untyped]
 import pytest
 
 from routing.errors import InvalidInput

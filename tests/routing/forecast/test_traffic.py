@@ -24,6 +24,7 @@ def _street(*classes: str) -> StreetGraph:
         "arc_speed_kmh": np.full(m, 50.0, np.float32),
         "first_out": np.zeros(m + 1, np.int64),
         "first_shape": np.zeros(m + 1, np.int64),
+        "first_restriction": np.zeros(m + 1, np.int64),
         "arc_road_class": np.array([ROAD_CLASSES.index(name) for name in classes], np.uint8),
         "names": StringTable.build([""]),
     }

@@ -70,7 +70,8 @@ def test_optimal_with_pickups_and_pairs(seed: int) -> None:
 def test_same_seed_same_plan_and_improvements_fall() -> None:
     """Deterministic by seed and iterations; plans handed out on the way get better and are feasible."""
     rng = np.random.default_rng(5)
-    asked, times, found = random_problem(rng, 25, 6), random_times(rng, 26), []
+    asked, times = random_problem(rng, 25, 6), random_times(rng, 26)
+    found: list[Plan] = []
     plan = solve(asked, times, iterations=300, seed=3, on_improvement=found.append)
     assert plan == _solve(asked, times, 300, 3)
     costs = [one.cost for one in found]

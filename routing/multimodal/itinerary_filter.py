@@ -86,8 +86,8 @@ def choose(itineraries: Iterable[C], *, limit: int, arrive_by: bool, keep_kinds:
     alive = [i for i in alive if i.kind is not JourneyMode.PARK_AND_RIDE or generalised_time_s(i) <= worth_s]
     if not alive:
         return []
-    first = min(i.departure_s for i in alive) if arrive_by else min(i.arrival_s for i in alive)
-    ranked = sorted(alive, key=lambda i: (_rank(i, first, arrive_by=arrive_by), i.departure_s))
+    best = max(i.departure_s for i in alive) if arrive_by else min(i.arrival_s for i in alive)
+    ranked = sorted(alive, key=lambda i: (_rank(i, best, arrive_by=arrive_by), i.departure_s))
     chosen: list[C] = []
     if keep_kinds:
         for itinerary in ranked:
@@ -98,9 +98,10 @@ def choose(itineraries: Iterable[C], *, limit: int, arrive_by: bool, keep_kinds:
     return sorted(chosen, key=lambda i: (i.arrival_s, -i.departure_s) if not arrive_by else (-i.departure_s, i.arrival_s))
 
 
-def _rank(itinerary: Comparable, first: int, *, arrive_by: bool) -> float:
-    lateness = itinerary.arrival_s - first if not arrive_by else 0
-    return generalised_time_s(itinerary) + 0.5 * lateness
+def _rank(itinerary: Comparable, best: int, *, arrive_by: bool) -> float:
+    """Time as felt, plus half of what it arrives later (arrive-by: leaves earlier) than the best."""
+    loss_s = best - itinerary.departure_s if arrive_by else itinerary.arrival_s - best
+    return generalised_time_s(itinerary) + 0.5 * loss_s
 
 
 def _pointless(itinerary: Comparable, walk: Comparable) -> bool:

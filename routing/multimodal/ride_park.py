@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
+from routing.errors import InvalidInput
 from routing.model.modes import StreetMode
 from routing.multimodal.access_egress import StopReach
 from routing.multimodal.model import JourneyRequest, Leg
@@ -42,7 +43,10 @@ class ParkAndRide:
             to_car = StopReach(lots.walk_stop[walks], lots.walk_s[walks])
             back = replace(self.request, time_s=journey.arrival_s + self.request.stay_s, arrive_by=False, window_s=0)
             search = replace(transit_request(self.network, back, self.egress, to_car), max_duration_s=MAX_RETURN_S)
-            self.way_back[lot] = bool(self.network.transit.plan(search))
+            try:
+                self.way_back[lot] = bool(self.network.transit.plan(search))
+            except InvalidInput:
+                self.way_back[lot] = False  # the stay ends after the calendar does: nobody knows a way back
         return self.way_back[lot]
 
     def drive_and_walk(self, journey: TransitJourney) -> tuple[Leg, ...]:

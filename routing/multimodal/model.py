@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from routing.errors import InvalidInput
+from routing.model.modes import StreetMode
 
 MAX_ITINERARIES = 20
 
@@ -62,8 +63,8 @@ class JourneyRequest:
         Kinds of journey wanted.
     max_transfers, max_walk_s
         Bounds; the walk is per access or egress leg.
-    walk_speed_factor
-        1.0 = the metric's walking speed; 0.7 = slower.
+    walk_speed_factor, bicycle_speed_factor
+        1.0 = the metric's speed; 0.7 = slower.
     wheelchair
         Step-free streets, stops and vehicles only.
     max_itineraries
@@ -87,6 +88,7 @@ class JourneyRequest:
     max_transfers: int = 4
     max_walk_s: int = 1500
     walk_speed_factor: float = 1.0
+    bicycle_speed_factor: float = 1.0
     wheelchair: bool = False
     max_itineraries: int = 5
     banned_routes: frozenset[str] = frozenset()
@@ -101,10 +103,19 @@ class JourneyRequest:
         _check(0 < self.max_walk_s <= 7200, "max_walk_s", f"{self.max_walk_s} is outside 1..7200 seconds")
         _check(0.2 <= self.walk_speed_factor <= 3.0, "walk_speed_factor", f"{self.walk_speed_factor} is outside 0.2..3.0")
         _check(
+            0.2 <= self.bicycle_speed_factor <= 3.0, "bicycle_speed_factor", f"{self.bicycle_speed_factor} is outside 0.2..3.0"
+        )
+        _check(
             1 <= self.max_itineraries <= MAX_ITINERARIES,
             "max_itineraries",
             f"{self.max_itineraries} is outside 1..{MAX_ITINERARIES}",
         )
+
+    def speed_factor(self, mode: StreetMode) -> float:
+        """This traveller's speed over that of the street metric."""
+        if mode in (StreetMode.FOOT, StreetMode.WHEELCHAIR):
+            return self.walk_speed_factor
+        return self.bicycle_speed_factor if mode is StreetMode.BICYCLE else 1.0
 
 
 def _check(holds: bool, field: str, message: str) -> None:

@@ -100,8 +100,7 @@ class _Planning:
         path = find_path(self.network, metric, *ends)
         if path is None:
             return []
-        factor = self.request.walk_speed_factor if kind is JourneyMode.WALK else 1.0
-        duration_s = max(1, math.ceil(path.time_ms / (1000 * factor)))
+        duration_s = max(1, math.ceil(path.time_ms / (1000 * self.request.speed_factor(mode))))
         if kind is JourneyMode.WALK and duration_s > max(3600, self.request.max_walk_s):
             return []
         start_s = self.request.time_s - duration_s if self.request.arrive_by else self.request.time_s

@@ -188,8 +188,7 @@ class _TourPlanning:
     def _on_street(self, mode: StreetMode, slot_s: int) -> npt.NDArray[np.int32]:
         snaps = self._snaps(mode)
         metric = self.network.car_metric(slot_s) if mode is StreetMode.CAR else self.network.metrics[mode]
-        factor = self.preferences.walk_speed_factor if mode in (StreetMode.FOOT, StreetMode.WHEELCHAIR) else 1.0
-        return street_matrix_s(self.network, metric, snaps, snaps, factor)
+        return street_matrix_s(self.network, metric, snaps, snaps, self.preferences.speed_factor(mode))
 
     def _by_transit(self, slot_s: int) -> npt.NDArray[np.int32]:
         snaps = self._snaps(walking_mode(self.preferences))

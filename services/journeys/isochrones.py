@@ -10,7 +10,7 @@ from routing.multimodal.access_egress import stops_around, walking_mode
 from routing.multimodal.isochrone import DETOUR, Area, ReachedPoints, reached_area
 from routing.multimodal.model import JourneyMode, JourneyRequest
 from services.common.polyline import encode
-from services.journeys.request_mapping import DEFAULT_WALK_MPS, preferences
+from services.journeys.request_mapping import preferences, walking_mps
 from services.journeys.view import JourneyView
 
 Floats = npt.NDArray[np.float64]
@@ -23,7 +23,7 @@ def get_isochrone(view: JourneyView, request: matrix_pb2.GetIsochroneRequest, no
     ask = preferences(JourneyRequest(origin, origin, time_s), request.preferences, request.modes)
     arrivals = _stop_arrivals(view, ask) if JourneyMode.TRANSIT in ask.modes else None
     streets = [_node_times(view, ask, mode) for mode in _street_modes(ask)]
-    walk_mps = request.preferences.walk_speed_mps if request.preferences.HasField("walk_speed_mps") else DEFAULT_WALK_MPS
+    walk_mps = walking_mps(request.preferences)
     response = matrix_pb2.GetIsochroneResponse()
     for limit_s in request.limits_s:
         points, stops = _points(view, streets, arrivals, limit_s, walk_mps)
@@ -46,8 +46,7 @@ def _node_times(view: JourneyView, ask: JourneyRequest, mode: StreetMode) -> Flo
     """Seconds to every street node, infinite where there is no way."""
     start = view.network.snap(ask.origin, mode, "origin")
     times = view.network.street.reach(view.metric(mode, ask.time_s, live=True), start, 0)
-    factor = ask.walk_speed_factor if mode in (StreetMode.FOOT, StreetMode.WHEELCHAIR) else 1.0
-    return np.where(times == UNREACHABLE_MS, np.inf, times / 1000.0 / factor)
+    return np.where(times == UNREACHABLE_MS, np.inf, times / 1000.0 / ask.speed_factor(mode))
 
 
 def _stop_arrivals(view: JourneyView, ask: JourneyRequest) -> Floats:

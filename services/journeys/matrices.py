@@ -16,7 +16,7 @@ from routing.street.api import Snaps
 from services.common.errors import Unimplemented
 from services.journeys.request_mapping import preferences
 from services.journeys.routes import STREET_MODES
-from services.journeys.view import MOTOR_MODES, JourneyView
+from services.journeys.view import JourneyView
 
 
 def get_matrix(view: JourneyView, request: matrix_pb2.GetMatrixRequest, now_s: int) -> matrix_pb2.GetMatrixResponse:
@@ -57,9 +57,7 @@ def _on_streets(
     live = not request.ignore_realtime
     metric = view.metric(mode, time_s, live=live)
     ends = _snaps(view, origins, mode, "origins"), _snaps(view, destinations, mode, "destinations")
-    factor = 1.0
-    if mode not in MOTOR_MODES and mode is not StreetMode.BICYCLE:
-        factor = preferences(_ask(origins, time_s), request.preferences, ()).walk_speed_factor
+    factor = preferences(_ask(origins, time_s), request.preferences, ()).speed_factor(mode)
     return street_matrix_s(view.network, metric, *ends, factor)
 
 

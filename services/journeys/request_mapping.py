@@ -1,12 +1,14 @@
 """Requests → what the planner is asked. Pure."""
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from traboule.common.v1 import geo_pb2
 from traboule.journeys.v1 import itinerary_pb2 as pb
 from traboule.journeys.v1 import plan_pb2, tour_pb2
 
+import routing.errors
 from routing.multimodal.model import JourneyMode, JourneyRequest, Point
 from routing.multimodal.tour import TourRequest, TourVisit
 from routing.multimodal.visit_order import MANDATORY
@@ -48,13 +50,16 @@ def journey_request(request: plan_pb2.PlanJourneysRequest, resolve: Resolve, now
 
 def preferences(base: JourneyRequest, wanted: pb.TravelPreferences, modes: "Iterable[pb.Mode.ValueType]") -> JourneyRequest:
     """Lay a traveller's preferences and modes over a request."""
-    walk_mps = wanted.walk_speed_mps if wanted.HasField("walk_speed_mps") else DEFAULT_WALK_MPS
+    walk_mps = walking_mps(wanted)
+    engine_kmh = DEFAULT_SPEEDS.wheelchair_kmh if wanted.wheelchair else DEFAULT_SPEEDS.foot_kmh
+    cycle_mps = wanted.bicycle_speed_mps if wanted.HasField("bicycle_speed_mps") else DEFAULT_SPEEDS.bicycle_kmh / 3.6
     max_walk_m = wanted.max_walk_m if wanted.HasField("max_walk_m") else DEFAULT_MAX_WALK_M
     transfers = wanted.max_transfers if wanted.HasField("max_transfers") else DEFAULT_MAX_TRANSFERS
     return replace(
         base,
         modes=journey_modes(modes),
-        walk_speed_factor=_speed_factor(wanted),
+        walk_speed_factor=walk_mps / (engine_kmh / 3.6),
+        bicycle_speed_factor=cycle_mps / (DEFAULT_SPEEDS.bicycle_kmh / 3.6),
         max_walk_s=max(1, min(7200, round(max_walk_m / walk_mps))),
         max_transfers=min(7, transfers),
         min_change_s=wanted.min_transfer_s if wanted.HasField("min_transfer_s") else DEFAULT_MIN_TRANSFER_S,
@@ -64,12 +69,22 @@ def preferences(base: JourneyRequest, wanted: pb.TravelPreferences, modes: "Iter
     )
 
 
-def _speed_factor(wanted: pb.TravelPreferences) -> float:
-    """Speed wanted over that of the street engine; wheelchairs go at the engine's speed unless one is given."""
-    if wanted.wheelchair:
-        return wanted.walk_speed_mps / (DEFAULT_SPEEDS.wheelchair_kmh / 3.6) if wanted.HasField("walk_speed_mps") else 1.0
-    walk_mps = wanted.walk_speed_mps if wanted.HasField("walk_speed_mps") else DEFAULT_WALK_MPS
-    return walk_mps / (DEFAULT_SPEEDS.foot_kmh / 3.6)
+def walking_mps(wanted: pb.TravelPreferences) -> float:
+    """Speed on foot; wheelchairs go at the street engine's speed unless one is given."""
+    if wanted.HasField("walk_speed_mps"):
+        return wanted.walk_speed_mps
+    return DEFAULT_SPEEDS.wheelchair_kmh / 3.6 if wanted.wheelchair else DEFAULT_WALK_MPS
+
+
+@contextlib.contextmanager
+def time_given_as(field: str) -> Iterator[None]:
+    """Name a time that the engine refuses as the request calls it."""
+    try:
+        yield
+    except routing.errors.InvalidInput as error:
+        if error.field != "time_s":
+            raise
+        raise InvalidInput(str(error), field=field) from None
 
 
 def journey_modes(modes: "Iterable[pb.Mode.ValueType]") -> frozenset[JourneyMode]:
@@ -94,6 +109,8 @@ def tour_request(request: tour_pb2.PlanTourRequest, resolve: Resolve, now_s: int
     start = resolve(request.start, "start")
     end = None if request.open_end else resolve(request.end, "end") if request.HasField("end") else start
     depart_s = request.depart_at_unix_s or now_s
+    if request.arrive_by_unix_s and request.arrive_by_unix_s <= depart_s:
+        raise InvalidInput("arrive_by_unix_s must be after the departure of the tour", field="arrive_by_unix_s")
     visits = tuple(
         TourVisit(
             visit.visit_id,

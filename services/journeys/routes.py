@@ -45,9 +45,7 @@ def plan_route(view: JourneyView, request: route_pb2.PlanRouteRequest, now_s: in
     fields = ["origin", *(f"via[{k}]" for k in range(len(request.via))), "destination"]
     locations: list[geo_pb2.Location] = [request.origin, *request.via, request.destination]
     points = [view.places.resolve(location, field) for location, field in zip(locations, fields, strict=True)]
-    factor = 1.0
-    if mode in (StreetMode.FOOT, StreetMode.WHEELCHAIR):
-        factor = preferences(JourneyRequest(points[0], points[0], time_s), request.preferences, ()).walk_speed_factor
+    factor = preferences(JourneyRequest(points[0], points[0], time_s), request.preferences, ()).speed_factor(mode)
     legs: list[Leg] = []
     for (a, start), (b, end) in itertools.pairwise(zip(fields, points, strict=True)):
         legs.append(_leg(view, request, mode, ((start, a), (end, b)), time_s, factor))

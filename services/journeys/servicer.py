@@ -53,7 +53,8 @@ class JourneysServicer(journeys_service_pb2_grpc.JourneysServiceServicer):
         """Answer PlanJourneys from one view."""
         asked = request_mapping.journey_request(request, view.places.resolve, self.now())
         network = view.schedule_only if request.ignore_realtime else view.network
-        found = plan_journeys(network, asked, request_mapping.min_free_probability(request.preferences))
+        with request_mapping.time_given_as(request.WhichOneof("time") or "depart_at_unix_s"):
+            found = plan_journeys(network, asked, request_mapping.min_free_probability(request.preferences))
         messages = [itinerary_to_proto(i, self.alerts_of(view), geometry=not request.omit_geometry) for i in found]
         mark_best(messages, found)
         notices = [] if messages else ["No journey was found; allow longer walks, more modes or another time."]
@@ -86,7 +87,8 @@ class JourneysServicer(journeys_service_pb2_grpc.JourneysServiceServicer):
         """Several visits in the best order."""
         view = self._keeper.view
         asked = request_mapping.tour_request(request, view.places.resolve, self.now())
-        tour = await run_in_thread(plan_tour, view.network, asked)
+        with request_mapping.time_given_as("depart_at_unix_s"):
+            tour = await run_in_thread(plan_tour, view.network, asked)
         response = tour_mapping.tour_to_proto(tour, asked, self.alerts_of(view))
         response.stamp.CopyFrom(self.stamp(view))
         return response
@@ -101,7 +103,8 @@ class JourneysServicer(journeys_service_pb2_grpc.JourneysServiceServicer):
     async def GetMatrix(self, request: matrix_pb2.GetMatrixRequest, context: Context) -> matrix_pb2.GetMatrixResponse:  # noqa: N802, ARG002
         """Travel times from each origin to each destination."""
         view = self._keeper.view
-        response = await run_in_thread(matrices.get_matrix, view, request, self.now())
+        with request_mapping.time_given_as("depart_at_unix_s"):
+            response = await run_in_thread(matrices.get_matrix, view, request, self.now())
         response.stamp.CopyFrom(self.stamp(view))
         return response
 
@@ -112,7 +115,8 @@ class JourneysServicer(journeys_service_pb2_grpc.JourneysServiceServicer):
     ) -> matrix_pb2.GetIsochroneResponse:
         """Areas reached within given times."""
         view = self._keeper.view
-        response = await run_in_thread(isochrones.get_isochrone, view, request, self.now())
+        with request_mapping.time_given_as("depart_at_unix_s"):
+            response = await run_in_thread(isochrones.get_isochrone, view, request, self.now())
         response.stamp.CopyFrom(self.stamp(view))
         return response
 
@@ -124,7 +128,8 @@ class JourneysServicer(journeys_service_pb2_grpc.JourneysServiceServicer):
         """Next departures at a stop."""
         view = self._keeper.view
         languages = self._keeper.snapshot.city.languages
-        response = await run_in_thread(departures.list_departures, view, request, self.now(), languages)
+        with request_mapping.time_given_as("from_unix_s"):
+            response = await run_in_thread(departures.list_departures, view, request, self.now(), languages)
         response.stamp.CopyFrom(self.stamp(view))
         return response
 

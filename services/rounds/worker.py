@@ -11,7 +11,8 @@ import sys
 import time
 
 from routing.errors import RoutingError
-from routing.rounds.api import Depot, Plan, Problem, Shipment, TimeWindow, TravelTimes, Vehicle, Visit, solve
+from routing.rounds.api import Plan, solve
+from routing.rounds.warm import warm
 from services.rounds.codec import (
     Failure,
     Improvement,
@@ -33,7 +34,7 @@ MIN_INTERVAL_S = 0.2
 def main(arguments: list[str]) -> int:
     """Serve orders until the other end closes the socket."""
     with socket.socket(fileno=int(arguments[0])) as channel:
-        _warm_up()
+        warm()
         _send(channel, Ready(os.getpid()))
         while (data := _receive(channel)) is not None:
             order = decode(data)
@@ -66,14 +67,6 @@ def _serve(channel: socket.socket, order: SolveOrder) -> None:
         _send(channel, Failure(error.kind, str(error), error.field or ""))
         return
     _send(channel, Improvement(plan, time.monotonic() - began, final=True))
-
-
-def _warm_up() -> None:
-    """Load every kernel from the cache (or compile it) before the first order, for both kinds of travel times."""
-    day = TimeWindow(0, 1000)
-    shipments = (Shipment("a", (1,), delivery=Visit(1, 1, (day,))), Shipment("b", (1,), Visit(1), Visit(0)))
-    problem = Problem(2, (Depot("d", 0, day),), (Vehicle("v", 0, 0, (2,), day),), shipments)
-    solve(problem, TravelTimes.slots([0], [[[0, 5], [5, 0]]]), iterations=2)
 
 
 def _send(channel: socket.socket, message: Message) -> None:

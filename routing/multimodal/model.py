@@ -112,7 +112,7 @@ class JourneyRequest:
         )
 
     def speed_factor(self, mode: StreetMode) -> float:
-        """This traveller's speed over that of the street metric."""
+        """Speed of the traveller over that of the street metric."""
         if mode in (StreetMode.FOOT, StreetMode.WHEELCHAIR):
             return self.walk_speed_factor
         return self.bicycle_speed_factor if mode is StreetMode.BICYCLE else 1.0

@@ -1,5 +1,7 @@
 """WatchJourney: plan once, then tell when reality changes what was promised."""
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
@@ -8,6 +10,7 @@ from traboule.journeys.v1 import plan_pb2
 
 from services.common.deadline import run_in_thread
 from services.common.errors import NotFound
+from services.journeys.retime import retimed
 from services.journeys.view import JourneyView, ViewKeeper
 
 if TYPE_CHECKING:
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MIN_CHANGE_S = 30
 BETTER_BY_S = 300
+LOOK_AT_CLOCK_EVERY_S = 2.0
 
 Event = plan_pb2.WatchJourneyResponse
 
@@ -35,9 +39,13 @@ async def watch_journey(
     watched = _chosen(answer, request.itinerary_id)
     yield _message(servicer, view, Event.EVENT_STARTED, watched, list(answer.itineraries), "Watching this journey.")
     while servicer.now() < watched.arrival_unix_s:
-        view = await _next_view(keeper, view)
+        seen, view = view, await _next_view(keeper, view)
+        if view is seen:
+            continue
         answer = await run_in_thread(servicer.plan, view, question)
-        now = {i.itinerary_id: i for i in answer.itineraries}.get(watched.itinerary_id)
+        # A journey that another now beats is left out of an answer, yet still works.
+        planned = {i.itinerary_id: i for i in answer.itineraries}.get(watched.itinerary_id)
+        now = planned or retimed(watched, view.network.transit, servicer.now())
         others = [i for i in answer.itineraries if i.itinerary_id != watched.itinerary_id]
         event, sentence = judge(watched, now, others, least_s)
         if event != Event.EVENT_UNSPECIFIED:
@@ -45,6 +53,7 @@ async def watch_journey(
             yield _message(servicer, view, event, watched, others, sentence)
         if event == Event.EVENT_BROKEN:
             return
+    yield _message(servicer, view, Event.EVENT_FINISHED, watched, [], "The journey is over.")
 
 
 def judge(
@@ -61,7 +70,14 @@ def judge(
     if abs(change_s) >= least_s or abs(now.departure_unix_s - before.departure_unix_s) >= least_s:
         word = "later" if change_s >= 0 else "earlier"
         return Event.EVENT_TIMES_CHANGED, f"Arrival is now {abs(change_s) // 60} min {abs(change_s) % 60} s {word}."
+    if alert_ids(now) != alert_ids(before):
+        return Event.EVENT_ALERTS_CHANGED, "The service alerts of this journey changed."
     return Event.EVENT_UNSPECIFIED, ""
+
+
+def alert_ids(itinerary: pb.Itinerary) -> set[str]:
+    """Alerts of all rides."""
+    return {alert.alert_id for leg in itinerary.legs for alert in leg.alerts}
 
 
 def _chosen(answer: plan_pb2.PlanJourneysResponse, itinerary_id: str) -> pb.Itinerary:
@@ -74,8 +90,10 @@ def _chosen(answer: plan_pb2.PlanJourneysResponse, itinerary_id: str) -> pb.Itin
 
 
 async def _next_view(keeper: ViewKeeper, seen: JourneyView) -> JourneyView:
+    """The next view, or the one seen when nothing changed for a while."""
     async with keeper.changed:
-        await keeper.changed.wait_for(lambda: keeper.view is not seen)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(keeper.changed.wait_for(lambda: keeper.view is not seen), LOOK_AT_CLOCK_EVERY_S)
     return keeper.view
 
 

@@ -1,7 +1,7 @@
 """Legs on the street network."""
 
 from routing.model.modes import StreetMode
-from routing.multimodal.emissions import car_co2_g
+from routing.multimodal.emissions import motor_co2_g
 from routing.multimodal.model import Leg, LegMode, ParkingDetail, Point, Step
 from routing.multimodal.network import JourneyNetwork
 from routing.street.api import Snaps, StreetMetric, StreetPath
@@ -11,6 +11,8 @@ LEG_MODES = {
     StreetMode.WHEELCHAIR: LegMode.WALK,
     StreetMode.BICYCLE: LegMode.BICYCLE,
     StreetMode.CAR: LegMode.CAR,
+    StreetMode.VAN: LegMode.CAR,
+    StreetMode.TRUCK: LegMode.CAR,
 }
 
 
@@ -40,7 +42,7 @@ def path_leg(
         )
         for step in path.steps
     )
-    co2_g = car_co2_g(path.length_m) if mode is StreetMode.CAR else 0.0
+    co2_g = motor_co2_g(mode, path.length_m)
     leg_mode = LEG_MODES[mode]
     return Leg(
         leg_mode, ends[0], ends[1], departure_s, arrival_s, path.length_m, co2_g, shape, steps, None, parking, free_flow_s

@@ -21,7 +21,7 @@ from routing.multimodal.model import Itinerary, JourneyMode, JourneyRequest, Poi
 from routing.multimodal.network import JourneyNetwork
 from routing.multimodal.planner import plan_journeys
 from routing.multimodal.travel_matrix import NEVER_S, street_matrix_s, transit_matrix_s
-from routing.multimodal.visit_order import MANDATORY, OrderProblem, VisitOrder, Windows, find_order
+from routing.multimodal.visit_order import MANDATORY, MAX_VISITS, OrderProblem, VisitOrder, Windows, find_order
 from routing.street.api import Snaps
 
 SLOT_S = 5400
@@ -58,6 +58,8 @@ class TourRequest:
     time_limit_s: float = 2.0
 
     def __post_init__(self) -> None:
+        if not 1 <= len(self.visits) <= MAX_VISITS:
+            raise InvalidInput(f"a tour has 1..{MAX_VISITS} visits, {len(self.visits)} given", field="visits")
         seen: set[str] = set()
         for k, visit in enumerate(self.visits):
             if visit.visit_id in seen:

@@ -13,7 +13,8 @@ from services.journeys.view import JourneyView
 
 DEFAULT_DEPARTURES = 20
 DEFAULT_WINDOW_S = 7200
-_READ_AHEAD = 8
+_MORE = 8
+"""How many times more departures are read while those of the routes asked for are too few."""
 
 
 def list_departures(
@@ -25,8 +26,13 @@ def list_departures(
     from_s, wanted = request.from_unix_s or now_s, request.max_departures or DEFAULT_DEPARTURES
     until_s = from_s + (request.window_s or DEFAULT_WINDOW_S)
     routes = frozenset(request.route_ids)
-    found = transit.departures(stop, from_s, wanted * (_READ_AHEAD if routes else 1))
-    rows = [d for d in found if d.departure_s < until_s and (not routes or d.trip.route_id in routes)][:wanted]
+    count = wanted
+    while True:
+        found = transit.departures(stop, from_s, count)
+        rows = [d for d in found if d.departure_s < until_s and (not routes or d.trip.route_id in routes)][:wanted]
+        if len(rows) == wanted or len(found) < count or found[-1].departure_s >= until_s:
+            break
+        count *= _MORE
     feed, own = unscoped(request.stop_id)
     alerts = view.alerts.list_for(feed, from_s, until_s, stop_ids=[own])
     return departures_pb2.ListDeparturesResponse(

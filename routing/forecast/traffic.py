@@ -25,7 +25,7 @@ SLOT_S = 900
 SLOTS_A_DAY = 96
 WORKING_DAY, SATURDAY, SUNDAY = 0, 1, 2
 RESIDUAL_TAU_S = 2700.0
-"""A deviation measured now has faded to 37 % after 45 minutes (fitted on Aarhus, see tests/routing/forecast)."""
+"""A deviation measured now has faded to 37 % after 45 minutes (chosen, and checked on Aarhus: tests/routing/forecast)."""
 RATIO_BOUNDS = (0.15, 1.8)
 """Measured over expected speed is cut to these: beyond, the sensor is more likely wrong than the profile."""
 

@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 import pandas as pd  # type: ignore[import-untyped]
+import polars as pl
 import pytest
 
 from routing.errors import InvalidInput

@@ -32,12 +32,20 @@ def _mode(code: "control_pb2.ControlMode.ValueType") -> str:
 @plain_errors
 def list_(context: CommandContext, as_json: bool) -> None:
     """List the signalised junctions and what they show."""
-    answer = context.client.call("signals", Stub, "ListIntersections", signals_service_pb2.ListIntersectionsRequest())
+    answer = context.client.call(
+        "signals", Stub, "ListIntersections", signals_service_pb2.ListIntersectionsRequest(page_size=1000)
+    )
     if as_json:
         print_json(answer)
         return
     rows = [
-        (i.intersection_id, i.name, _mode(i.status.mode), i.status.stage_id, "fallback" if i.status.fallback else "")
+        (
+            i.intersection_id,
+            i.name,
+            _mode(i.status.mode) if i.HasField("status") else "not controlled",
+            i.status.stage_id,
+            "fallback" if i.status.fallback else "",
+        )
         for i in answer.intersections
     ]
     print_table(("junction", "name", "mode", "stage", ""), rows)

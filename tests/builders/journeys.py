@@ -15,6 +15,7 @@ from traboule.journeys.v1 import journeys_service_pb2_grpc, plan_pb2
 from services.common.channel import development_tokens, open_channel
 from services.common.clock import CityClock
 from services.common.rules import Role
+from services.common.server import RunningServer
 from services.common.status import Problem, read_problem
 from services.journeys.main import SERVICE
 from services.journeys.servicer import JourneysServicer
@@ -58,18 +59,24 @@ def plan_request(
 
 
 @contextlib.asynccontextmanager
-async def journeys_stub(
-    keeper: ViewKeeper, clock: CityClock, home: Path, role: Role | None = None
-) -> AsyncIterator[journeys_service_pb2_grpc.JourneysServiceStub]:
-    """Stub of a real server with all interceptors."""
+async def journeys_server(keeper: ViewKeeper, clock: CityClock, home: Path) -> AsyncIterator[RunningServer]:
+    """A real server with all interceptors."""
 
     def register(server: grpc.aio.Server) -> list[str]:
         journeys_service_pb2_grpc.add_JourneysServiceServicer_to_server(JourneysServicer(keeper, clock), server)
         return [SERVICE]
 
-    config = config_for(home)
+    async with grpc_server(config_for(home), register, "journeys") as server:
+        yield server
+
+
+@contextlib.asynccontextmanager
+async def journeys_stub(
+    keeper: ViewKeeper, clock: CityClock, home: Path, role: Role | None = None
+) -> AsyncIterator[journeys_service_pb2_grpc.JourneysServiceStub]:
+    """Stub of a real server."""
     async with (
-        grpc_server(config, register, "journeys") as server,
+        journeys_server(keeper, clock, home) as server,
         open_channel(server.address, development_tokens(home, role)) as channel,
     ):
         yield journeys_service_pb2_grpc.JourneysServiceStub(channel)

@@ -1,11 +1,12 @@
 """PlanJourneys over a real server: journeys of Porto hold what they promise."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from traboule.journeys.v1 import itinerary_pb2 as pb
 from traboule.journeys.v1 import plan_pb2
-from traboule.journeys.v1.journeys_service_pb2_grpc import JourneysServiceStub
 
 from services.common.polyline import decode
 from services.journeys.view import ViewKeeper
@@ -45,7 +46,7 @@ def flaws(itinerary: pb.Itinerary) -> list[str]:
     return found
 
 
-async def test_journeys_across_the_city_are_consistent(stub: JourneysServiceStub) -> None:
+async def test_journeys_across_the_city_are_consistent(stub: Any) -> None:
     """All modes at once: every itinerary adds up, starts and ends where asked, and leaves when asked."""
     answer = await stub.PlanJourneys(plan_request(modes=EVERY, max_itineraries=12, window_s=1800))
     kinds = {leg.mode for itinerary in answer.itineraries for leg in itinerary.legs}
@@ -60,10 +61,10 @@ async def test_journeys_across_the_city_are_consistent(stub: JourneysServiceStub
     assert len({itinerary.itinerary_id for itinerary in answer.itineraries}) == len(answer.itineraries)
 
 
-async def test_every_criterion_names_its_best_itinerary(stub: JourneysServiceStub) -> None:
+async def test_every_criterion_names_its_best_itinerary(stub: Any) -> None:
     """The fastest is the fastest, the least walking walks least."""
     answer = await stub.PlanJourneys(plan_request(modes=EVERY, max_itineraries=10))
-    values = {
+    values: dict[int, Callable[[pb.Itinerary], float]] = {
         pb.CRITERION_TIME: lambda i: i.duration_s, pb.CRITERION_TRANSFERS: lambda i: i.transfer_count,
         pb.CRITERION_WALK: lambda i: i.walk_duration_s, pb.CRITERION_CO2: lambda i: i.co2_g,
         pb.CRITERION_RELIABILITY: lambda i: -i.reliability.success_probability,
@@ -73,7 +74,7 @@ async def test_every_criterion_names_its_best_itinerary(stub: JourneysServiceStu
         assert value(best) == pytest.approx(min(value(i) for i in answer.itineraries))
 
 
-async def test_arrive_by_is_never_late(stub: JourneysServiceStub) -> None:
+async def test_arrive_by_is_never_late(stub: Any) -> None:
     """Whatever the mode."""
     request = plan_request(modes=EVERY, arrive_by_unix_s=at("09:30"), max_itineraries=10)
     answer = await stub.PlanJourneys(request)
@@ -83,7 +84,7 @@ async def test_arrive_by_is_never_late(stub: JourneysServiceStub) -> None:
         assert itinerary.arrival_unix_s <= at("09:30")
 
 
-async def test_without_a_time_one_leaves_now(stub: JourneysServiceStub) -> None:
+async def test_without_a_time_one_leaves_now(stub: Any) -> None:
     """Now is the city's clock, not the machine's."""
     request = plan_pb2.PlanJourneysRequest(origin=point(TRINDADE), destination=point(CAMPANHA))
     answer = await stub.PlanJourneys(request)
@@ -92,13 +93,13 @@ async def test_without_a_time_one_leaves_now(stub: JourneysServiceStub) -> None:
     assert all(at("08:30") <= itinerary.departure_unix_s < at("09:30") for itinerary in answer.itineraries)
 
 
-async def test_the_stamp_says_which_city_and_snapshot(stub: JourneysServiceStub, keeper: ViewKeeper) -> None:
+async def test_the_stamp_says_which_city_and_snapshot(stub: Any, keeper: ViewKeeper) -> None:
     """An answer can be traced to its inputs."""
     stamp = (await stub.PlanJourneys(plan_request())).stamp
     assert (stamp.city, stamp.snapshot_id) == ("porto", keeper.snapshot.id)
 
 
-async def test_park_and_ride_from_the_hills(stub: JourneysServiceStub) -> None:
+async def test_park_and_ride_from_the_hills(stub: Any) -> None:
     """A real car park with a name, a capacity and a probability; the car leg carries its time without traffic."""
     request = plan_request(MAIA_HILLS, TRINDADE, modes=[pb.MODE_PARK_AND_RIDE])
     answer = await stub.PlanJourneys(request)
@@ -115,7 +116,7 @@ async def test_park_and_ride_from_the_hills(stub: JourneysServiceStub) -> None:
         assert any(leg.HasField("transit") for leg in itinerary.legs)
 
 
-async def test_omit_geometry_leaves_lines_and_steps_out(stub: JourneysServiceStub) -> None:
+async def test_omit_geometry_leaves_lines_and_steps_out(stub: Any) -> None:
     """Everything else stays."""
     full = await stub.PlanJourneys(plan_request())
     short = await stub.PlanJourneys(plan_request(omit_geometry=True))
@@ -124,7 +125,7 @@ async def test_omit_geometry_leaves_lines_and_steps_out(stub: JourneysServiceStu
     assert any(leg.polyline.encoded and leg.steps for i in full.itineraries for leg in i.legs)
 
 
-async def test_stops_and_places_are_places_too(stub: JourneysServiceStub, keeper: ViewKeeper) -> None:
+async def test_stops_and_places_are_places_too(stub: Any, keeper: ViewKeeper) -> None:
     """From a stop id to a place id, the ends are those of stop and place."""
     timetable, places = keeper.snapshot.timetable, keeper.snapshot.places
     served = next(i for i, name in enumerate(timetable.stop_names) if name == "Trindade")
@@ -140,7 +141,7 @@ async def test_stops_and_places_are_places_too(stub: JourneysServiceStub, keeper
     )
 
 
-async def test_wheelchair_journeys_use_no_stairs_and_no_inaccessible_vehicle(stub: JourneysServiceStub) -> None:
+async def test_wheelchair_journeys_use_no_stairs_and_no_inaccessible_vehicle(stub: Any) -> None:
     """Step by step, over several pairs."""
     for destination in (CAMPANHA, MATOSINHOS):
         request = plan_request(TRINDADE, destination, window_s=3600)
@@ -153,7 +154,7 @@ async def test_wheelchair_journeys_use_no_stairs_and_no_inaccessible_vehicle(stu
                 assert leg.transit.wheelchair_accessible
 
 
-async def test_slow_walkers_walk_longer(stub: JourneysServiceStub) -> None:
+async def test_slow_walkers_walk_longer(stub: Any) -> None:
     """The speed asked for is the speed walked."""
     request = plan_request(TRINDADE, CAMPANHA, modes=[pb.MODE_WALK])
     for mps in (0.8, 1.6):
@@ -163,7 +164,7 @@ async def test_slow_walkers_walk_longer(stub: JourneysServiceStub) -> None:
         assert walk.distance_m / walk.duration_s == pytest.approx(mps, rel=0.1)
 
 
-async def test_no_journey_is_an_answer_with_a_notice(stub: JourneysServiceStub) -> None:
+async def test_no_journey_is_an_answer_with_a_notice(stub: Any) -> None:
     """At four in the morning nothing runs within the hour; that is no error."""
     short = pb.TravelPreferences(max_transfers=0, max_walk_m=150)
     request = plan_request(modes=[pb.MODE_TRANSIT], depart_at_unix_s=at("03:10"), window_s=60, preferences=short)

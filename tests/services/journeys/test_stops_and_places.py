@@ -1,10 +1,11 @@
 """ListDepartures and SearchPlaces over a real server."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from traboule.common.v1 import geo_pb2
 from traboule.journeys.v1 import departures_pb2, places_pb2
-from traboule.journeys.v1.journeys_service_pb2_grpc import JourneysServiceStub
 
 from services.journeys.view import ViewKeeper
 from tests.builders.journeys import TRINDADE, at
@@ -15,7 +16,7 @@ def busiest_stop(keeper: ViewKeeper) -> int:
     return int(np.bincount(keeper.snapshot.timetable.pattern_stops).argmax())
 
 
-async def test_departures_are_those_of_the_timetable(stub: JourneysServiceStub, keeper: ViewKeeper) -> None:
+async def test_departures_are_those_of_the_timetable(stub: Any, keeper: ViewKeeper) -> None:
     """Of the busiest stop between 8:30 and 9:00: the same times as a plain walk over all trips of the day."""
     timetable, stop = keeper.snapshot.timetable, busiest_stop(keeper)
     request = departures_pb2.ListDeparturesRequest(
@@ -46,7 +47,7 @@ def naive_departures(keeper: ViewKeeper, stop: int, from_s: int, until_s: int) -
     return found
 
 
-async def test_departures_of_chosen_routes_only(stub: JourneysServiceStub, keeper: ViewKeeper) -> None:
+async def test_departures_of_chosen_routes_only(stub: Any, keeper: ViewKeeper) -> None:
     """As many as asked for, of the route asked for."""
     stop_id = keeper.snapshot.timetable.stop_ids[busiest_stop(keeper)]
     every = await stub.ListDepartures(departures_pb2.ListDeparturesRequest(stop_id=stop_id, max_departures=50))
@@ -60,7 +61,7 @@ async def test_departures_of_chosen_routes_only(stub: JourneysServiceStub, keepe
 
 
 @pytest.mark.parametrize("query", ["trindade", "TRINDADE", "Trindadde"])
-async def test_places_are_found_whatever_the_writing(stub: JourneysServiceStub, query: str) -> None:
+async def test_places_are_found_whatever_the_writing(stub: Any, query: str) -> None:
     """Case and one wrong letter do not matter; the best match scores 1 and lies where it lies."""
     answer = await stub.SearchPlaces(places_pb2.SearchPlacesRequest(query=query, max_places=5))
     best = answer.places[0]
@@ -69,7 +70,7 @@ async def test_places_are_found_whatever_the_writing(stub: JourneysServiceStub, 
     assert [place.score for place in answer.places] == sorted((place.score for place in answer.places), reverse=True)
 
 
-async def test_accents_do_not_matter_and_kinds_limit(stub: JourneysServiceStub) -> None:
+async def test_accents_do_not_matter_and_kinds_limit(stub: Any) -> None:
     """A stop is asked for, stops are answered, with the id to ask departures with."""
     request = places_pb2.SearchPlacesRequest(query="bolhao", kinds=[places_pb2.PLACE_KIND_STOP], max_places=5)
     answer = await stub.SearchPlaces(request)
@@ -80,7 +81,7 @@ async def test_accents_do_not_matter_and_kinds_limit(stub: JourneysServiceStub) 
     assert board.departures
 
 
-async def test_a_point_near_gives_distances(stub: JourneysServiceStub) -> None:
+async def test_a_point_near_gives_distances(stub: Any) -> None:
     """Distance only where a point to measure from is given."""
     plain = await stub.SearchPlaces(places_pb2.SearchPlacesRequest(query="hospital"))
     near = geo_pb2.LatLng(lat_deg=TRINDADE[0], lon_deg=TRINDADE[1])

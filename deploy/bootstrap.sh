@@ -86,7 +86,8 @@ if ! is_done packages "$packages_stamp"; then
     count=$(grep -c '^[a-zA-Z0-9_.-]*==' "$LOCK")
     say "installing $count locked packages into $VENV (some minutes the first time)"
     : >"$VENV/.installing"
-    "$VENV/bin/python" -m pip install --require-hashes --only-binary :all: -r "$LOCK" >.traboule/pip.log 2>&1 &
+    # json2html (of gtfs-kit) is pure Python without a wheel; everything else comes as wheels, nothing is compiled here.
+    "$VENV/bin/python" -m pip install --require-hashes --only-binary :all: --no-binary json2html -r "$LOCK" >.traboule/pip.log 2>&1 &
     pip=$!
     trap 'kill $pip 2>/dev/null; fail "Interrupted. The same command goes on where it stopped."' INT TERM
     seconds=0

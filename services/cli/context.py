@@ -1,22 +1,26 @@
 """What every command has at hand."""
 
 import functools
-import sys
+import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import click
 from traboule.common.v1 import geo_pb2
 from traboule.journeys.v1 import journeys_service_pb2_grpc, places_pb2
 
+from routing.errors import RoutingError
+from services.city.errors import CityError
 from services.city.snapshot import open_snapshot
 from services.cli.client import CityClient
 from services.cli.output import console
 from services.common.clock import CityClock
 from services.common.config import Config
 from services.common.errors import ServiceError
+from traffic_lights.errors import SignalsError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -48,6 +52,8 @@ class CommandContext:
             return geo_pb2.Location(point=point), text
         if text.startswith(("stop:", "osm:", "car_park:")):
             return geo_pb2.Location(place_id=text), text
+        if re.fullmatch(r"[\w.-]+:\S+", text):
+            return geo_pb2.Location(stop_id=text), text
         request = places_pb2.SearchPlacesRequest(query=text, max_places=1)
         found = self.client.call("journeys", journeys_service_pb2_grpc.JourneysServiceStub, "SearchPlaces", request)
         if not found.places:
@@ -65,9 +71,10 @@ def parse_point(text: str) -> geo_pb2.LatLng | None:
     if len(parts) != 2:
         return None
     try:
-        return geo_pb2.LatLng(lat_deg=float(parts[0]), lon_deg=float(parts[1]))
+        lat, lon = (float(part) for part in parts)
     except ValueError:
         return None
+    return geo_pb2.LatLng(lat_deg=lat, lon_deg=lon) if math.isfinite(lat) and math.isfinite(lon) else None
 
 
 def running_clock(config: Config) -> CityClock:
@@ -76,17 +83,16 @@ def running_clock(config: Config) -> CityClock:
     return CityClock.parse(path.read_text()) if not config.clock and path.exists() else config.city_clock()
 
 
+FORESEEN = (ServiceError, CityError, RoutingError, SignalsError, OSError)
+"""Roots of the errors that are raised on purpose, and files that cannot be read or written."""
+
+
 class CommandError(click.ClickException):
     """A foreseen error as one sentence, with its own exit status."""
 
-    def __init__(self, error: ServiceError) -> None:
+    def __init__(self, error: Exception) -> None:
         super().__init__(str(error))
-        self.status = error.exit_code
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        """Print the sentence, then leave with the error's status."""
-        super().show(file)
-        sys.exit(self.status)
+        self.exit_code = int(getattr(error, "exit_code", 1))  # type: ignore[misc]
 
 
 def plain_errors(command: F) -> F:
@@ -96,7 +102,7 @@ def plain_errors(command: F) -> F:
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
-        except ServiceError as error:
+        except FORESEEN as error:
             raise CommandError(error) from None
 
     return wrapped  # type: ignore[return-value]

@@ -54,7 +54,7 @@ def duration(seconds: float) -> str:
 
 def distance(metres: float) -> str:
     """``340 m``, ``2.1 km``."""
-    return f"{round(metres, -1):.0f} m" if metres < 1000 else f"{metres / 1000:.1f} km"
+    return f"{round(metres, -1):.0f} m" if metres < 995 else f"{metres / 1000:.1f} km"
 
 
 def parse_when(text: str | None, timezone: ZoneInfo, now_s: int) -> int:

@@ -40,8 +40,10 @@ def read_problem(path: Path) -> problem_pb2.Problem:
     except json.JSONDecodeError as error:
         raise click.ClickException(f"{path} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from None
     try:
-        return ParseDict(table.get("problem", table) if isinstance(table, dict) else table, problem_pb2.Problem())
-    except (ParseError, AttributeError) as error:
+        if not isinstance(table, dict):
+            raise ParseError("an object with shipments and vehicles is expected")
+        return ParseDict(table.get("problem", table), problem_pb2.Problem())
+    except (ParseError, AttributeError, TypeError) as error:
         raise click.ClickException(
             f"{path} is not a rounds problem: {error}; see cities/porto/examples/deliveries.json"
         ) from None
@@ -102,7 +104,7 @@ def _finish(context: CommandContext, plan: plan_pb2.Plan, out: dict[str, Any]) -
         write_plan_page(plan, snapshot, out["picture"])
         say(f"map and chart: {out['picture']}")
     if out.get("geojson"):
-        out["geojson"].write_text(json.dumps(plan_geojson(plan), ensure_ascii=False))
+        out["geojson"].write_text(json.dumps(plan_geojson(plan), ensure_ascii=False), encoding="utf-8")
     if out.get("csv_file"):
         with out["csv_file"].open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows(plan_rows(plan))
@@ -141,7 +143,7 @@ def plan_rows(plan: plan_pb2.Plan) -> list[list[object]]:
 
 def _safe(text: str) -> str:
     """Text that a spreadsheet will not run as a formula."""
-    return f"'{text}" if text[:1] in "=+-@" and text else text
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 def plan_geojson(plan: plan_pb2.Plan) -> dict[str, Any]:

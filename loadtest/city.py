@@ -123,7 +123,7 @@ async def _delays(
 
         async def changed(asked: Any = question, old: Any = before) -> bool:
             now: plan_pb2.PlanJourneysResponse = await stub.PlanJourneys(asked)  # type: ignore[misc]
-            return [i.arrival_unix_s for i in now.itineraries] != old
+            return bool([i.arrival_unix_s for i in now.itineraries] != old)
 
         visible, took = await wait_for(changed)
         seconds.append(took if visible else None)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -29,7 +30,7 @@ def parse(picture: str) -> etree._Element:
 
 def words(picture: str) -> str:
     """All text in a picture, unescaped."""
-    return " ".join(parse(picture).itertext())
+    return " ".join(str(part) for part in parse(picture).itertext())
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +108,7 @@ def test_a_page_is_one_file_that_asks_nobody() -> None:
     page.add("one", NASTY, paragraph(NASTY), facts([("1", NASTY)]), table(("a", NASTY), [(NASTY, 1), (2.5, 1000)]))
     text = page.html()
     assert not re.search(r"(src|href)=[\"'](https?:)?//", text)
-    document = html.document_fromstring(text)
+    document: Any = html.document_fromstring(text)
     assert NASTY not in text
     assert document.text_content().count(NASTY) == 9, "title, h1, lead, link, h2, paragraph, fact, column, cell"
     assert [link.get("href") for link in document.iter("a")] == ["#one"]

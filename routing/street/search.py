@@ -81,16 +81,18 @@ class StateSearcher:
     def unpack(self, meeting: int) -> tuple[int, list[int], int]:
         """Way of the calling thread's last `pair`: seed row, edges in order of travel, end row."""
         net, scratch = self.network, self._scratch
+        # A key of the arrays' own type: any other would make NumPy convert the whole array each time.
+        forth, backward = net.first_edge.dtype.type, net.back_first.dtype.type
         edges: list[int] = []
         state = meeting
         while (edge := int(scratch.parent[state])) >= 0:
             edges.append(edge)
-            state = int(np.searchsorted(net.first_edge, edge, side="right")) - 1
+            state = int(net.first_edge.searchsorted(forth(edge), side="right")) - 1
         edges.reverse()
         state = meeting
         while (back := int(scratch.back_parent[state])) >= 0:
             edges.append(int(net.back_edge[back]))
-            state = int(np.searchsorted(net.back_first, back, side="right")) - 1
+            state = int(net.back_first.searchsorted(backward(back), side="right")) - 1
         return -1 - edge, edges, -1 - back
 
 

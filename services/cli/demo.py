@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import signal
 import sys
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ from services.cli.city import CITIES
 from services.cli.context import CommandContext, plain_errors
 from services.cli.output import say
 from services.cli.serve import ensure_built, show_addresses
+from services.cli.stopping import stoppable
 from services.demo.running import RunningCity, running_city
 from services.demo.tour import take_tour
 
@@ -41,13 +41,10 @@ def demo(context: CommandContext, once: bool, rate: float, live: bool, no_tour: 
 
 
 async def _demo(context: CommandContext, *, once: bool, rate: float, live: bool, tour: bool, report: Path) -> bool:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
     folder = CITIES / context.config.city
     failed = False
-    async with running_city(context.config, folder, rate=rate, live=live, say=lambda text: say(f"  {text}")) as city:
+    starting = running_city(context.config, folder, rate=rate, live=live, say=lambda text: say(f"  {text}"))
+    async with stoppable(starting) as (city, stop):
         watching = asyncio.ensure_future(city.supervisor.watch())
         stopping = asyncio.ensure_future(stop.wait())
         tasks: set[asyncio.Future[Any]] = {watching, stopping}

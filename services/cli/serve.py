@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import signal
 from collections.abc import Sequence
 
 import click
@@ -13,6 +12,7 @@ from services.city.layout import CityHome
 from services.cli.city import CITIES, StepBars
 from services.cli.context import CommandContext, plain_errors
 from services.cli.output import say
+from services.cli.stopping import stoppable
 from services.common import endpoints
 from services.supervisor.parts import PARTS, Part, choose_parts
 from services.supervisor.supervisor import Supervisor
@@ -46,11 +46,7 @@ def ensure_built(context: CommandContext) -> None:
 
 
 async def _serve(context: CommandContext, parts: Sequence[Part], environment: dict[str, str]) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    async with Supervisor(context.config, parts, environment, say=say) as supervisor:
+    async with stoppable(Supervisor(context.config, parts, environment, say=say)) as (supervisor, stop):
         show_addresses(context)
         watching = asyncio.ensure_future(supervisor.watch())
         waiting = asyncio.ensure_future(stop.wait())

@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def porto_snapshot() -> "CitySnapshot":
-    """The snapshot of Porto, built if it is not there, else reused; its arrays are read-only."""
+    """The snapshot of Porto, built and its kernels compiled if need be, else reused; its arrays are read-only."""
     from services.city.build import build_snapshot  # noqa: PLC0415 - the cache folder above must be set first
     from services.city.config import read_city  # noqa: PLC0415
     from services.city.errors import CityBuildBusyError  # noqa: PLC0415
     from services.city.snapshot import open_snapshot  # noqa: PLC0415
 
-    deadline = time.monotonic() + 100
+    deadline = time.monotonic() + 400
     while True:
         try:
-            build_snapshot(read_city(ROOT / "cities" / "porto"), HOME, warm=False)
+            build_snapshot(read_city(ROOT / "cities" / "porto"), HOME)
             return open_snapshot(HOME, "porto")
         except CityBuildBusyError:
             # Another test run is building it.

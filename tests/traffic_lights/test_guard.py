@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from tests.builders.signals import find_violations, junction, limits_of
 from traffic_lights.build import BuildLimits, build_intersection
-from traffic_lights.errors import InvalidIntersectionError, UnsafeIntersectionError
+from traffic_lights.errors import InvalidIntersectionError, SignalsError, UnsafeIntersectionError
 from traffic_lights.guard import Guard, Verdict
 from traffic_lights.model.groups import SignalGroup, Stage
 from traffic_lights.model.intersection import Intersection
@@ -74,7 +74,7 @@ def _random_intersection(seed: int) -> Intersection | None:
 def attack(x: Intersection, seed: int, seconds: int) -> list[bytes]:
     """Run the guard under a controller that alternates garbage, holding, flapping and random stages."""
     rng = random.Random(seed)
-    guard = Guard(x, rng.randrange(len(x.stages)))
+    guard = _start(x, rng.randrange(len(x.stages)))
     states, mood, stage = [], 0, 0
     for _ in range(seconds):
         if rng.random() < 0.02:
@@ -82,6 +82,14 @@ def attack(x: Intersection, seed: int, seconds: int) -> list[bytes]:
         request = (rng.choice(GARBAGE), stage, rng.randrange(len(x.stages)), None)[mood]
         states.append(guard.step(request).aspects)
     return states
+
+
+def _start(x: Intersection, stage: int) -> Guard:
+    """Start a guard in a stage, or in the first one its maximum reds allow to start in."""
+    try:
+        return Guard(x, stage)
+    except UnsafeIntersectionError:
+        return Guard(x, 0)
 
 
 def test_ten_thousand_malicious_commands_on_drawn_intersections() -> None:
@@ -107,8 +115,16 @@ def test_ten_thousand_malicious_commands_on_drawn_intersections() -> None:
 def test_malicious_commands_on_built_junctions(
     bearings: list[int], lanes: int, all_red_s: int, min_green_s: int, seed: int
 ) -> None:
-    """No violation on junctions built from any geometry, with pedestrians and permissive turns."""
-    x = build_intersection(junction(*(30.0 * b for b in bearings), lanes=lanes), BuildLimits(min_green_s, 90, 120, all_red_s))
+    """No violation on junctions built from any geometry, with pedestrians and permissive turns.
+
+    A geometry or limits that make no safe junction are refused when it is built, never guarded half-heartedly.
+    """
+    limits = BuildLimits(min_green_s, 90, 120, all_red_s)
+    try:
+        x = build_intersection(junction(*(30.0 * b for b in bearings), lanes=lanes), limits)
+        Guard(x, 0)
+    except SignalsError:
+        reject()
     assert find_violations(limits_of(x), attack(x, seed, 700)) == []
 
 

@@ -147,7 +147,7 @@ class _Model:
         self.routing.AddVariableMaximizedByFinalizer(self.time.CumulVar(self.routing.Start(r)))
 
     def _range(self, index: int, low_s: float, high_s: float) -> None:
-        low = max(0, math.ceil((low_s - self.zero_s) / self.unit_s - 1e-6))
+        low = min(self.horizon, max(0, math.ceil((low_s - self.zero_s) / self.unit_s - 1e-6)))
         high = min(self.horizon, math.floor((high_s - self.zero_s) / self.unit_s + 1e-6))
         self.time.CumulVar(index).SetRange(low, max(low, high))
 
@@ -179,7 +179,8 @@ class _Model:
             penalty = self._cost(min(shipment.penalty, 1e9))
             for v, index in zip(nodes, indices, strict=True):
                 self._windows(index, problem.visit(v))
-                vehicles = [r for r in range(len(problem.vehicles)) if self._usable(r, s)]
+                open_at_all = self._is_within_horizon(problem.visit(v))
+                vehicles = [r for r in range(len(problem.vehicles)) if open_at_all and self._usable(r, s)]
                 if len(vehicles) < len(problem.vehicles):
                     self.routing.VehicleVar(index).SetValues([-1, *vehicles])
             self.routing.AddDisjunction(indices, penalty, len(indices))
@@ -194,6 +195,11 @@ class _Model:
         start = self.problem.depots[vehicle.start_depot_idx].window
         opens = max(vehicle.shift.start_s, start.start_s)
         return self.problem.may_carry(r, s) and opens <= min(vehicle.shift.end_s, start.end_s)
+
+    def _is_within_horizon(self, visit: Visit) -> bool:
+        """Whether some window is open while any vehicle may be on the road; else nobody can come."""
+        end_s = self.zero_s + self.horizon * self.unit_s
+        return not visit.windows or any(w.end_s >= self.zero_s and w.start_s <= end_s for w in visit.windows)
 
     def _windows(self, index: int, visit: Visit) -> None:
         if not visit.windows:

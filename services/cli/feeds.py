@@ -59,6 +59,8 @@ def push(context: CommandContext, feed_id: str, file: Path, as_json: bool) -> No
     print_table(("verdict", "accepted", "rejected", "changed"),
                 [(verdict, delivery.accepted_count, delivery.rejected_count, delivery.changed_count)])  # fmt: skip
     print_table(("code", "where", "what"), [(f.code, f.where, f.message) for f in delivery.findings])
+    if delivery.verdict == feed_pb2.VERDICT_REJECT:
+        raise click.ClickException(f"{file} was rejected; what was known before stays in force")
 
 
 @click.command()

@@ -46,7 +46,8 @@ async def run(tour: "Tour") -> None:
     tour.page.add(
         "rounds",
         "A day of deliveries",
-        paragraph(f"{len(problem.shipments)} orders, {len(problem.vehicles)} vans with a lunch break each, a third of the "
-                  f"orders with a time window, planned in {SECONDS:.0f} s under predicted travel times."),
+        paragraph(f"{len(problem.shipments)} orders, {len(problem.vehicles)} vans that rest around noon (on the round, or "
+                  f"before they leave), a third of the orders with a time window, planned in {SECONDS:.0f} s under "
+                  "predicted travel times."),
         plan_facts(plan), plan_map(plan, tour.city.snapshot), plan_gantt(plan, tour.timezone), plan_table(plan), *extra,
     )  # fmt: skip

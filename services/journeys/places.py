@@ -5,11 +5,14 @@ A place id is the reference of the place index (``stop:stcp:TRD``, ``osm:way/123
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 from traboule.common.v1 import geo_pb2
 from traboule.journeys.v1 import places_pb2
 
 from routing.model.places import PlaceKind
 from routing.model.timetable import Timetable, index_of
+from routing.multimodal.emissions import basic_route_type
 from routing.multimodal.model import Point
 from routing.multimodal.transit_legs import stop_point
 from routing.places.search import Focus, FoundPlace, PlaceSearch
@@ -24,6 +27,8 @@ KINDS: "dict[PlaceKind, places_pb2.PlaceKind.ValueType]" = {
     PlaceKind.CAR_PARK: places_pb2.PLACE_KIND_CAR_PARK,
 }
 DEFAULT_PLACES = 10
+RAIL_TYPES = frozenset({0, 1, 2, 5, 6, 7, 12})
+"""GTFS route types that run on rails or ropes: their stops are what people mean by the name of an interchange."""
 
 
 class Places:
@@ -33,6 +38,7 @@ class Places:
         self._search, self._timetable = search, timetable
         self._index = search.index
         self._by_reference = {reference: i for i, reference in reversed(list(enumerate(self._index.references)))}
+        self._on_rails = _stops_on_rails(timetable)
 
     def resolve(self, location: geo_pb2.Location, field: str) -> Point:
         """Point of a request's location.
@@ -77,6 +83,10 @@ class Places:
         best = max((row.score for row in found), default=1.0)
         return [self._to_proto(row, best, with_distance=focus is not None) for row in found]
 
+    def _main_stop(self, stops: Sequence[int]) -> int:
+        """Stop that stands for an interchange: the first on rails, else the first."""
+        return next((stop for stop in stops if self._on_rails[stop]), stops[0])
+
     def _to_proto(self, row: FoundPlace, best: float, *, with_distance: bool) -> places_pb2.Place:
         index, i = self._index, row.index
         stops: Sequence[int] = index.stops[index.first_stop[i] : index.first_stop[i + 1]].tolist()
@@ -86,9 +96,18 @@ class Places:
             kind=KINDS[PlaceKind(int(index.kind[i]))],
             location=geo_pb2.LatLng(lat_deg=index.lat_e7[i] * 1e-7, lon_deg=index.lon_e7[i] * 1e-7),
             locality=index.localities[i],
-            stop_id=self._timetable.stop_ids[stops[0]] if stops else "",
+            stop_id=self._timetable.stop_ids[self._main_stop(stops)] if stops else "",
             score=max(0.0, row.score / best) if best > 0 else 0.0,
         )
         if with_distance:
             message.distance_m = row.distance_m
         return message
+
+
+def _stops_on_rails(timetable: Timetable) -> npt.NDArray[np.bool_]:
+    """Whether a tram, metro, train or the like calls at each stop (bool[stops])."""
+    on_rails = np.array([basic_route_type(int(t)) in RAIL_TYPES for t in timetable.route_type], np.bool_)
+    answer = np.zeros(timetable.stop_count, np.bool_)
+    positions = np.repeat(timetable.pattern_route, np.diff(timetable.first_pattern_stop))
+    answer[timetable.pattern_stops[on_rails[positions]]] = True
+    return answer

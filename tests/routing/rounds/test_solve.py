@@ -204,3 +204,12 @@ def test_travel_times_must_cover_the_problem() -> None:
         solve(problem(9, [van()], []), LINE, iterations=1)
     with pytest.raises(InvalidProblemError, match="no profile 2"):
         solve(problem(2, [van(profile=2)], []), LINE, iterations=1)
+
+
+def test_a_window_after_every_shift_leaves_out_that_order_only() -> None:
+    """One order nobody can reach in its window is unserved with a reason; the others are served."""
+    orders = [delivery("a", 1), delivery("late", 2, window=(500_000, 600_000)), delivery("b", 3)]
+    asked = problem(4, [van(shift=TimeWindow(0, 5000))], orders)
+    plan = _solve(asked, iterations=20)
+    assert list(_reasons(plan, asked)) == ["late"]
+    assert sorted(name for names in _served(plan, asked).values() for name in names) == ["a", "b"]

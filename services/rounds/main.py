@@ -23,6 +23,9 @@ from services.rounds.servicer import RoundsServicer
 SERVICE = "traboule.rounds.v1.RoundsService"
 
 
+FIRST_SOLVERS_AFTER_S = 5.0
+
+
 @dataclass(frozen=True, slots=True)
 class RoundsConfig:
     """Settings ``TRABOULE_ROUNDS_…``: `solvers` is the number of solver processes, 0 = one less than there are cores."""
@@ -47,7 +50,7 @@ async def run(config: Config) -> None:
     async with (
         State.connect(config) as state,
         LiveState(state, clock, street=city.street) as live,
-        SolverPool(settings.pool_size) as pool,
+        SolverPool(settings.pool_size, FIRST_SOLVERS_AFTER_S) as pool,
     ):
 
         def on_change(topic: Topic) -> None:

@@ -55,17 +55,20 @@ class SolverPool:
     ----------
     size : int
         Solvers; orders beyond that wait in turn.
+    first_after_s : float
+        Pause before the first solvers are started: they load their kernels for seconds, which a city's other services need
+        while all start at once.
     """
 
-    def __init__(self, size: int) -> None:
-        self._size = size
+    def __init__(self, size: int, first_after_s: float = 0.0) -> None:
+        self._size, self._first_after_s = size, first_after_s
         self._idle: asyncio.Queue[_Solver] = asyncio.Queue()
         self._all: set[_Solver] = set()
         self._tasks: set[asyncio.Task[object]] = set()
 
     async def __aenter__(self) -> "SolverPool":
         for _ in range(self._size):
-            self._start_soon()
+            self._later(self._start(self._first_after_s), "start solver")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -142,8 +145,9 @@ class SolverPool:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _start(self) -> None:
+    async def _start(self, after_s: float = 0.0) -> None:
         delay_s = 0.5
+        await asyncio.sleep(after_s)
         while True:
             ours, theirs = socket.socketpair()
             with theirs:

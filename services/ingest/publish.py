@@ -87,7 +87,7 @@ class Publisher:
     sites: dict[str, dict[str, Site]] = field(default_factory=dict)
     _published: dict[str, dict[str, tuple[AnyRecord, ...]]] = field(default_factory=dict)
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
-    _unstored: set[str] = field(default_factory=set)
+    _doubtful: set[str] = field(default_factory=set)
 
     def add(self, feed: Feed) -> None:
         """Know a feed (new, or with new settings)."""
@@ -129,6 +129,7 @@ class Publisher:
             if decoded.sites:
                 self.sites[feed.feed_id] = {**self.sites.get(feed.feed_id, {}), **decoded.sites}
             changed = await self._store(feed, matched.records, context.now, decoded.full)
+        await self._restore_doubtful()
         delivery = self._delivery(feed, body, decoded, context, started, len(matched.records), changed)
         account = self.accounts.setdefault(feed.feed_id, Account(feed))
         account.delivered(delivery, self._all_records(feed.feed_id), matched.ratio)
@@ -190,19 +191,28 @@ class Publisher:
                 changed += done.changed + done.removed
                 known[kind] = rows if full else _merge(known.get(kind, ()), rows)
         except StateUnavailable:
-            self._unstored.add(feed.feed_id)
+            # The server was away: what any feed wrote in its last second may be lost too.
+            self._doubtful.update(self._published)
             raise
-        if self._unstored:
-            # The server was away: what other feeds wrote in its last second may be lost too.
-            self._unstored.discard(feed.feed_id)
-            await self._store_others(feed.feed_id)
+        self._doubtful.discard(feed.feed_id)
         return changed
 
-    async def _store_others(self, feed_id: str) -> None:
-        for other, kinds in list(self._published.items()):
-            if other != feed_id:
-                for kind, records in kinds.items():
-                    await self.state.publish_latest(kind, other, records, received_at=int(self.clock.now()), whole=True)
+    async def _restore_doubtful(self) -> None:
+        """Write the other feeds again after a loss of the server; what cannot be written now stays in doubt.
+
+        Each is written under its own lock: a newer body that is being stored meanwhile must not be overwritten by an older one.
+        """
+        for feed_id in sorted(self._doubtful):
+            async with self._locks.setdefault(feed_id, asyncio.Lock()):
+                if feed_id not in self._doubtful:
+                    continue
+                try:
+                    for kind, records in self._published[feed_id].items():
+                        await self.state.publish_latest(kind, feed_id, records, received_at=int(self.clock.now()), whole=True)
+                except StateUnavailable as error:
+                    log.warning("restore_not_taken", feed=feed_id, error=str(error))
+                    return
+                self._doubtful.discard(feed_id)
 
     def _all_records(self, feed_id: str) -> tuple[AnyRecord, ...]:
         return tuple(record for records in self._published.get(feed_id, {}).values() for record in records)

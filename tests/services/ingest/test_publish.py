@@ -5,11 +5,15 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any, cast
 
+import pytest
 from prometheus_client import generate_latest
 
 from services.common.clock import CityClock
+from services.common.errors import StateUnavailable
 from services.common.live.state import LiveState, Topic
 from services.common.metrics import Metrics
 from services.common.records import AnyRecord, Observation
@@ -140,6 +144,64 @@ async def test_a_killed_state_server_loses_nothing(tmp_path: Path) -> None:
                         break
                     await asyncio.sleep(0.1)
                 assert found == {"a": [17.0], "b": [17.0]}
+
+
+async def test_restoring_after_an_outage_never_overwrites_a_newer_body(state: State) -> None:
+    """Feeds that come back together: what one restores of another is older than what that one stores meanwhile."""
+    publisher = publisher_of(state)
+    feeds = [Feed(name, "parkapi", timezone="Europe/Paris") for name in "abcdefgh"]
+    for feed in feeds:
+        publisher.add(feed)
+        await publisher.take(feed, parkapi(10))
+    with outage_of(publisher):
+        for feed in feeds:
+            with pytest.raises(StateUnavailable):
+                await publisher.take(feed, parkapi(17))
+    with outage_of(publisher, only="nobody", slow_value=10.0):
+        await asyncio.gather(*(publisher.take(feed, parkapi(17)) for feed in feeds))
+    assert [await stored_values(state, feed.feed_id) for feed in feeds] == [[17.0]] * len(feeds)
+
+
+async def test_what_a_server_lost_is_written_again(state: State) -> None:
+    """One feed that comes back brings the others' last records with it, also those it could not write at the first try."""
+    publisher = publisher_of(state)
+    quiet, busy = (Feed(name, "parkapi", timezone="Europe/Paris") for name in ("quiet", "busy"))
+    for feed in (quiet, busy):
+        publisher.add(feed)
+        await publisher.take(feed, parkapi(10))
+    with outage_of(publisher), pytest.raises(StateUnavailable):
+        await publisher.take(busy, parkapi(17))
+    await state.publish_latest("free_spaces", "quiet", (), received_at=NOW)
+    with outage_of(publisher, only="quiet"):
+        await publisher.take(busy, parkapi(17))
+    assert await stored_values(state, "quiet") == []
+    await publisher.take(busy, parkapi(18))
+    assert (await stored_values(state, "quiet"), await stored_values(state, "busy")) == ([10.0], [18.0])
+
+
+async def stored_values(state: State, feed_id: str) -> list[float | None]:
+    """Numbers of free spaces in the state."""
+    return [r.value for r in (await state.latest("free_spaces", feed_id)).records if isinstance(r, Observation)]
+
+
+@contextlib.contextmanager
+def outage_of(publisher: Publisher, only: str = "", slow_value: float | None = None) -> Iterator[None]:
+    """Let the publisher meet a state server that does not answer (for one feed, if given), or takes old values slowly."""
+
+    class Away:
+        async def publish_latest(self, kind: str, feed: str, records: Iterable[AnyRecord], **named: Any) -> Any:
+            if only in ("", feed):
+                raise StateUnavailable("the live state server does not answer")
+            records = tuple(records)
+            if any(isinstance(record, Observation) and record.value == slow_value for record in records):
+                await asyncio.sleep(0.2)
+            return await state.publish_latest(kind, feed, records, **named)
+
+    state, publisher.state = publisher.state, cast(State, Away())
+    try:
+        yield
+    finally:
+        publisher.state = state
 
 
 async def _until(condition) -> None:  # type: ignore[no-untyped-def]

@@ -1,0 +1,275 @@
+"""Queries on a customised hierarchy: climbs along the elimination tree, meeting points, paths, sweeps over all nodes.
+
+All up arcs of a node lead to its ancestors in the elimination tree, so a search upward needs no queue: it walks from the start
+to the root and relaxes up arcs on its way. A trip may start or end at several nodes (*anchors*) with times of their own.
+``side`` is 0 for searches from sources (up arcs as driven) and 1 for searches from targets (against the direction of travel).
+
+References
+----------
+Dibbelt, Strasser, Wagner: Customizable Contraction Hierarchies. ACM JEA 21 (2016), doi:10.1145/2886843, section 8.
+Delling, Goldberg, Nowatzyk, Werneck: PHAST. J. Parallel Distrib. Comput. 73 (2013), doi:10.1016/j.jpdc.2012.02.007 (sweeps).
+"""
+
+import numpy as np
+
+from routing.kernels.cch_customise import FAR, find_arc
+from routing.kernels.jit import kernel
+from routing.kernels.street_types import Int32, Int64, Number, UInt32
+
+MOST_TIPS = 64
+"""Anchors that are climbed from at once; further ones must be given in another row."""
+
+
+@kernel
+def climb(
+    up_first: UInt32,
+    up_head: Int32,
+    parent: Int32,
+    weight_ms: Int32,
+    side: int,
+    node: Int32,
+    node_ms: Int32,
+    time_ms: Int32,
+    via: Int32,
+    path: Int32,
+) -> tuple[Number, Number]:
+    """Search upward from anchors.
+
+    Parameters
+    ----------
+    node, node_ms : int32[k]
+        Anchors (ranks) and the time at each; may repeat; at most `MOST_TIPS` count.
+    time_ms : int32[n]
+        In: all `FAR`. Out: time at the visited nodes (to be put back to `FAR` by the caller).
+    via : int32[n]
+        Out: the arc a visited node was reached by, or ``-1 - anchor``.
+    path : int32[n]
+        Out: visited nodes in ascending order.
+
+    Returns
+    -------
+    visited : int
+    common : int
+        From ``path[common]`` on all anchors share their way to the root (= `visited` if they never meet).
+    """
+    tips = np.empty(MOST_TIPS, np.int32)
+    count = 0
+    for i in range(min(len(node), MOST_TIPS)):
+        v = node[i]
+        if node_ms[i] < time_ms[v]:
+            if time_ms[v] == FAR:
+                tips[count] = v
+                count += 1
+            time_ms[v] = node_ms[i]
+            via[v] = -1 - i
+    visited, common = 0, -1
+    while count > 0:
+        at = 0
+        for i in range(1, count):
+            if tips[i] < tips[at]:
+                at = i
+        v = tips[at]
+        if count == 1 and common == -1:
+            common = visited
+        path[visited] = v
+        visited += 1
+        now = time_ms[v]
+        if now < FAR:
+            for a in range(np.uint64(up_first[v]), np.uint64(up_first[v + 1])):
+                then = np.int32(now + weight_ms[a, side])
+                up = np.uint64(up_head[a])
+                if then < time_ms[up]:
+                    time_ms[up] = then
+                    via[up] = np.int32(a)
+        tips[at] = parent[v]
+        merged = parent[v] < 0
+        for i in range(count):
+            if i != at and tips[i] == tips[at]:
+                merged = True
+        if merged:
+            if parent[v] < 0 and count > 1:
+                common = -2
+            count -= 1
+            tips[at] = tips[count]
+    return visited, common if common >= 0 else visited
+
+
+@kernel
+def meet(
+    up_first: UInt32,
+    up_head: Int32,
+    parent: Int32,
+    weight_ms: Int32,
+    source: Int32,
+    source_ms: Int32,
+    target: Int32,
+    target_ms: Int32,
+    time_ms: Int32,
+    via: Int32,
+    back_time_ms: Int32,
+    back_via: Int32,
+    path: Int32,
+) -> tuple[Number, Number]:
+    """Quickest connection between anchors: ``(time_ms, node where both climbs meet)``, ``(FAR, -1)`` if there is none.
+
+    `time_ms` and `back_time_ms` (int32[n], all `FAR`) are left as they came; `via` and `back_via` tell the way to `unpack`.
+    """
+    visited, _ = climb(up_first, up_head, parent, weight_ms, 0, source, source_ms, time_ms, via, path)
+    back = path[visited:]
+    back_visited, _ = climb(up_first, up_head, parent, weight_ms, 1, target, target_ms, back_time_ms, back_via, back)
+    best, meeting = np.int32(FAR), np.int32(-1)
+    for i in range(back_visited):
+        v = back[i]
+        if time_ms[v] < FAR and back_time_ms[v] < FAR:
+            total = np.int32(time_ms[v] + back_time_ms[v])
+            if total < best:
+                best, meeting = total, v
+    for i in range(visited):
+        time_ms[path[i]] = FAR
+    for i in range(back_visited):
+        back_time_ms[back[i]] = FAR
+    return best, meeting
+
+
+@kernel
+def climb_arcs(meeting: int, via: Int32, back_via: Int32, up_tail: Int32, slots: Int32) -> tuple[Number, Number, Number]:
+    """Arcs of the way found by `meet`, as slots in order of travel.
+
+    Returns
+    -------
+    count, source anchor, target anchor : int
+    """
+    count = 0
+    v = np.int64(meeting)
+    while via[v] >= 0:
+        slots[count] = 2 * via[v]
+        count += 1
+        v = np.int64(up_tail[via[v]])
+    source = -1 - via[v]
+    for i in range(count // 2):
+        slots[i], slots[count - 1 - i] = slots[count - 1 - i], slots[i]
+    v = np.int64(meeting)
+    while back_via[v] >= 0:
+        slots[count] = 2 * back_via[v] + 1
+        count += 1
+        v = np.int64(up_tail[back_via[v]])
+    return count, source, -1 - back_via[v]
+
+
+@kernel
+def unpack(
+    slots: Int32,
+    count: int,
+    up_first: UInt32,
+    up_head: Int32,
+    up_tail: Int32,
+    down_first: UInt32,
+    down_arc: UInt32,
+    weight_ms: Int32,
+    slot_first: Int32,
+    slot_edge: Int32,
+    edge_ms: Int32,
+    stack: Int32,
+    edges: Int32,
+) -> int:
+    """Replace hierarchy arcs by the input edges they stand for, in order of travel.
+
+    Returns
+    -------
+    int
+        Number of edges, or -1 if `edges` or `stack` is too short.
+    """
+    written = 0
+    for i in range(count):
+        stack[0] = slots[i]
+        size = 1
+        while size > 0:
+            size -= 1
+            slot = stack[size]
+            edge = _input_edge(slot, weight_ms[slot >> 1, slot & 1], slot_first, slot_edge, edge_ms)
+            if edge >= 0:
+                if written == len(edges):
+                    return -1
+                edges[written] = edge
+                written += 1
+                continue
+            low, high = _lower_triangle(slot, up_first, up_head, up_tail, down_first, down_arc, weight_ms)
+            if low < 0 or size + 2 > len(stack):
+                return -1
+            # Upward x → z → y: first down `low`, then up `high`; downward y → z → x the other way round.
+            first, second = (2 * low + 1, 2 * high) if slot & 1 == 0 else (2 * high + 1, 2 * low)
+            stack[size], stack[size + 1] = second, first
+            size += 2
+    return written
+
+
+@kernel
+def _input_edge(slot: Number, wanted_ms: Number, slot_first: Int32, slot_edge: Int32, edge_ms: Int32) -> Number:
+    for k in range(slot_first[slot], slot_first[slot + 1]):
+        if edge_ms[slot_edge[k]] == wanted_ms:
+            return slot_edge[k]
+    return -1
+
+
+@kernel
+def _lower_triangle(
+    slot: Number, up_first: UInt32, up_head: Int32, up_tail: Int32, down_first: UInt32, down_arc: UInt32, weight_ms: Int32
+) -> tuple[Number, Number]:
+    """The arcs ``(z → x, z → y)`` of the triangle whose sum is the weight of `slot`; ``(-1, -1)`` if there is none."""
+    a, side = slot >> 1, slot & 1
+    x, y, wanted = up_tail[a], up_head[a], weight_ms[a, side]
+    for k in range(np.int64(down_first[x + 1]) - 1, np.int64(down_first[x]) - 1, -1):
+        low = np.int64(down_arc[k])
+        part = weight_ms[low, 1 - side]
+        if part <= wanted:
+            high = find_arc(up_first, up_head, up_tail[low], y)
+            if high >= 0 and part + weight_ms[high, side] == wanted:
+                return low, np.int64(high)
+    return np.int64(-1), np.int64(-1)
+
+
+@kernel
+def sweep(up_first: UInt32, up_head: Int32, weight_ms: Int32, side: int, time_ms: Int32) -> None:
+    """Bring the times of a climb down to all nodes: ``time_ms`` (int32[n], `FAR` where not reached) becomes exact everywhere.
+
+    `side` is that of the climb. O(up arcs), in order of memory.
+    """
+    down = 1 - side
+    for x in range(len(time_ms) - 1, -1, -1):
+        best = time_ms[x]
+        for a in range(np.uint64(up_first[x]), np.uint64(up_first[x + 1])):
+            best = min(best, np.int32(time_ms[np.uint64(up_head[a])] + weight_ms[a, down]))
+        time_ms[x] = best
+
+
+@kernel
+def sweep_chosen(chosen: Int32, up_first: UInt32, up_head: Int32, weight_ms: Int32, side: int, time_ms: Int32) -> None:
+    """`sweep` over some nodes only: `chosen` holds them in descending order, with all their ancestors (RPHAST)."""
+    down = 1 - side
+    for x in chosen:
+        best = time_ms[x]
+        for a in range(np.uint64(up_first[x]), np.uint64(up_first[x + 1])):
+            best = min(best, np.int32(time_ms[np.uint64(up_head[a])] + weight_ms[a, down]))
+        time_ms[x] = best
+
+
+@kernel
+def with_ancestors(node: Int32, parent: Int32, seen: Int64) -> Int32:
+    """Nodes and all their ancestors, descending; `seen` is a bit set (int64[⌈n / 64⌉]), all 0 before and after."""
+    count = 0
+    for v in node:
+        x = np.int64(v)
+        while x >= 0 and not (seen[x >> 6] >> (x & 63)) & 1:
+            seen[x >> 6] |= np.int64(1) << (x & 63)
+            count += 1
+            x = np.int64(parent[x])
+    out = np.empty(count, np.int32)
+    at = 0
+    for word in range(len(seen) - 1, -1, -1):
+        if seen[word] != 0:
+            for bit in range(63, -1, -1):
+                if (seen[word] >> bit) & 1:
+                    out[at] = (word << 6) + bit
+                    at += 1
+            seen[word] = 0
+    return out

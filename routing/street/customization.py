@@ -1,0 +1,136 @@
+"""From weights of edges to a hierarchy that can be searched."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from routing.errors import InvalidInput
+from routing.kernels import cch_customise as kernels
+from routing.street.cch import Hierarchy
+from routing.street.network import frozen
+
+Int32 = npt.NDArray[np.int32]
+
+FAR = kernels.FAR
+"""Weight of what is closed or not connected."""
+
+
+@dataclass(frozen=True, slots=True)
+class HierarchyWeights:
+    """A hierarchy with weights; immutable, so a request keeps one from start to end.
+
+    Attributes
+    ----------
+    hierarchy : Hierarchy
+    edge_ms : int32[e]
+        Weights of the input edges.
+    weight_ms : int32[a, 2]
+        Weights of the up arcs: from tail to head, and from head to tail; `FAR` where there is no way.
+    """
+
+    hierarchy: Hierarchy
+    edge_ms: Int32
+    weight_ms: Int32
+
+
+def customise(hierarchy: Hierarchy, edge_ms: Int32, threads: int = 1) -> HierarchyWeights:
+    """Give a hierarchy weights; O(lower triangles).
+
+    Parameters
+    ----------
+    hierarchy : Hierarchy
+    edge_ms : int32[e]
+        From 0; `FAR` and more means closed.
+    threads : int
+        Subtrees are done side by side, then what is above them.
+
+    Raises
+    ------
+    InvalidInput
+        For a wrong number of weights, or negative ones.
+    """
+    if edge_ms.shape != hierarchy.slot.shape:
+        raise InvalidInput(f"edge_ms has shape {edge_ms.shape}, the hierarchy {len(hierarchy.slot)} edges", "edge_ms")
+    if len(edge_ms) and edge_ms.min() < 0:
+        raise InvalidInput(f"edge_ms[{int(edge_ms.argmin())}] = {edge_ms.min()} is negative", "edge_ms")
+    edges = frozen(edge_ms.astype(np.int32, copy=False))
+    weight_ms = np.empty((hierarchy.arc_count, 2), np.int32)
+    kernels.respect(hierarchy.slot, edges, weight_ms.reshape(-1))
+    tasks, top = _subtrees(hierarchy, threads)
+    if len(tasks) > 1:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(lambda span: _run(hierarchy, weight_ms, *span), tasks))
+    else:
+        top = [(0, hierarchy.node_count)]
+    for span in top:
+        _run(hierarchy, weight_ms, *span)
+    return HierarchyWeights(hierarchy, edges, frozen(weight_ms))
+
+
+def recustomise(
+    weights: HierarchyWeights, edge_ms: Int32, changed: npt.NDArray[np.int64], limit: int | None = None
+) -> HierarchyWeights:
+    """Weights after some edges changed; the same as `customise` with `edge_ms`, and quicker when few arcs are concerned.
+
+    Parameters
+    ----------
+    weights : HierarchyWeights
+        Of before.
+    edge_ms : int32[e]
+        New weights of all edges.
+    changed : int64[…]
+        Edges whose weights differ from before.
+    limit : int, optional
+        Arcs to look at before it starts again with `customise`; default: a fiftieth of all.
+    """
+    hierarchy = weights.hierarchy
+    edges = frozen(edge_ms.astype(np.int32, copy=False))
+    weight_ms = weights.weight_ms.copy()
+    row = np.full(hierarchy.row_length, -1, np.int32)
+    pending = np.zeros((hierarchy.arc_count + 63) // 64, np.int64)
+    most = hierarchy.arc_count // 50 if limit is None else limit
+    looked = kernels.recustomise(
+        hierarchy.up_first, hierarchy.up_head, hierarchy.up_tail, hierarchy.head_depth, hierarchy.down_first,
+        hierarchy.down_arc, hierarchy.slot_first, hierarchy.slot_edge, hierarchy.slot, edges, changed, weight_ms, row, pending,
+        most,
+    )  # fmt: skip
+    if looked < 0:
+        return customise(hierarchy, edges)
+    return HierarchyWeights(hierarchy, edges, frozen(weight_ms))
+
+
+def _run(hierarchy: Hierarchy, weight_ms: Int32, begin: int, end: int) -> None:
+    row = np.empty((hierarchy.row_length, 2), np.int32)
+    kernels.customise(
+        hierarchy.up_first, hierarchy.head_depth, hierarchy.down_first, hierarchy.down_arc, hierarchy.down_end, weight_ms, row,
+        begin, end,
+    )  # fmt: skip
+
+
+def _subtrees(hierarchy: Hierarchy, threads: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Ranges of ranks that are whole subtrees of about equal size, and the ranges above them, both ascending."""
+    nodes = hierarchy.node_count
+    if threads < 2 or nodes < 10_000:
+        return [], []
+    size = np.ones(nodes, np.int64)
+    kernels.add_to_parents(hierarchy.parent, size)
+    most = nodes // (8 * threads)
+    inside = size <= most
+    above = np.flatnonzero(~inside)
+    parent = hierarchy.parent
+    roots = np.flatnonzero(inside & ((parent < 0) | ~inside[parent]))
+    tasks = [(int(root - size[root] + 1), int(root) + 1) for root in roots]
+    return _joined(tasks), _joined([(int(x), int(x) + 1) for x in above])
+
+
+def _joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Neighbouring spans made one."""
+    out: list[tuple[int, int]] = []
+    for begin, end in spans:
+        if out and out[-1][1] == begin:
+            out[-1] = (out[-1][0], end)
+        else:
+            out.append((begin, end))
+    return out

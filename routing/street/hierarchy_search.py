@@ -1,0 +1,155 @@
+"""Searches on a customised hierarchy between anchors: pairs with their way, one to all, matrices."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from routing.kernels import cch_matrix, cch_query
+from routing.kernels.cch_query import MOST_TIPS
+from routing.street.cch import Hierarchy
+from routing.street.customization import FAR, HierarchyWeights
+from routing.street.search import Anchors
+
+Int32 = npt.NDArray[np.int32]
+
+_BLOCK = 2048
+"""Targets whose labels are joined at a time, so that they stay in the processor's cache."""
+
+
+class _Scratch(threading.local):
+    """Working arrays of one thread, made on first use."""
+
+    def __init__(self, hierarchy: Hierarchy) -> None:
+        n = max(hierarchy.node_count, 1)
+        self.time, self.back_time = np.full(n, FAR, np.int32), np.full(n, FAR, np.int32)
+        self.via, self.back_via = np.empty(n, np.int32), np.empty(n, np.int32)
+        self.path = np.empty(2 * n, np.int32)
+        self.slots = np.empty(2 * hierarchy.row_length + 2, np.int32)
+        self.stack = np.empty(4 * hierarchy.row_length + 64, np.int32)
+        self.edges = np.empty(4096, np.int32)
+        self.seen = np.zeros((n + 63) // 64, np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What positions know of their ancestors; see `routing.kernels.cch_matrix`.
+
+    Attributes
+    ----------
+    common : int32[k]
+    node, ms : int32[k, depth]
+    branch_first : int64[k + 1]
+    branch_node, branch_ms : int32[…]
+    """
+
+    common: Int32
+    node: Int32
+    ms: Int32
+    branch_first: npt.NDArray[np.int64]
+    branch_node: Int32
+    branch_ms: Int32
+
+
+class HierarchySearcher:
+    """Searches on one hierarchy under any weights; thread-safe (scratch memory is per thread)."""
+
+    def __init__(self, hierarchy: Hierarchy) -> None:
+        self.hierarchy = hierarchy
+        self._scratch = _Scratch(hierarchy)
+
+    def pair(self, weights: HierarchyWeights, seeds: Anchors, ends: Anchors) -> tuple[int, int]:
+        """Best time from any seed to any end, and the node where the climbs met (`FAR`, -1 if none)."""
+        tree, scratch = self.hierarchy, self._scratch
+        best, meeting = cch_query.meet(
+            tree.up_first, tree.up_head, tree.parent, weights.weight_ms, tree.rank[seeds.state], seeds.time_ms,
+            tree.rank[ends.state], ends.time_ms, scratch.time, scratch.via, scratch.back_time, scratch.back_via, scratch.path,
+        )  # fmt: skip
+        return int(best), int(meeting)
+
+    def unpack(self, weights: HierarchyWeights, meeting: int) -> tuple[int, Int32, int]:
+        """Way of the calling thread's last `pair`: seed row, edges in order of travel (int32[…]), end row."""
+        tree, scratch = self.hierarchy, self._scratch
+        count, seed, end = cch_query.climb_arcs(meeting, scratch.via, scratch.back_via, tree.up_tail, scratch.slots)
+        while True:
+            written = cch_query.unpack(
+                scratch.slots, count, tree.up_first, tree.up_head, tree.up_tail, tree.down_first, tree.down_arc,
+                weights.weight_ms, tree.slot_first, tree.slot_edge, weights.edge_ms, scratch.stack, scratch.edges,
+            )  # fmt: skip
+            if written >= 0:
+                return int(seed), scratch.edges[:written].copy(), int(end)
+            scratch.edges = np.empty(4 * len(scratch.edges), np.int32)
+            scratch.stack = np.empty(4 * len(scratch.stack), np.int32)
+
+    def spread(self, weights: HierarchyWeights, seeds: Anchors, goals: Int32 | None, backward: bool) -> Int32:
+        """Times (int32[n], `FAR` = no way) from the seeds to all states, or to the states `goals` and some others.
+
+        `backward`: from all states to the seeds.
+        """
+        tree, scratch = self.hierarchy, self._scratch
+        side = int(backward)
+        time = np.full(tree.node_count, FAR, np.int32)
+        cch_query.climb(
+            tree.up_first, tree.up_head, tree.parent, weights.weight_ms, side, tree.rank[seeds.state], seeds.time_ms, time,
+            scratch.via, scratch.path,
+        )  # fmt: skip
+        if goals is None:
+            cch_query.sweep(tree.up_first, tree.up_head, weights.weight_ms, side, time)
+        else:
+            chosen = cch_query.with_ancestors(tree.rank[goals], tree.parent, scratch.seen)
+            cch_query.sweep_chosen(chosen, tree.up_first, tree.up_head, weights.weight_ms, side, time)
+        return time[tree.rank]
+
+    def labels(self, weights: HierarchyWeights, anchors: Anchors, *, backward: bool) -> Labels:
+        """Labels of positions as sources, or as targets (`backward`)."""
+        tree, scratch = self.hierarchy, self._scratch
+        k = len(anchors.first) - 1
+        common, branch_first = np.empty(k, np.int32), np.empty(k + 1, np.int64)
+        node, ms = np.empty((k, tree.row_length), np.int32), np.empty((k, tree.row_length), np.int32)
+        room = 16 * k + 1024
+        while True:
+            branch_node, branch_ms = np.empty(room, np.int32), np.empty(room, np.int32)
+            needed = cch_matrix.label(
+                tree.up_first, tree.up_head, tree.parent, weights.weight_ms, int(backward), anchors.first,
+                tree.rank[anchors.state], anchors.time_ms, scratch.time, scratch.via, scratch.path, common, node, ms,
+                branch_first, branch_node, branch_ms,
+            )  # fmt: skip
+            if needed <= room:
+                return Labels(common, node, ms, branch_first, branch_node, branch_ms)
+            room = int(needed)
+
+    def matrix(self, sources: Labels, targets: Labels, threads: int = 1) -> Int32:
+        """Times (int32[s, t], `FAR` = no way) between labelled positions."""
+        rows, columns = len(sources.common), len(targets.common)
+        out = np.empty((rows, columns), np.int32)
+        if not rows or not columns:
+            return out
+        last = np.where(targets.common > 0, targets.node[np.arange(columns), np.maximum(targets.common, 1) - 1], -1)
+        order = np.argsort(last, kind="stable")
+        blocks = []
+        for begin in range(0, columns, _BLOCK):
+            block = order[begin : begin + _BLOCK]
+            shared = np.empty(len(block), np.int32)
+            cch_matrix.shared_with_next(block, targets.common, targets.node, shared)
+            blocks.append((block, shared))
+
+        def fill(begin: int, end: int) -> None:
+            for block, shared in blocks:
+                cch_matrix.join(
+                    begin, end, sources.common, sources.node, sources.ms, sources.branch_first, sources.branch_node,
+                    sources.branch_ms, self.hierarchy.depth, block, shared, targets.common, targets.node, targets.ms,
+                    targets.branch_first, targets.branch_node, targets.branch_ms, out,
+                )  # fmt: skip
+
+        if threads < 2:
+            fill(0, rows)
+        else:
+            cuts = np.linspace(0, rows, 4 * threads + 1).astype(int).tolist()
+            with ThreadPoolExecutor(threads) as pool:
+                list(pool.map(fill, cuts[:-1], cuts[1:]))
+        return out
+
+
+__all__ = ["FAR", "MOST_TIPS", "HierarchySearcher", "Labels"]

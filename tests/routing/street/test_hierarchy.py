@@ -1,0 +1,150 @@
+"""Customizable contraction hierarchies answer like networkx on any graph, with closed edges, loops, parallels and islands."""
+
+import networkx as nx
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from routing.errors import InvalidInput
+from routing.street.cch import hierarchy_of
+from routing.street.customization import FAR, customise, recustomise
+from routing.street.hierarchy_search import HierarchySearcher
+from routing.street.search import Anchors
+
+CLOSED = 2**31 - 1
+
+
+@st.composite
+def graphs(draw):
+    """Node count, tails, heads, weights; sparse, with loops, parallel edges, weight 0, closed edges and several components."""
+    n = draw(st.integers(1, 24))
+    edges = draw(st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1), st.integers(0, 40)), min_size=1, max_size=70))
+    tail, head, ms = (np.array(column, np.int32) for column in zip(*edges, strict=True))
+    closed = np.array(draw(st.lists(st.booleans(), min_size=len(ms), max_size=len(ms))))
+    return n, tail, head, np.where(closed & (ms % 3 == 0), CLOSED, ms).astype(np.int32)
+
+
+def reference(n, tail, head, ms):
+    """Times between all nodes by networkx, `FAR` where there is no way."""
+    graph = nx.DiGraph()
+    graph.add_nodes_from(range(n))
+    for t, h, w in zip(tail.tolist(), head.tolist(), ms.tolist(), strict=True):
+        if w != CLOSED and w < graph.edges.get((t, h), {"weight": CLOSED})["weight"]:
+            graph.add_edge(t, h, weight=w)
+    times = np.full((n, n), FAR)
+    for source, found in nx.all_pairs_dijkstra_path_length(graph):
+        times[source, list(found)] = list(found.values())
+    return times
+
+
+def anchors_of(rows, ms=None):
+    """Anchors of positions, each a list of states."""
+    first = np.cumsum([0, *(len(row) for row in rows)]).astype(np.int32)
+    state = np.array([s for row in rows for s in row], np.int32)
+    times = np.zeros(len(state), np.int32) if ms is None else np.array(ms, np.int32)
+    return Anchors(first, state, times, np.zeros(len(state), np.int32))
+
+
+@given(graphs(), st.randoms(use_true_random=False), st.booleans())
+@settings(max_examples=150, deadline=None)
+def test_times_and_ways_equal_networkx(graph, random, metis):
+    """Pairs, ways, one to all, all to one and the matrix, in any order of contraction."""
+    n, tail, head, ms = graph
+    order = None if metis else random.sample(range(n), n)
+    hierarchy = hierarchy_of(tail, head, n, order)
+    weights, searcher, expected = customise(hierarchy, ms), HierarchySearcher(hierarchy), reference(n, tail, head, ms)
+    everywhere = anchors_of([[v] for v in range(n)])
+    sources, targets = (searcher.labels(weights, everywhere, backward=back) for back in (False, True))
+    assert (searcher.matrix(sources, targets) == expected).all()
+    for s in range(n):
+        one = anchors_of([[s]])
+        assert (searcher.spread(weights, one, None, False) == expected[s]).all()
+        assert (searcher.spread(weights, one, None, True) == expected[:, s]).all()
+        for t in range(n):
+            time, meeting = searcher.pair(weights, one, anchors_of([[t]]))
+            assert time == expected[s, t]
+            if meeting >= 0:
+                _, edges, _ = searcher.unpack(weights, meeting)
+                way = [s, *head[edges].tolist()]
+                assert way[-1] == t
+                assert tail[edges].tolist() == way[:-1]
+                assert ms[edges].sum() == time
+
+
+@given(graphs(), st.data())
+@settings(max_examples=150, deadline=None)
+def test_positions_with_several_anchors(graph, data):
+    """The best over all pairs of anchors with their own times, also where the anchors lie in different components."""
+    n, tail, head, ms = graph
+    hierarchy = hierarchy_of(tail, head, n)
+    weights, searcher, between = customise(hierarchy, ms), HierarchySearcher(hierarchy), reference(n, tail, head, ms)
+    rows = st.lists(st.lists(st.integers(0, n - 1), max_size=4), min_size=1, max_size=6)
+    (froms, tos), times = (data.draw(rows), data.draw(rows)), st.integers(0, 300)
+    sources = anchors_of(froms, [data.draw(times) for row in froms for _ in row])
+    targets = anchors_of(tos, [data.draw(times) for row in tos for _ in row])
+    found = searcher.matrix(searcher.labels(weights, sources, backward=False), searcher.labels(weights, targets, backward=True))
+    for i in range(len(froms)):
+        for j in range(len(tos)):
+            a, b = slice(*sources.first[i : i + 2]), slice(*targets.first[j : j + 2])
+            ways = between[sources.state[a]][:, targets.state[b]]
+            total = np.where(ways < FAR, ways + sources.time_ms[a][:, None] + targets.time_ms[b][None, :], FAR)
+            assert found[i, j] == min(total.min(initial=FAR), FAR)
+
+
+@given(graphs(), st.data())
+@settings(max_examples=150, deadline=None)
+def test_partial_equals_full_customisation(graph, data):
+    """After some edges got faster, slower, closed or opened, also in several steps and when it gives up half-way."""
+    n, tail, head, ms = graph
+    hierarchy = hierarchy_of(tail, head, n)
+    weights = customise(hierarchy, ms)
+    for _ in range(3):
+        changed = np.array(data.draw(st.lists(st.integers(0, len(ms) - 1), max_size=5)), np.int64)
+        ms = ms.copy()
+        ms[changed] = data.draw(st.sampled_from([0, 7, 35, CLOSED]))
+        weights = recustomise(weights, ms, changed, data.draw(st.sampled_from([2, 10_000])))
+        assert (weights.weight_ms == customise(hierarchy, ms).weight_ms).all()
+
+
+def test_two_threads_customise_the_same():
+    """A grid large enough to be cut into subtrees."""
+    side = 110
+    node = np.arange(side * side).reshape(side, side)
+    right, down = (node[:, :-1].ravel(), node[:, 1:].ravel()), (node[:-1].ravel(), node[1:].ravel())
+    tail = np.concatenate([right[0], right[1], down[0], down[1]]).astype(np.int32)
+    head = np.concatenate([right[1], right[0], down[1], down[0]]).astype(np.int32)
+    hierarchy = hierarchy_of(tail, head, side * side)
+    ms = np.random.default_rng(2).integers(1, 1000, len(tail)).astype(np.int32)
+    one, two = customise(hierarchy, ms), customise(hierarchy, ms, threads=2)
+    assert (one.weight_ms == two.weight_ms).all()
+    searcher = HierarchySearcher(hierarchy)
+    places = anchors_of([[v] for v in range(0, side * side, 97)])
+    labels = [searcher.labels(two, places, backward=back) for back in (False, True)]
+    table = searcher.matrix(*labels)
+    assert (searcher.matrix(*labels, threads=2) == table).all()
+    assert (table[5] == searcher.spread(one, anchors_of([[97 * 5]]), None, False)[::97]).all()
+
+
+def test_the_same_graph_gives_the_same_hierarchy():
+    """Building is deterministic."""
+    rng = np.random.default_rng(4)
+    tail, head = rng.integers(0, 500, (2, 1500)).astype(np.int32)
+    first, second = hierarchy_of(tail, head, 500), hierarchy_of(tail, head, 500)
+    assert (first.rank == second.rank).all()
+    assert (first.up_head == second.up_head).all()
+
+
+@pytest.mark.parametrize("order", [[0, 1], [0, 1, 1], [0, 1, 3]])
+def test_orders_that_are_none_are_refused(order):
+    """Too short, a node twice, a node too many."""
+    with pytest.raises(InvalidInput, match="order"):
+        hierarchy_of(np.array([0, 1], np.int32), np.array([1, 2], np.int32), 3, order)
+
+
+def test_weights_that_do_not_fit_are_refused():
+    """A wrong number of weights and a negative one."""
+    hierarchy = hierarchy_of(np.array([0, 1], np.int32), np.array([1, 2], np.int32), 3)
+    for ms in ([1], [1, -5]):
+        with pytest.raises(InvalidInput, match="edge_ms"):
+            customise(hierarchy, np.array(ms, np.int32))

@@ -14,10 +14,8 @@ import numpy as np
 
 from routing.kernels.cch_customise import FAR, find_arc
 from routing.kernels.jit import kernel
+from routing.kernels.street_search import INFINITE
 from routing.kernels.street_types import Int32, Int64, Number, UInt32
-
-MOST_TIPS = 64
-"""Anchors that are climbed from at once; further ones must be given in another row."""
 
 
 @kernel
@@ -38,7 +36,7 @@ def climb(
     Parameters
     ----------
     node, node_ms : int32[k]
-        Anchors (ranks) and the time at each; may repeat; at most `MOST_TIPS` count.
+        Anchors (ranks) and the time at each; may repeat. Times are from 0.
     time_ms : int32[n]
         In: all `FAR`. Out: time at the visited nodes (to be put back to `FAR` by the caller).
     via : int32[n]
@@ -52,9 +50,9 @@ def climb(
     common : int
         From ``path[common]`` on all anchors share their way to the root (= `visited` if they never meet).
     """
-    tips = np.empty(MOST_TIPS, np.int32)
+    tips = np.empty(len(node), np.int32)
     count = 0
-    for i in range(min(len(node), MOST_TIPS)):
+    for i in range(len(node)):
         v = node[i]
         if node_ms[i] < time_ms[v]:
             if time_ms[v] == FAR:
@@ -273,3 +271,11 @@ def with_ancestors(node: Int32, parent: Int32, seen: Int64) -> Int32:
                     at += 1
             seen[word] = 0
     return out
+
+
+@kernel
+def by_node(time_ms: Int32, rank: Int32, limit_ms: int, out_ms: Int32) -> None:
+    """Times by rank → times by node number, `INFINITE` for what is not reached within the limit."""
+    for v in range(len(rank)):
+        time = time_ms[rank[v]]
+        out_ms[v] = time if time < FAR and time <= limit_ms else np.int32(INFINITE)

@@ -7,6 +7,7 @@ state from which the position is reached, with the time still needed. Rows of on
 
 import numpy as np
 
+from routing.kernels.cch_customise import FAR
 from routing.kernels.jit import kernel
 from routing.kernels.street_search import INFINITE
 from routing.kernels.street_types import Bools, Float32, Int32, Int64, Number, UInt8, UInt32
@@ -196,6 +197,34 @@ def gather(
             if time_ms[state[a]] != INFINITE:
                 best = min(best, np.int64(time_ms[state[a]]) + np.int64(anchor_ms[a]))
         out_ms[i] = best if best <= limit_ms and best < INFINITE else np.int64(4_294_967_295)
+
+
+@kernel
+def close_matrix(
+    found_ms: Int32,
+    limit_ms: int,
+    source_arc: Int32,
+    source_fraction: Float32,
+    target_arc: Int32,
+    target_fraction: Float32,
+    arc_time_ms: UInt32,
+    arc_reverse: Int32,
+    out_ms: UInt32,
+) -> None:
+    """Fill ``out_ms`` (uint32[s, t]) with the better of ``found_ms`` (int32[s, t]) and the way along a street both ends share.
+
+    4294967295 for what is not reached within `limit_ms`.
+    """
+    limit = min(np.int64(limit_ms), np.int64(FAR - 1))
+    for i in range(len(source_arc)):
+        back = arc_reverse[source_arc[i]] if source_arc[i] >= 0 else np.int32(-1)
+        for j in range(len(target_arc)):
+            best = np.int64(found_ms[i, j])
+            arc = target_arc[j]
+            if arc >= 0 and arc in (source_arc[i], back):
+                along, _ = direct(source_arc[i], source_fraction[i], arc, target_fraction[j], arc_time_ms, arc_reverse)
+                best = min(best, along)
+            out_ms[i, j] = best if best <= limit else np.int64(4_294_967_295)
 
 
 @kernel

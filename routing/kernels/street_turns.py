@@ -3,7 +3,8 @@
 import numpy as np
 
 from routing.kernels.jit import kernel
-from routing.kernels.street_types import Bools, Float32, Int32, Int64, Number
+from routing.kernels.street_search import INFINITE
+from routing.kernels.street_types import Bools, Float32, Int32, Int64, Number, UInt32
 
 
 @kernel
@@ -132,6 +133,18 @@ def turns(
             count += 1
     first[m] = count
     return count
+
+
+@kernel
+def edge_weights(
+    edge_arc: Int32, edge_cost_ms: Int32, back_edge: Int32, arc_time_ms: UInt32, edge_ms: Int32, back_edge_ms: Int32
+) -> None:
+    """Fill the weight of every edge (driving its arc, then turning; `INFINITE` where closed), forward and in reversed order."""
+    for e in range(len(edge_arc)):
+        time = np.int64(arc_time_ms[edge_arc[e]]) + np.int64(edge_cost_ms[e])
+        edge_ms[e] = min(time, np.int64(INFINITE))
+    for e in range(len(back_edge)):
+        back_edge_ms[e] = edge_ms[back_edge[e]]
 
 
 @kernel

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from routing.kernels.street_anchors import direct, node_times
 from routing.kernels.street_search import INFINITE
 from routing.model.modes import UNREACHABLE_MS, StreetMode
 from routing.model.street_graph import StreetGraph
+from routing.street.cch import Hierarchy, build_hierarchy
 from routing.street.metric import StreetMetric, build_metric
 from routing.street.network import StreetNetwork, build_network, frozen_graph
 from routing.street.path import StreetPath, StreetStep, build_path
@@ -24,7 +26,8 @@ Times = npt.NDArray[np.uint32]
 class StreetEngine:
     """Quickest ways on a street graph, exact, with turn costs, turn restrictions, live speeds and closures.
 
-    Thread-safe; kernels release the GIL. Searches are Dijkstra's algorithm on arcs (wheels) or nodes (walking).
+    Thread-safe; kernels release the GIL. The states of the search are arcs (wheels) or nodes (walking); a mode with a hierarchy
+    answers by it, others and short limits by Dijkstra's algorithm: the answers are the same.
     Times are uint32 milliseconds, `UNREACHABLE_MS` where no way leads. Both ends lie part-way along an arc and may be left or
     reached in either direction of a two-way street: turning round at either end is free.
 
@@ -33,10 +36,18 @@ class StreetEngine:
     graph : StreetGraph
     turn_costs : Mapping, optional
         By mode; modes left out turn freely. Default: `DEFAULT_TURN_COSTS`.
+    hierarchies : Mapping, optional
+        By mode, from `build_hierarchy`; a mode without one is searched by Dijkstra's algorithm.
     """
 
-    def __init__(self, graph: StreetGraph, turn_costs: Mapping[StreetMode, TurnCosts] = DEFAULT_TURN_COSTS) -> None:
+    def __init__(
+        self,
+        graph: StreetGraph,
+        turn_costs: Mapping[StreetMode, TurnCosts] = DEFAULT_TURN_COSTS,
+        hierarchies: Mapping[StreetMode, Hierarchy] = MappingProxyType({}),
+    ) -> None:
         self.graph = frozen_graph(graph)
+        self._hierarchies = dict(hierarchies)
         self._turn_costs = turn_costs
         self._grid = SnapGrid(self.graph)
         self._usable: dict[StreetMode, npt.NDArray[np.bool_]] = {}
@@ -64,8 +75,20 @@ class StreetEngine:
         with self._lock:
             if mode not in self._searchers:
                 network = build_network(self.graph, mode, self._turn_costs.get(mode, NO_TURN_COSTS))
-                self._searchers[mode] = Searcher(self.graph, network)
+                hierarchy = self._hierarchies.get(mode)
+                if hierarchy is not None:
+                    hierarchy.check_fits(network)
+                self._searchers[mode] = Searcher(self.graph, network, hierarchy)
             return self._searchers[mode]
+
+    def hierarchy(self, mode: StreetMode) -> Hierarchy:
+        """Hierarchy of a mode, built now (seconds for a city) if the engine was not given one."""
+        if mode not in self._hierarchies:
+            hierarchy = build_hierarchy(self.network(mode))
+            with self._lock:
+                self._hierarchies[mode] = hierarchy
+                del self._searchers[mode]
+        return self._hierarchies[mode]
 
     def metric(
         self,
@@ -86,7 +109,8 @@ class StreetEngine:
             Arcs nobody may travel now. Positions on them are unreachable.
         options : SpeedOptions
         """
-        return build_metric(self.graph, self.network(mode), options, arc_speed_kmh, closed_arcs)
+        searcher = self.searcher(mode)
+        return build_metric(self.graph, searcher.network, options, arc_speed_kmh, closed_arcs, searcher.hierarchy)
 
     def one_to_many(self, metric: StreetMetric, sources: Snaps, i: int, targets: Snaps, limit_s: float | None = None) -> Times:
         """Times (uint32 ms [k]) from source `i` to every target; what takes longer than `limit_s` counts as unreachable."""
@@ -97,8 +121,10 @@ class StreetEngine:
         return self._star(metric, targets.take(j), sources, limit_s, backward=True)
 
     def many_to_many(self, metric: StreetMetric, sources: Snaps, targets: Snaps, limit_s: float | None = None) -> Times:
-        """Times (uint32 ms [s, t]); one search per source or per target, whichever are fewer."""
+        """Times (uint32 ms [s, t]); without a hierarchy one search per source or per target, whichever are fewer."""
         searcher, limit_ms = self.searcher(metric.mode), limit_in_ms(limit_s)
+        if (table := searcher.matrix(metric, sources, targets, limit_ms)) is not None:
+            return table
         backward = len(targets) < len(sources)
         ones, many = (targets, sources) if backward else (sources, targets)
         anchors = searcher.sources(metric, many) if backward else searcher.targets(metric, many)
@@ -142,7 +168,7 @@ class StreetEngine:
             arcs = [int(arc)]
             best = int(along)
         else:
-            seed, edges, last = searcher.unpack(meeting)
+            seed, edges, last = searcher.unpack(metric, meeting)
             arcs = [int(seeds.arc[seed]), *searcher.network.edge_arc[edges].tolist(), int(ends.arc[last])]
         first = _fraction(arcs[0], start)
         return build_path(graph, metric, best, arcs, first, _fraction(arcs[-1], end))
@@ -190,6 +216,7 @@ __all__ = [
     "DEFAULT_SPEEDS",
     "DEFAULT_TURN_COSTS",
     "NO_TURN_COSTS",
+    "Hierarchy",
     "Snaps",
     "SpeedOptions",
     "StreetEngine",
@@ -198,4 +225,5 @@ __all__ = [
     "StreetPath",
     "StreetStep",
     "TurnCosts",
+    "build_hierarchy",
 ]

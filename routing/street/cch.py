@@ -71,6 +71,21 @@ class Hierarchy:
         """Number of up arcs."""
         return len(self.up_head)
 
+    def check_fits(self, network: StreetNetwork) -> None:
+        """Check that this is the hierarchy of `network`.
+
+        Raises
+        ------
+        InvalidInput
+            If it was built for another one.
+        """
+        if self.node_count != network.state_count or len(self.slot) != len(network.edge_to):
+            raise InvalidInput(
+                f"the hierarchy is for {self.node_count} states and {len(self.slot)} edges, the network of {network.mode.name} "
+                f"has {network.state_count} and {len(network.edge_to)}: build it again",
+                "hierarchy",
+            )
+
     @property
     def row_length(self) -> int:
         """Greatest depth + 1: what a row over all ancestors of a node needs."""

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from routing.kernels import cch_matrix, cch_query
-from routing.kernels.cch_query import MOST_TIPS
+from routing.kernels.street_search import INFINITE
+from routing.street.anchors import Anchors
 from routing.street.cch import Hierarchy
 from routing.street.customization import FAR, HierarchyWeights
-from routing.street.search import Anchors
 
 Int32 = npt.NDArray[np.int32]
 
@@ -61,13 +61,13 @@ class HierarchySearcher:
         self._scratch = _Scratch(hierarchy)
 
     def pair(self, weights: HierarchyWeights, seeds: Anchors, ends: Anchors) -> tuple[int, int]:
-        """Best time from any seed to any end, and the node where the climbs met (`FAR`, -1 if none)."""
+        """Best time from any seed to any end, and the node where the climbs met (`INFINITE`, -1 if none)."""
         tree, scratch = self.hierarchy, self._scratch
         best, meeting = cch_query.meet(
             tree.up_first, tree.up_head, tree.parent, weights.weight_ms, tree.rank[seeds.state], seeds.time_ms,
             tree.rank[ends.state], ends.time_ms, scratch.time, scratch.via, scratch.back_time, scratch.back_via, scratch.path,
         )  # fmt: skip
-        return int(best), int(meeting)
+        return (int(best), int(meeting)) if meeting >= 0 else (INFINITE, -1)
 
     def unpack(self, weights: HierarchyWeights, meeting: int) -> tuple[int, Int32, int]:
         """Way of the calling thread's last `pair`: seed row, edges in order of travel (int32[…]), end row."""
@@ -83,8 +83,10 @@ class HierarchySearcher:
             scratch.edges = np.empty(4 * len(scratch.edges), np.int32)
             scratch.stack = np.empty(4 * len(scratch.stack), np.int32)
 
-    def spread(self, weights: HierarchyWeights, seeds: Anchors, goals: Int32 | None, backward: bool) -> Int32:
-        """Times (int32[n], `FAR` = no way) from the seeds to all states, or to the states `goals` and some others.
+    def spread(
+        self, weights: HierarchyWeights, seeds: Anchors, goals: Int32 | None, backward: bool, limit_ms: int = INFINITE - 1
+    ) -> Int32:
+        """Times (int32[n]) from the seeds to all states, or to the states `goals` and some others; `INFINITE` beyond the limit.
 
         `backward`: from all states to the seeds.
         """
@@ -100,7 +102,9 @@ class HierarchySearcher:
         else:
             chosen = cch_query.with_ancestors(tree.rank[goals], tree.parent, scratch.seen)
             cch_query.sweep_chosen(chosen, tree.up_first, tree.up_head, weights.weight_ms, side, time)
-        return time[tree.rank]
+        out = np.empty(tree.node_count, np.int32)
+        cch_query.by_node(time, tree.rank, limit_ms, out)
+        return out
 
     def labels(self, weights: HierarchyWeights, anchors: Anchors, *, backward: bool) -> Labels:
         """Labels of positions as sources, or as targets (`backward`)."""
@@ -152,4 +156,4 @@ class HierarchySearcher:
         return out
 
 
-__all__ = ["FAR", "MOST_TIPS", "HierarchySearcher", "Labels"]
+__all__ = ["FAR", "HierarchySearcher", "Labels"]

@@ -1,14 +1,18 @@
 """Travel times of every arc for one mode at one moment."""
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from routing.errors import InvalidInput
 from routing.kernels.street_search import INFINITE
+from routing.kernels.street_turns import edge_weights
 from routing.model.modes import UNREACHABLE_MS, StreetMode
 from routing.model.street_graph import ARC_FERRY, StreetGraph
+from routing.street.cch import Hierarchy
+from routing.street.customization import HierarchyWeights, customise
 from routing.street.network import StreetNetwork, frozen
 from routing.street.profiles import BICYCLE_FACTORS, FOOT_FACTORS, NODE_BASED_MODES, SpeedOptions
 
@@ -17,6 +21,21 @@ MIN_KMH, MAX_KMH = 2.0, 200.0
 
 SLOWEST_KMH = 0.2
 """The slowest free-flow speed (a ferry whose crossing time includes waiting)."""
+
+
+class _Customised:
+    """Weights of a hierarchy, made when first asked for; thread-safe."""
+
+    def __init__(self, hierarchy: Hierarchy, edge_ms: npt.NDArray[np.int32]) -> None:
+        self._hierarchy, self._edge_ms = hierarchy, edge_ms
+        self._weights: HierarchyWeights | None = None
+        self._lock = threading.Lock()
+
+    def get(self) -> HierarchyWeights:
+        with self._lock:
+            if self._weights is None:
+                self._weights = customise(self._hierarchy, self._edge_ms)
+            return self._weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +55,12 @@ class StreetMetric:
     arc_time_ms: npt.NDArray[np.uint32]
     edge_ms: npt.NDArray[np.int32]
     back_edge_ms: npt.NDArray[np.int32]
+    _customised: _Customised | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def weights(self) -> HierarchyWeights | None:
+        """Weights of the network's hierarchy, None where it has none; customised on first use (some 20 ms for a city)."""
+        return None if self._customised is None else self._customised.get()
 
     @property
     def mode(self) -> StreetMode:
@@ -49,6 +74,7 @@ def build_metric(
     options: SpeedOptions,
     arc_speed_kmh: npt.ArrayLike | None,
     closed_arcs: npt.ArrayLike | None,
+    hierarchy: Hierarchy | None = None,
 ) -> StreetMetric:
     """Weigh `network`; O(arcs + turns), a few milliseconds for a city."""
     speed = _speeds_kmh(graph, network.mode, options, arc_speed_kmh)
@@ -57,14 +83,16 @@ def build_metric(
     arc_time[(graph.arc_access & network.mode.bit) == 0] = UNREACHABLE_MS
     if closed_arcs is not None:
         arc_time[_closed(closed_arcs, graph.arc_count)] = UNREACHABLE_MS
-    return weigh(network, arc_time)
+    return weigh(network, arc_time, hierarchy)
 
 
-def weigh(network: StreetNetwork, arc_time_ms: npt.NDArray[np.uint32]) -> StreetMetric:
+def weigh(network: StreetNetwork, arc_time_ms: npt.NDArray[np.uint32], hierarchy: Hierarchy | None = None) -> StreetMetric:
     """Metric of `network` from travel times given arc by arc (uint32[m], `UNREACHABLE_MS` = closed)."""
-    edge = arc_time_ms[network.edge_arc].astype(np.int64) + network.edge_cost_ms
-    edge_ms = np.minimum(edge, INFINITE).astype(np.int32)
-    return StreetMetric(network, frozen(arc_time_ms), frozen(edge_ms), frozen(edge_ms[network.back_edge]))
+    times = frozen(arc_time_ms)
+    edge_ms, back_edge_ms = np.empty(len(network.edge_to), np.int32), np.empty(len(network.edge_to), np.int32)
+    edge_weights(network.edge_arc, network.edge_cost_ms, network.back_edge, times, edge_ms, back_edge_ms)
+    edges = frozen(edge_ms)
+    return StreetMetric(network, times, edges, frozen(back_edge_ms), _Customised(hierarchy, edges) if hierarchy else None)
 
 
 def _speeds_kmh(

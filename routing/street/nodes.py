@@ -14,9 +14,11 @@ from routing.kernels.street_anchors import gather
 from routing.kernels.street_search import INFINITE
 from routing.kernels.street_turns import reversed_edges
 from routing.model.modes import UNREACHABLE_MS, StreetMode
+from routing.street.anchors import Anchors
+from routing.street.cch import Hierarchy
 from routing.street.metric import StreetMetric, weigh
 from routing.street.network import StreetNetwork, frozen
-from routing.street.search import Anchors, StateSearcher
+from routing.street.search import StateSearcher
 
 Int32 = npt.NDArray[np.int32]
 
@@ -29,10 +31,13 @@ class NodeTrips:
     metric : StreetMetric
     arc_tail, arc_head : int32[m]
         Ends of the arcs of an edge-based network; unused in node-based ones.
+    hierarchy : Hierarchy, optional
+        Of the metric's network; without one Dijkstra's algorithm searches.
     """
 
-    def __init__(self, metric: StreetMetric, arc_tail: Int32, arc_head: Int32) -> None:
-        self.metric, self._searcher = metric, StateSearcher(metric.network)
+    def __init__(self, metric: StreetMetric, arc_tail: Int32, arc_head: Int32, hierarchy: Hierarchy | None = None) -> None:
+        self.metric = metric
+        self._searcher = StateSearcher(metric.network, hierarchy)
         states = np.flatnonzero(metric.network.state_arc >= 0).astype(np.int32)
         arcs = metric.network.state_arc[states]
         self._out, self._in = _grouped(states, arc_tail[arcs]), _grouped(states, arc_head[arcs])
@@ -56,6 +61,9 @@ class NodeTrips:
     def matrix(self, sources: npt.NDArray[np.int64], targets: npt.NDArray[np.int64]) -> npt.NDArray[np.uint32]:
         """Times (uint32 ms [s, t])."""
         ends = self.anchors(targets, leaving=False)
+        if (table := self._searcher.table(self.metric, self.anchors(sources, leaving=True), ends)) is not None:
+            table[(sources[:, None] == targets[None, :]) & (targets >= 0)[None, :]] = 0
+            return table
         out = np.empty((len(sources), len(targets)), np.uint32)
         nowhere = frozen(np.full(len(targets), -1, np.int32))
         fractions = frozen(np.zeros(len(targets), np.float32))
@@ -79,7 +87,7 @@ class NodeTrips:
         best, meeting = self._searcher.pair(self.metric, seeds, ends)
         if meeting < 0 or best >= INFINITE:
             return UNREACHABLE_MS, []
-        seed, edges, _ = self._searcher.unpack(meeting)
+        seed, edges, _ = self._searcher.unpack(self.metric, meeting)
         if not network.edge_based:
             return best, network.edge_arc[edges].tolist()
         return best, [int(seeds.state[seed]), *network.edge_to[edges].tolist()]
@@ -111,14 +119,14 @@ def plain_network(tail: npt.ArrayLike, head: npt.ArrayLike) -> StreetNetwork:
     return StreetNetwork(StreetMode.CAR, False, *arrays)
 
 
-def plain_metric(network: StreetNetwork, weight_ms: npt.ArrayLike) -> StreetMetric:
+def plain_metric(network: StreetNetwork, weight_ms: npt.ArrayLike, hierarchy: Hierarchy | None = None) -> StreetMetric:
     """Metric of a plain network from the weights of its arcs in the order they were given."""
     weight = np.asarray(weight_ms, np.int64)
     if weight.shape != network.edge_arc.shape or (weight < 0).any():
         raise InvalidInput(
             f"weight_ms {weight.shape}: one weight from 0 per arc ({len(network.edge_arc)}) is needed", "weight_ms"
         )
-    return weigh(network, np.minimum(weight, UNREACHABLE_MS).astype(np.uint32))
+    return weigh(network, np.minimum(weight, UNREACHABLE_MS).astype(np.uint32), hierarchy)
 
 
 def _grouped(states: Int32, nodes: Int32) -> tuple[Int32, Int32]:

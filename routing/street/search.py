@@ -1,7 +1,6 @@
 """Searches on one network: scratch memory, anchors, one-to-many in both directions, one-to-one."""
 
 import threading
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +9,11 @@ from routing.errors import InvalidInput
 from routing.kernels import street_anchors as anchor_kernels
 from routing.kernels import street_search as kernels
 from routing.kernels.street_search import INFINITE
-from routing.model.modes import UNREACHABLE_MS
+from routing.model.modes import UNREACHABLE_MS, StreetMode
 from routing.model.street_graph import StreetGraph
+from routing.street.anchors import Anchors
+from routing.street.cch import Hierarchy
+from routing.street.hierarchy_search import FAR, HierarchySearcher
 from routing.street.metric import StreetMetric
 from routing.street.network import StreetNetwork
 from routing.street.snapping import Snaps
@@ -19,20 +21,11 @@ from routing.street.snapping import Snaps
 Int32 = npt.NDArray[np.int32]
 
 
-@dataclass(frozen=True, slots=True)
-class Anchors:
-    """Where positions touch the state graph (see `routing.kernels.street_anchors`); a rows of k positions.
-
-    Attributes
-    ----------
-    first : int32[k + 1]
-    state, time_ms, arc : int32[a]
-    """
-
-    first: Int32
-    state: Int32
-    time_ms: Int32
-    arc: Int32
+SWEEP_FROM_S = {
+    StreetMode.CAR: 240.0, StreetMode.VAN: 240.0, StreetMode.TRUCK: 240.0, StreetMode.BICYCLE: 600.0, StreetMode.FOOT: 2400.0,
+    StreetMode.WHEELCHAIR: 2400.0,
+}  # fmt: skip
+"""Searches of a shorter limit see so little of a city that Dijkstra's algorithm is quicker than a sweep over the hierarchy."""
 
 
 class Scratch(threading.local):
@@ -47,14 +40,21 @@ class Scratch(threading.local):
 
 
 class StateSearcher:
-    """Searches between states of one network; thread-safe (scratch memory is per thread)."""
+    """Searches between states of one network; thread-safe (scratch memory is per thread).
 
-    def __init__(self, network: StreetNetwork) -> None:
-        self.network = network
+    With a hierarchy everything but searches of a short limit runs on it, else Dijkstra's algorithm does.
+    """
+
+    def __init__(self, network: StreetNetwork, hierarchy: Hierarchy | None = None) -> None:
+        self.network, self.hierarchy = network, hierarchy
         self._scratch = Scratch(network)
+        self._tree = None if hierarchy is None else HierarchySearcher(hierarchy)
+        self._sweep_from_ms = round(1000 * SWEEP_FROM_S.get(network.mode, 0.0))
 
     def spread(self, metric: StreetMetric, seeds: Anchors, limit_ms: int, goals: Int32 | None, backward: bool) -> Int32:
-        """State times (int32[s], scratch) from the seeds; stops early once all `goals` (states) are settled."""
+        """State times (int32[s]; scratch) from the seeds, right at `goals` (None: everywhere); `INFINITE` beyond the limit."""
+        if self._tree is not None and limit_ms >= self._sweep_from_ms and (weights := metric.weights) is not None:
+            return self._tree.spread(weights, seeds, goals, backward, limit_ms)
         net, scratch = self.network, self._scratch
         count = 0 if goals is None else anchor_kernels.mark(goals, scratch.goal, 1)
         if backward:
@@ -70,6 +70,8 @@ class StateSearcher:
 
     def pair(self, metric: StreetMetric, seeds: Anchors, ends: Anchors) -> tuple[int, int]:
         """Best time from any seed to any end and the state where both searches met (`INFINITE`, -1 if none)."""
+        if self._tree is not None and (weights := metric.weights) is not None:
+            return self._tree.pair(weights, seeds, ends)
         net, scratch = self.network, self._scratch
         best, meeting = kernels.search_pair(
             net.first_edge, net.edge_to, metric.edge_ms, seeds.state, seeds.time_ms, net.back_first, net.back_to,
@@ -78,8 +80,10 @@ class StateSearcher:
         )  # fmt: skip
         return int(best), int(meeting)
 
-    def unpack(self, meeting: int) -> tuple[int, list[int], int]:
-        """Way of the calling thread's last `pair`: seed row, edges in order of travel, end row."""
+    def unpack(self, metric: StreetMetric, meeting: int) -> tuple[int, Int32, int]:
+        """Way of the calling thread's last `pair`: seed row, edges in order of travel (int32[…]), end row."""
+        if self._tree is not None and (weights := metric.weights) is not None:
+            return self._tree.unpack(weights, meeting)
         net, scratch = self.network, self._scratch
         # A key of the arrays' own type: any other would make NumPy convert the whole array each time.
         forth, backward = net.first_edge.dtype.type, net.back_first.dtype.type
@@ -93,14 +97,22 @@ class StateSearcher:
         while (back := int(scratch.back_parent[state])) >= 0:
             edges.append(int(net.back_edge[back]))
             state = int(net.back_first.searchsorted(backward(back), side="right")) - 1
-        return -1 - edge, edges, -1 - back
+        return -1 - edge, np.array(edges, np.int32), -1 - back
+
+    def table(self, metric: StreetMetric, sources: Anchors, targets: Anchors) -> npt.NDArray[np.uint32] | None:
+        """Times (uint32[s, t]) between anchored positions by labels of the hierarchy; None where there is none."""
+        if self._tree is None or (weights := metric.weights) is None:
+            return None
+        starts = self._tree.labels(weights, sources, backward=False)
+        found = self._tree.matrix(starts, self._tree.labels(weights, targets, backward=True))
+        return np.where(found < FAR, found, np.int64(UNREACHABLE_MS)).astype(np.uint32)
 
 
 class Searcher(StateSearcher):
     """Searches of one mode between positions on streets."""
 
-    def __init__(self, graph: StreetGraph, network: StreetNetwork) -> None:
-        super().__init__(network)
+    def __init__(self, graph: StreetGraph, network: StreetNetwork, hierarchy: Hierarchy | None = None) -> None:
+        super().__init__(network, hierarchy)
         self.graph = graph
 
     def sources(self, metric: StreetMetric, snaps: Snaps) -> Anchors:
@@ -149,6 +161,20 @@ class Searcher(StateSearcher):
             )  # fmt: skip
         else:
             out[:] = UNREACHABLE_MS
+
+    def matrix(self, metric: StreetMetric, sources: Snaps, targets: Snaps, limit_ms: int) -> npt.NDArray[np.uint32] | None:
+        """Times (uint32[s, t]) by labels of the hierarchy; None where there is none or searches of this limit are quicker."""
+        if self._tree is None or limit_ms < self._sweep_from_ms or (weights := metric.weights) is None:
+            return None
+        starts = self._tree.labels(weights, self.sources(metric, sources), backward=False)
+        ends = self._tree.labels(weights, self.targets(metric, targets), backward=True)
+        found = self._tree.matrix(starts, ends)
+        out = np.empty(found.shape, np.uint32)
+        anchor_kernels.close_matrix(
+            found, limit_ms, sources.arc, sources.fraction, targets.arc, targets.fraction, metric.arc_time_ms,
+            self.graph.arc_reverse, out,
+        )  # fmt: skip
+        return out
 
 
 def limit_in_ms(limit_s: float | None) -> int:

@@ -22,6 +22,42 @@ def centre():
     return StreetEngine(graph)
 
 
+@pytest.fixture(scope="module")
+def contracted(centre):
+    """The engine of the inner city with hierarchies."""
+    builder = StreetEngine(centre.graph)
+    return StreetEngine(centre.graph, hierarchies={mode: builder.hierarchy(mode) for mode in StreetMode})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", StreetMode)
+def test_hierarchies_equal_plain_searches(contracted, mode):
+    """For every mode, with live speeds and closures: matrix, stars, reach and routes are those of Dijkstra's algorithm."""
+    plain = StreetEngine(contracted.graph)
+    rng = np.random.default_rng(int(mode))
+    south, west, north, east = CENTRE
+    places = plain.snap(rng.uniform(south, north, 60), rng.uniform(west, east, 60), mode)
+    live = np.where(rng.random(plain.graph.arc_count) < 0.3, rng.uniform(5.0, 90.0, plain.graph.arc_count), np.nan)
+    closed = rng.choice(plain.graph.arc_count, 400)
+    slow, quick = (engine.metric(mode, live, closed) for engine in (plain, contracted))
+    assert slow.weights is None
+    assert quick.weights is not None
+    table = plain.many_to_many(slow, places, places)
+    assert (contracted.many_to_many(quick, places, places) == table).all()
+    assert (contracted.many_to_many(quick, places, places, 3000.0) == plain.many_to_many(slow, places, places, 3000.0)).all()
+    for i in range(5):
+        assert (contracted.one_to_many(quick, places, i, places) == table[i]).all()
+        assert (contracted.many_to_one(quick, places, places, i) == table[:, i]).all()
+        for backward in (False, True):
+            reach = [e.reach(m, places, i, backward=backward) for e, m in ((plain, slow), (contracted, quick))]
+            assert (reach[0] == reach[1]).all()
+        for j in range(60):
+            path = contracted.find_route(quick, places, i, places, j)
+            assert (path.time_ms if path else UNREACHABLE_MS) == table[i, j]
+            if path:
+                _check_line(plain.graph, path)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", [StreetMode.CAR, StreetMode.FOOT])
 def test_equals_networkx(centre, mode):

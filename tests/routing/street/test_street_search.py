@@ -62,14 +62,21 @@ def _places(graph: StreetGraph, rng: np.random.Generator, mode: StreetMode) -> S
     return Snaps(arc, rng.choice([0.0, 0.25, 0.7, 1.0], 6).astype(np.float32), np.zeros(6, np.float32), zeros, zeros)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
-@given(graph=streets(), seed=st.integers(0, 1000), mode=st.sampled_from([StreetMode.CAR, StreetMode.BICYCLE, StreetMode.FOOT]))
-def test_equals_naive_search(graph, seed, mode):
+@settings(max_examples=120, deadline=None, derandomize=True)
+@given(
+    graph=streets(),
+    seed=st.integers(0, 1000),
+    mode=st.sampled_from([StreetMode.CAR, StreetMode.BICYCLE, StreetMode.FOOT]),
+    contracted=st.booleans(),
+)
+def test_equals_naive_search(graph, seed, mode, contracted):
     """One-to-many, many-to-one, many-to-many and routes give the reference's times; routes obey its rules."""
     rng = np.random.default_rng(seed)
     if not (graph.arc_access & mode.bit).any():
         return
     engine = StreetEngine(graph)
+    if contracted:
+        engine.hierarchy(mode)
     closed = rng.random(graph.arc_count) < 0.1
     metric = engine.metric(mode, closed_arcs=closed)
     reference = Reference(graph, metric, DEFAULT_TURN_COSTS.get(mode, NO_TURN_COSTS))
@@ -100,14 +107,21 @@ def _check_path(reference, path):
     assert abs(total - path.time_ms) <= 2
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
-@given(graph=streets(), seed=st.integers(0, 1000), mode=st.sampled_from([StreetMode.VAN, StreetMode.FOOT]))
-def test_limits_and_reach(graph, seed, mode):
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    graph=streets(),
+    seed=st.integers(0, 1000),
+    mode=st.sampled_from([StreetMode.VAN, StreetMode.FOOT]),
+    contracted=st.booleans(),
+)
+def test_limits_and_reach(graph, seed, mode, contracted):
     """A limit hides exactly what is later; the times of `reach` are those of positions at the nodes."""
     rng = np.random.default_rng(seed)
     if not (graph.arc_access & mode.bit).any():
         return
     engine = StreetEngine(graph)
+    if contracted:
+        engine.hierarchy(mode)
     metric = engine.metric(mode)
     places = _places(graph, rng, mode)
     full = engine.one_to_many(metric, places, 0, places)

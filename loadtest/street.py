@@ -8,14 +8,17 @@ with its cost. Whoever runs Dijkstra's algorithm on these two files gets the sam
 
 import argparse
 import json
+import resource
 import time
 from pathlib import Path
 
 import numpy as np
 
 from loadtest import report
+from loadtest.street_hierarchy import measure_hierarchy
 from loadtest.street_networks import Network, from_arrays, from_osm
 from loadtest.street_output import write_network, write_paths
+from loadtest.street_peer import compare_routingkit
 from routing.errors import RoutingError
 from routing.model.modes import UNREACHABLE_MS, StreetMode
 from services.city.errors import CityError
@@ -28,18 +31,23 @@ def main(argv: list[str]) -> int:
         sources, targets = _queries(arguments.queries)
         started = time.perf_counter()
         if arguments.osm:
-            network = from_osm(arguments.osm, StreetMode[arguments.profile.upper()], np.union1d(sources, targets))
+            mode = StreetMode[arguments.profile.upper()]
+            network = from_osm(arguments.osm, mode, np.union1d(sources, targets), arguments.dijkstra)
         else:
-            network = from_arrays(arguments.graph)
+            network = from_arrays(arguments.graph, arguments.dijkstra)
     except (CityError, RoutingError, OSError, ValueError, KeyError) as error:
         print(f"street: {error}")
         return 2
     timings: dict[str, object] = {"load_s": time.perf_counter() - started, **network.timings}
     arguments.out.mkdir(parents=True, exist_ok=True)
     _answer(network, sources, targets, arguments.matrix, arguments.out, timings)
+    if network.metric.weights is not None:
+        timings.update(measure_hierarchy(network))
+        if arguments.peer:
+            timings.update(compare_routingkit(network, arguments.matrix, arguments.out))
+    timings["peak_rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     write_network(network, arguments.out)
     timings["machine"] = report.machine(("numpy", "numba", "osmium"))
-    timings["routingkit"] = "not compared: it needs a shared node order, which comes with contraction hierarchies"
     (arguments.out / "timings.json").write_text(json.dumps(timings, indent=1, default=str) + "\n", encoding="utf-8")
     rows = [(name, value) for name, value in timings.items() if isinstance(value, int | float)]
     report.show(f"street · {network.title}", ("measure", "value"), rows, report.machine(("numpy", "numba", "osmium")))
@@ -55,6 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     profiles = [mode.name.lower() for mode in StreetMode]
     parser.add_argument("--profile", choices=profiles, default="car", help="who travels (with --osm)")
     parser.add_argument("--matrix", type=int, default=0, metavar="K", help="also the first K distinct sources × targets")
+    parser.add_argument("--dijkstra", action="store_true", help="search without a hierarchy")
+    parser.add_argument("--peer", action="store_true", help="also ask RoutingKit (extra `peers`): same order, one thread")
     parser.add_argument("--out", type=Path, required=True, help="folder for the answers")
     return parser
 

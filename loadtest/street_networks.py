@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from routing.model.modes import StreetMode
-from routing.street.api import StreetEngine
+from routing.street.api import StreetEngine, StreetMetric, build_hierarchy
 from routing.street.nodes import NodeTrips, plain_metric, plain_network
 from services.city.osm_reader import read_street_graph_and_report
 
@@ -28,6 +28,10 @@ class Network:
     turns : dict of arrays
         Columns of ``turns.parquet``.
     timings : dict
+    metric : StreetMetric
+        What is searched; with a hierarchy unless `dijkstra` was asked for.
+    engine : StreetEngine, optional
+        For routes between positions; plain graphs have none.
     """
 
     title: str
@@ -36,9 +40,11 @@ class Network:
     arcs: dict[str, np.ndarray]
     turns: dict[str, np.ndarray]
     timings: dict[str, float]
+    metric: StreetMetric
+    engine: StreetEngine | None = None
 
 
-def from_osm(pbf: Path, mode: StreetMode, keep: np.ndarray) -> Network:
+def from_osm(pbf: Path, mode: StreetMode, keep: np.ndarray, dijkstra: bool) -> Network:
     """Network of a mode in an OSM extract; the OSM nodes `keep` become nodes of the graph even in the middle of streets."""
     clock = [time.perf_counter()]
     graph, _ = read_street_graph_and_report(pbf, keep_nodes=set(keep.tolist()))
@@ -46,9 +52,11 @@ def from_osm(pbf: Path, mode: StreetMode, keep: np.ndarray) -> Network:
     engine = StreetEngine(graph)
     net = engine.network(mode)
     clock.append(time.perf_counter())
+    hierarchy = None if dijkstra else engine.hierarchy(mode)
+    clock.append(time.perf_counter())
     metric = engine.metric(mode)
     clock.append(time.perf_counter())
-    read_s, build_s, metric_s = np.diff(clock)
+    read_s, build_s, hierarchy_s, metric_s = np.diff(clock)
     arc, ids = net.state_arc, graph.node_osm_id
     if not net.edge_based:
         arc = net.edge_arc
@@ -73,11 +81,13 @@ def from_osm(pbf: Path, mode: StreetMode, keep: np.ndarray) -> Network:
         return np.where(ids[order[place]] == wanted, order[place], -1)
 
     title = f"{pbf.name}, {mode.name.lower()}: {len(arc)} arcs, {len(turns['ms'])} turns"
-    timings = {"read_s": float(read_s), "network_s": float(build_s), "metric_ms": float(metric_s) * 1000}
-    return Network(title, NodeTrips(metric, graph.arc_tail, graph.arc_head), nodes, arcs, turns, timings)
+    timings = {"read_s": float(read_s), "network_s": float(build_s), "hierarchy_s": float(hierarchy_s)}
+    timings["metric_ms"] = float(metric_s) * 1000
+    trips = NodeTrips(metric, graph.arc_tail, graph.arc_head, hierarchy)
+    return Network(title, trips, nodes, arcs, turns, timings, metric, engine)
 
 
-def from_arrays(path: Path) -> Network:
+def from_arrays(path: Path, dijkstra: bool) -> Network:
     """Network of ``tail``, ``head``, ``weight_ms`` (npz); all turns are free, turning round included."""
     with np.load(path) as archive:
         missing = {"tail", "head", "weight_ms"} - set(archive.files)
@@ -86,9 +96,15 @@ def from_arrays(path: Path) -> Network:
         tail, head, weight = (archive[name].astype(np.int64) for name in ("tail", "head", "weight_ms"))
     began = time.perf_counter()
     net = plain_network(tail, head)
+    hierarchy_from = time.perf_counter()
+    hierarchy = None if dijkstra else build_hierarchy(net)
     built = time.perf_counter()
-    metric = plain_metric(net, weight)
-    timings = {"network_s": built - began, "metric_ms": (time.perf_counter() - built) * 1000}
+    metric = plain_metric(net, weight, hierarchy)
+    timings = {
+        "network_s": hierarchy_from - began,
+        "hierarchy_s": built - hierarchy_from,
+        "metric_ms": (time.perf_counter() - built) * 1000,
+    }
     nowhere: np.ndarray = np.full(len(tail), -1, np.int64)
     arcs: dict[str, np.ndarray] = {"from_osm": tail, "to_osm": head, "way_id": nowhere, "ms": metric.arc_time_ms}
     turns = free_turns(tail, head, np.zeros(net.state_count, bool))
@@ -97,9 +113,8 @@ def from_arrays(path: Path) -> Network:
     def nodes(wanted: np.ndarray) -> np.ndarray:
         return np.where((wanted >= 0) & (wanted < net.state_count), wanted, -1)
 
-    return Network(
-        f"{path.name}: {net.state_count} nodes, {len(tail)} arcs", NodeTrips(metric, *ends), nodes, arcs, turns, timings
-    )
+    title = f"{path.name}: {net.state_count} nodes, {len(tail)} arcs"
+    return Network(title, NodeTrips(metric, *ends, hierarchy), nodes, arcs, turns, timings, metric)
 
 
 def free_turns(tail: np.ndarray, head: np.ndarray, blocked: np.ndarray) -> dict[str, np.ndarray]:

@@ -165,13 +165,13 @@ class StreetEngine:
         if min(best, along) >= INFINITE:
             return None
         if along <= best:
-            arcs = [int(arc)]
+            arcs = np.array([arc], np.int32)
             best = int(along)
         else:
             seed, edges, last = searcher.unpack(metric, meeting)
-            arcs = [int(seeds.arc[seed]), *searcher.network.edge_arc[edges].tolist(), int(ends.arc[last])]
-        first = _fraction(arcs[0], start)
-        return build_path(graph, metric, best, arcs, first, _fraction(arcs[-1], end))
+            arcs = np.concatenate([seeds.arc[seed : seed + 1], searcher.network.edge_arc[edges], ends.arc[last : last + 1]])
+        first = _fraction(int(arcs[0]), start)
+        return build_path(graph, metric, best, arcs, first, _fraction(int(arcs[-1]), end))
 
     def reach(
         self, metric: StreetMetric, sources: Snaps, i: int, limit_s: float | None = None, *, backward: bool = False

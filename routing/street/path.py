@@ -1,12 +1,17 @@
 """A way through the streets: arcs, line and steps."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from routing.kernels import street_lines as kernels
 from routing.model.street_graph import ARC_FERRY, ARC_ROUNDABOUT, ROAD_CLASSES, StreetGraph
 from routing.street.metric import StreetMetric
+
+Int32 = npt.NDArray[np.int32]
+Float64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,7 @@ class StreetStep:
     first_point: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StreetPath:
     """The quickest way between two positions; a arcs, p points.
 
@@ -52,42 +57,57 @@ class StreetPath:
         Where the way begins on the first arc and ends on the last.
     lat_deg, lon_deg : float64[p]
         The line travelled.
-    steps : tuple of StreetStep
+    arc_point : int32[a]
+        Index of the first point of every arc in the line.
+    arc_length_m, arc_time_ms : float64[a]
+        Of the parts travelled, without turns.
+    graph : StreetGraph
     """
 
     time_ms: int
     length_m: float
-    arcs: npt.NDArray[np.int32]
+    arcs: Int32
     start_fraction: float
     end_fraction: float
-    lat_deg: npt.NDArray[np.float64]
-    lon_deg: npt.NDArray[np.float64]
-    steps: tuple[StreetStep, ...]
+    lat_deg: Float64
+    lon_deg: Float64
+    arc_point: Int32
+    arc_length_m: Float64
+    arc_time_ms: Float64
+    graph: StreetGraph = field(repr=False)
+
+    @cached_property
+    def steps(self) -> tuple[StreetStep, ...]:
+        """The way street by street, made when first asked for."""
+        return _steps(self)
 
 
-def build_path(graph: StreetGraph, metric: StreetMetric, time_ms: int, arcs: list[int], start: float, end: float) -> StreetPath:
-    """Give a sequence of arcs its line, length and steps; `start` and `end` are fractions of the first and the last arc."""
-    lat_parts, lon_parts, points = [], [], [0]
+def build_path(graph: StreetGraph, metric: StreetMetric, time_ms: int, arcs: Int32, start: float, end: float) -> StreetPath:
+    """Give a sequence of arcs (int32[a], a ≥ 1) its line and length; `start` and `end` are fractions of first and last."""
     shares = np.ones(len(arcs))
-    for k, arc in enumerate(arcs):
-        low, high = (start if k == 0 else 0.0), (end if k == len(arcs) - 1 else 1.0)
-        lat, lon = arc_line(graph, arc, low, high)
-        shares[k] = high - low
-        lat_parts.append(lat[1:] if k else lat)
-        lon_parts.append(lon[1:] if k else lon)
-        points.append(points[-1] + len(lat) - 1)
+    shares[0] -= start
+    shares[-1] -= 1.0 - end
+    points = np.zeros(len(arcs) + 1, np.int32)
+    lat, lon = kernels.lines(graph.first_shape, graph.shape_lat_e7, graph.shape_lon_e7, arcs[1:-1], points[1:])
+    head = arc_line(graph, int(arcs[0]), start, end if len(arcs) == 1 else 1.0)
+    parts = [(head[0], head[1]), (lat, lon)]
+    points[1:] += len(head[0]) - 1
+    if len(arcs) > 1:
+        tail = arc_line(graph, int(arcs[-1]), 0.0, end)
+        parts.append((tail[0][1:], tail[1][1:]))
     lengths = graph.arc_length_m[arcs] * shares
-    times = metric.arc_time_ms[arcs] * shares
-    steps = _steps(graph, arcs, lengths, times, points)
     return StreetPath(
         time_ms,
         float(lengths.sum()),
-        np.array(arcs, np.int32),
+        arcs,
         start,
         end,
-        np.concatenate(lat_parts),
-        np.concatenate(lon_parts),
-        steps,
+        np.concatenate([part[0] for part in parts]),
+        np.concatenate([part[1] for part in parts]),
+        points[: len(arcs)],
+        lengths,
+        metric.arc_time_ms[arcs] * shares,
+        graph,
     )
 
 
@@ -107,37 +127,32 @@ def arc_line(
     return np.asarray(np.interp(at, along, lat), np.float64), np.asarray(np.interp(at, along, lon), np.float64)
 
 
-def _steps(
-    graph: StreetGraph, arcs: list[int], lengths: npt.NDArray[np.float64], times: npt.NDArray[np.float64], points: list[int]
-) -> tuple[StreetStep, ...]:
-    if not arcs:
-        return ()
-    classes = graph.arc_road_class[arcs]
-    names = graph.arc_name[arcs]
+def _steps(path: StreetPath) -> tuple[StreetStep, ...]:
+    graph, arcs = path.graph, path.arcs
+    classes, names = graph.arc_road_class[arcs], graph.arc_name[arcs]
     flags = graph.arc_flags[arcs] & (ARC_FERRY | ARC_ROUNDABOUT)
     same = (names[1:] == names[:-1]) & (flags[1:] == flags[:-1]) & ((names[1:] != 0) | (classes[1:] == classes[:-1]))
     begins = np.concatenate([[0], np.flatnonzero(~same) + 1])
-    ends = np.append(begins[1:], len(arcs))
-    steps = []
-    for low, high in zip(begins.tolist(), ends.tolist(), strict=True):
-        manoeuvre = "depart" if low == 0 else _manoeuvre(graph, arcs[low - 1], arcs[low])
-        steps.append(
-            StreetStep(
-                graph.names[int(names[low])],
-                ROAD_CLASSES[classes[low]],
-                manoeuvre,
-                float(lengths[low:high].sum()),
-                round(float(times[low:high].sum())),
-                points[low],
-            )
+    lengths, times = np.add.reduceat(path.arc_length_m, begins), np.add.reduceat(path.arc_time_ms, begins)
+    manoeuvres = ["depart", *(_manoeuvre(graph, path, k) for k in begins[1:].tolist())]
+    return tuple(
+        StreetStep(
+            graph.names[int(names[k])],
+            ROAD_CLASSES[classes[k]],
+            manoeuvre,
+            float(length_m),
+            round(float(time_ms)),
+            int(path.arc_point[k]),
         )
-    return tuple(steps)
+        for k, manoeuvre, length_m, time_ms in zip(begins, manoeuvres, lengths, times, strict=True)
+    )
 
 
 _TURNS = ((30.0, "straight"), (60.0, "slight_{}"), (120.0, "{}"), (170.0, "sharp_{}"))
 
 
-def _manoeuvre(graph: StreetGraph, before: int, after: int) -> str:
+def _manoeuvre(graph: StreetGraph, path: StreetPath, k: int) -> str:
+    before, after = int(path.arcs[k - 1]), int(path.arcs[k])
     if graph.arc_flags[after] & ARC_FERRY:
         return "ferry"
     if graph.arc_flags[after] & ARC_ROUNDABOUT:
@@ -153,9 +168,7 @@ def _manoeuvre(graph: StreetGraph, before: int, after: int) -> str:
 
 def turn_angle_deg(graph: StreetGraph, before: int, after: int) -> float:
     """Angle from the end of one arc to the start of the next, clockwise positive, -180…180."""
-    degrees = []
-    for arc, low, high in ((before, -2, -1), (after, 0, 1)):
-        lat, lon = arc_line(graph, arc)
-        east = (lon[high] - lon[low]) * np.cos(np.radians(lat[low]))
-        degrees.append(float(np.degrees(np.arctan2(east, lat[high] - lat[low]))))
-    return (degrees[1] - degrees[0] + 540.0) % 360.0 - 180.0
+    angle = np.empty(1)
+    ends = np.array([before], np.int32), np.array([after], np.int32)
+    kernels.turn_angles(graph.first_shape, graph.shape_lat_e7, graph.shape_lon_e7, *ends, angle)
+    return float(angle[0])

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routing.errors import InvalidInput
+from routing.street.anchors import Anchors
 from routing.street.cch import hierarchy_of
 from routing.street.customization import FAR, customise, recustomise
 from routing.street.hierarchy_search import HierarchySearcher
-from routing.street.anchors import Anchors
 
 CLOSED = 2**31 - 1
 

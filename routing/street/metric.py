@@ -62,6 +62,11 @@ class StreetMetric:
         """Weights of the network's hierarchy, None where it has none; customised on first use (some 20 ms for a city)."""
         return None if self._customised is None else self._customised.get()
 
+    def customise(self) -> None:
+        """Make `weights` now, so that the first question does not wait for them."""
+        if self._customised is not None:
+            self._customised.get()
+
     @property
     def mode(self) -> StreetMode:
         """The mode the times are for."""

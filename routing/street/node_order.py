@@ -2,7 +2,6 @@
 
 import numpy as np
 import numpy.typing as npt
-import pymetis
 
 SEPARATORS = 5
 """Separators METIS tries at each level. More take longer and flatten the hierarchy (1 to 5: a quarter fewer arcs a search)."""
@@ -28,6 +27,8 @@ def nested_dissection(first: npt.NDArray[np.int64], neighbour: npt.NDArray[np.in
     """
     if len(first) < 3 or not len(neighbour):
         return np.arange(len(first) - 1, dtype=np.int32)
+    import pymetis  # noqa: PLC0415 - needed to build a city, not to serve one
+
     adjacency = pymetis.CSRAdjacency(first, neighbour)
     order, _ = pymetis.nested_dissection(adjacency=adjacency, options=pymetis.Options(seed=1, nseps=SEPARATORS))
     return np.asarray(order, np.int32)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from routing.model.modes import StreetMode
-from routing.street.api import StreetEngine
+from routing.street.api import Snaps, StreetEngine, StreetMetric
 
 
 def warm(engine: StreetEngine) -> int:
@@ -23,10 +23,17 @@ def warm(engine: StreetEngine) -> int:
         lat_deg, lon_deg = engine.graph.shape_lat_e7[rows] * 1e-7, engine.graph.shape_lon_e7[rows] * 1e-7
         places = engine.snap(lat_deg, lon_deg, mode)
         metric = engine.metric(mode)
-        engine.one_to_many(metric, places, 0, places, limit_s=60.0)
-        engine.many_to_one(metric, places, places, 0, limit_s=60.0)
-        engine.find_route(metric, places, 0, places, 1)
-        engine.reach(metric, places, 0, limit_s=60.0)
-        engine.reach(metric, places, 0, limit_s=60.0, backward=True)
-        made += 5
+        for limit_s in (60.0, None):
+            made += _searches(engine, metric, places, limit_s)
     return made
+
+
+def _searches(engine: StreetEngine, metric: StreetMetric, places: Snaps, limit_s: float | None) -> int:
+    """Every search once; without a limit they run on the hierarchy, if the mode has one."""
+    engine.one_to_many(metric, places, 0, places, limit_s)
+    engine.many_to_one(metric, places, places, 0, limit_s)
+    engine.many_to_many(metric, places, places, limit_s)
+    engine.find_route(metric, places, 0, places, 1)
+    engine.reach(metric, places, 0, limit_s)
+    engine.reach(metric, places, 0, limit_s, backward=True)
+    return 6

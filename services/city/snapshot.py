@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from routing.model.car_parks import CarParks
+from routing.model.modes import StreetMode
 from routing.model.places import PlaceIndex
 from routing.model.signal_sites import SignalSites
 from routing.model.street_graph import StreetGraph
@@ -17,6 +18,9 @@ from services.city.config import CITY_FILE, BoundingBox, CityConfig, parse_city
 from services.city.errors import CityNotFoundError, SnapshotCorruptError, SnapshotFormatError, SnapshotMissingError
 from services.city.layout import CityHome
 from services.city.manifest import Manifest, sha256_of
+
+if TYPE_CHECKING:
+    from routing.street.cch import Hierarchy
 
 
 class CitySnapshot:
@@ -81,6 +85,13 @@ class CitySnapshot:
     def street(self) -> StreetGraph:
         """Streets, mapped."""
         return arrays.load(self.folder / "street", StreetGraph)
+
+    @cached_property
+    def hierarchies(self) -> "Mapping[StreetMode, Hierarchy]":
+        """Hierarchies of `street` by mode, mapped; empty in a snapshot without any."""
+        from services.city.hierarchies import load_hierarchies  # noqa: PLC0415 - opening a snapshot needs no engine
+
+        return load_hierarchies(self.folder)
 
     @property
     def has_timetable(self) -> bool:

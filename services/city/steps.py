@@ -20,6 +20,7 @@ from services.city.config import CityConfig
 from services.city.footpaths import with_street_footpaths
 from services.city.gtfs_reader import GtfsSource, read_timetable
 from services.city.gtfs_reader_transfers import WalkOptions
+from services.city.hierarchies import HIERARCHY_MODES, build_hierarchies
 from services.city.osm_features import OsmFeature, read_features
 from services.city.osm_reader import read_street_graph_and_report
 from services.city.places import PlaceSources, build_places
@@ -79,6 +80,13 @@ def _street(building: Building, say: Say) -> None:
     building.warnings += [f"osm: {count} turn restrictions left out: {why}" for why, count in sorted(report.skipped.items())]
     if report.missing_nodes:
         building.warnings.append(f"osm: {report.missing_nodes} nodes of ways are not in the extract")
+
+
+def _hierarchies(building: Building, say: Say) -> None:
+    for done, mode in enumerate(HIERARCHY_MODES):
+        say(done / len(HIERARCHY_MODES))
+        for name, arcs in build_hierarchies(building.folder, building.street(), (mode,)).items():
+            building.counts[f"hierarchy_arcs_{name}"] = arcs
 
 
 def _transit(building: Building, say: Say) -> None:
@@ -153,6 +161,7 @@ def _places(building: Building, say: Say) -> None:
 
 STEPS: tuple[Step, ...] = (
     Step("street", "streets", _street),
+    Step("hierarchies", "street hierarchies", _hierarchies),
     Step("transit", "timetables", _transit),
     Step("parking", "car parks", _parking),
     Step("signals", "traffic signals", _signals),

@@ -24,6 +24,7 @@ from routing.model.street_graph import StreetGraph
 from routing.model.timetable import Timetable
 from services.city import arrays
 from services.city.errors import CityError
+from services.city.hierarchies import load_hierarchies
 
 WARM_MODULES = (
     "routing.street.warm", "routing.transit.warm", "routing.multimodal.warm", "routing.rounds.warm", "traffic_lights.warm",
@@ -111,7 +112,9 @@ def _get_input(folder: Path, parameter: str) -> object:
 
     section, cls = _SECTIONS[parameter]
     value = arrays.load(folder / section, cls)
-    return StreetEngine(value) if parameter == "engine" and isinstance(value, StreetGraph) else value
+    if parameter == "engine" and isinstance(value, StreetGraph):
+        return StreetEngine(value, hierarchies=load_hierarchies(folder))
+    return value
 
 
 def _first_journey(timetable: Timetable) -> None:

@@ -28,6 +28,8 @@ class CarMetrics:
         Closed now.
     closed_until_s : int
         City time up to which closures are taken to last.
+    varies : bool
+        False for times that are the same all day.
     """
 
     def __init__(
@@ -37,7 +39,9 @@ class CarMetrics:
         closed_arcs: npt.NDArray[np.int32],
         closed_until_s: int,
         mode: StreetMode = StreetMode.CAR,
+        varies: bool = True,
     ) -> None:
+        self._varies = varies
         self._street, self._speed_at, self._mode = street, speed_at, mode
         self._closed, self._closed_until_s = closed_arcs, closed_until_s
         self._metrics: OrderedDict[int, StreetMetric] = OrderedDict()
@@ -45,7 +49,7 @@ class CarMetrics:
 
     def __call__(self, time_s: int) -> StreetMetric:
         """Metric for a departure at `time_s` (unix seconds)."""
-        slot = time_s // SLOT_S
+        slot = time_s // SLOT_S if self._varies else 0
         with self._lock:
             metric = self._metrics.get(slot)
             if metric is None:

@@ -92,12 +92,12 @@ class ViewKeeper:
 
     def __init__(self, snapshot: CitySnapshot, clock: CityClock) -> None:
         self.snapshot, self._clock = snapshot, clock
-        self.street = StreetEngine(snapshot.street)
+        self.street = StreetEngine(snapshot.street, hierarchies=snapshot.hierarchies)
         self.transit = TransitEngine(snapshot.timetable)
         schedule = build_network(self.street, self.transit, snapshot.car_parks)
         self._traffic = TrafficForecast.for_city(self.street.graph, TrafficProfile.urban(snapshot.timezone))
         self._parking = ParkingForecast.for_city(snapshot.car_parks, snapshot.timezone)
-        free = {mode: CarMetrics(self.street, self._free_flow, NOTHING_CLOSED, 0, mode) for mode in MOTOR_MODES}
+        free = {mode: CarMetrics(self.street, self._free_flow, NOTHING_CLOSED, 0, mode, varies=False) for mode in MOTOR_MODES}
         schedule = replace(schedule, car_metric=free[StreetMode.CAR])
         self._lock = threading.Lock()
         places = Places(PlaceSearch(snapshot.places), snapshot.timetable)
@@ -147,7 +147,7 @@ class ViewKeeper:
             speed_at = self._traffic.speed_at_with_live(traffic.arc_speed_kmh, traffic.arc_observed_s, traffic.at)
             until_s = now_s + CLOSURES_LAST_S
             motor = {mode: CarMetrics(self.street, speed_at, traffic.closed_arcs, until_s, mode) for mode in MOTOR_MODES}
-            motor[StreetMode.CAR](now_s)
+            motor[StreetMode.CAR](now_s).customise()
             network = replace(network, car_metric=motor[StreetMode.CAR])
             epochs[Topic.TRAFFIC] = traffic.epoch
         if Topic.CAR_PARKS in topics and live.car_parks is not None:

@@ -76,7 +76,7 @@ class RoundsCity:
 
     def __init__(self, snapshot: CitySnapshot, clock: CityClock, street: StreetEngine | None = None) -> None:
         self.snapshot, self._clock = snapshot, clock
-        self.street = street or StreetEngine(snapshot.street)
+        self.street = street or StreetEngine(snapshot.street, hierarchies=snapshot.hierarchies)
         self.forecast = TrafficForecast.for_city(self.street.graph, TrafficProfile.urban(snapshot.timezone))
         self.traffic: LiveTraffic | None = None
         self.kept = KeptTimes()
@@ -228,11 +228,14 @@ class RoundsCity:
     def _lengths_m(self, mode: StreetMode, snaps: Snaps) -> npt.NDArray[np.float64]:
         """Shortest distances in metres (one millisecond stands for a decimetre, no turn costs)."""
         if self._lengths is None:
-            self._lengths = StreetEngine(self.street.graph, dict.fromkeys(StreetMode, NO_TURN_COSTS))
+            free_turns = dict.fromkeys(StreetMode, NO_TURN_COSTS)
+            self._lengths = StreetEngine(self.street.graph, free_turns, self.snapshot.hierarchies)
         network = self._lengths.network(mode)
         times = np.maximum(np.rint(self.street.graph.arc_length_m * 10.0), 1).astype(np.uint32)
         times[self._lengths.metric(mode).arc_time_ms == UNREACHABLE_MS] = UNREACHABLE_MS
-        found = self._lengths.many_to_many(weigh(network, times), snaps, snaps).astype(np.float64)
+        found = self._lengths.many_to_many(weigh(network, times, self._lengths.searcher(mode).hierarchy), snaps, snaps).astype(
+            np.float64
+        )
         return np.where(found == UNREACHABLE_MS, 1e9, found / 10.0)
 
     def _stop(self, stop_id: str, path: str) -> Point:

@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from routing.kernels import street_anchors, street_search, street_snap, street_turns
+from routing.kernels import (
+    cch_customise,
+    cch_matrix,
+    cch_query,
+    street_anchors,
+    street_lines,
+    street_search,
+    street_snap,
+    street_turns,
+)
 from routing.model.modes import UNREACHABLE_MS, StreetMode
 from routing.street.api import DEFAULT_TURN_COSTS, NO_TURN_COSTS, StreetEngine
 from routing.street.warm import warm
@@ -90,26 +99,28 @@ def _check_line(graph, path):
     assert sum(step.length_m for step in path.steps) == pytest.approx(path.length_m)
 
 
-def test_warming_compiles_everything(centre):
+@pytest.mark.parametrize("engine", ["centre", "contracted"])
+def test_warming_compiles_everything(engine, request):
     """After warming, no call of the interface compiles a further kernel variant."""
-    assert warm(centre) == 10
+    engine = request.getfixturevalue(engine)
+    assert warm(engine) == 24
     before = _variants()
     for mode in StreetMode:
-        places = centre.snap([41.15, 41.16], [-8.61, -8.62], mode)
-        metric = centre.metric(mode, np.full(centre.graph.arc_count, 20.0, np.float32), [1, 2])
-        centre.many_to_many(metric, places, places.take([0]), 900.0)
-        centre.many_to_many(metric, places.take([0]), places)
-        centre.one_to_many(metric, places, 0, places, 100.0)
-        centre.many_to_one(metric, places, places, 1)
-        centre.find_route(metric, places, 0, places, 1)
-        centre.reach(metric, places, 0, backward=True)
-        centre.reach(metric, places, 0)
+        places = engine.snap([41.15, 41.16], [-8.61, -8.62], mode)
+        metric = engine.metric(mode, np.full(engine.graph.arc_count, 20.0, np.float32), [1, 2])
+        engine.many_to_many(metric, places, places.take([0]), 900.0)
+        engine.many_to_many(metric, places.take([0]), places)
+        engine.one_to_many(metric, places, 0, places, 100.0)
+        engine.many_to_one(metric, places, places, 1)
+        engine.find_route(metric, places, 0, places, 1)
+        engine.reach(metric, places, 0, backward=True)
+        engine.reach(metric, places, 0)
     assert _variants() == before
 
 
 def _variants():
     """Compiled signatures of all street kernels."""
-    modules = (street_anchors, street_search, street_snap, street_turns)
+    modules = (cch_customise, cch_matrix, cch_query, street_anchors, street_lines, street_search, street_snap, street_turns)
     return {
         f"{module.__name__}.{name}": len(function.signatures)
         for module in modules

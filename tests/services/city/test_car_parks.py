@@ -14,11 +14,13 @@ from services.city.steps import STEPS
 from tests.builders.cities import CITY_TOML, draw_city
 from tests.builders.shared_data import ROOT, shared
 
+PARKING = tuple(step for step in STEPS if step.name in ("street", "parking"))
+
 
 def parks_of(tmp_path: Path, more: str = "") -> CarParks:
     """Car parks of the drawn city with more lines in its city.toml."""
     city = draw_city(tmp_path / "drawn", CITY_TOML + more)
-    build_snapshot(read_city(city), tmp_path / "home", steps=(STEPS[0], STEPS[2]), warm=False)
+    build_snapshot(read_city(city), tmp_path / "home", steps=PARKING, warm=False)
     return open_snapshot(tmp_path / "home", "drawn").car_parks
 
 
@@ -107,7 +109,7 @@ def test_operator_files(tmp_path: Path) -> None:
 def test_heidelberg_has_its_25_real_garages(tmp_path: Path) -> None:
     """All garages of the live snapshot are there, with the operator's capacity where it gives one."""
     shared("heidelberg/parking/heidelberg.json")
-    build_snapshot(read_city(ROOT / "cities" / "heidelberg"), tmp_path, steps=(STEPS[0], STEPS[2]), warm=False)
+    build_snapshot(read_city(ROOT / "cities" / "heidelberg"), tmp_path, steps=PARKING, warm=False)
     parks = open_snapshot(tmp_path, "heidelberg").car_parks
     garages = {row[0]: row for row in rows(parks) if row[0].startswith("heidelberg-p")}
     assert len(garages) == 25

@@ -19,6 +19,74 @@ from routing.kernels.street_types import Int32, Int64, Number, UInt32
 
 
 @kernel
+def _relax(up_first: UInt32, up_head: Int32, weight_ms: Int32, side: int, v: Number, time_ms: Int32, via: Int32) -> None:
+    """Relax the up arcs of `v`."""
+    now = time_ms[v]
+    for a in range(np.uint64(up_first[v]), np.uint64(up_first[v + 1])):
+        then = np.int32(now + weight_ms[a, side])
+        up = np.uint64(up_head[a])
+        if then < time_ms[up]:
+            time_ms[up] = then
+            via[up] = np.int32(a)
+
+
+@kernel
+def _merge(
+    up_first: UInt32,
+    up_head: Int32,
+    parent: Int32,
+    weight_ms: Int32,
+    side: int,
+    node: Int32,
+    node_ms: Int32,
+    time_ms: Int32,
+    via: Int32,
+    path: Int32,
+) -> tuple[Number, Number, Number]:
+    """Climb from anchors until their ways are one.
+
+    Returns
+    -------
+    visited : int
+        Nodes written to `path`.
+    tip : int
+        The next node, not visited yet (-1: all roots are passed).
+    dropped : bool
+        Some anchor's way ended at a root of its own.
+    """
+    tips = np.empty(len(node), np.int32)
+    count, visited, dropped = 0, 0, False
+    for i in range(len(node)):
+        v = node[i]
+        if node_ms[i] < time_ms[v]:
+            if time_ms[v] == FAR:
+                tips[count] = v
+                count += 1
+            time_ms[v] = node_ms[i]
+            via[v] = -1 - i
+    while count > 1:
+        at = 0
+        for i in range(1, count):
+            if tips[i] < tips[at]:
+                at = i
+        v = tips[at]
+        path[visited] = v
+        visited += 1
+        if time_ms[v] < FAR:
+            _relax(up_first, up_head, weight_ms, side, v, time_ms, via)
+        tips[at] = parent[v]
+        merged = parent[v] < 0
+        dropped |= merged
+        for i in range(count):
+            if i != at and tips[i] == tips[at]:
+                merged = True
+        if merged:
+            count -= 1
+            tips[at] = tips[count]
+    return visited, np.int64(tips[0]) if count == 1 else np.int64(-1), dropped
+
+
+@kernel
 def climb(
     up_first: UInt32,
     up_head: Int32,
@@ -50,46 +118,15 @@ def climb(
     common : int
         From ``path[common]`` on all anchors share their way to the root (= `visited` if they never meet).
     """
-    tips = np.empty(len(node), np.int32)
-    count = 0
-    for i in range(len(node)):
-        v = node[i]
-        if node_ms[i] < time_ms[v]:
-            if time_ms[v] == FAR:
-                tips[count] = v
-                count += 1
-            time_ms[v] = node_ms[i]
-            via[v] = -1 - i
-    visited, common = 0, -1
-    while count > 0:
-        at = 0
-        for i in range(1, count):
-            if tips[i] < tips[at]:
-                at = i
-        v = tips[at]
-        if count == 1 and common == -1:
-            common = visited
-        path[visited] = v
+    visited, tip, dropped = _merge(up_first, up_head, parent, weight_ms, side, node, node_ms, time_ms, via, path)
+    common = visited
+    while tip >= 0:
+        path[visited] = tip
         visited += 1
-        now = time_ms[v]
-        if now < FAR:
-            for a in range(np.uint64(up_first[v]), np.uint64(up_first[v + 1])):
-                then = np.int32(now + weight_ms[a, side])
-                up = np.uint64(up_head[a])
-                if then < time_ms[up]:
-                    time_ms[up] = then
-                    via[up] = np.int32(a)
-        tips[at] = parent[v]
-        merged = parent[v] < 0
-        for i in range(count):
-            if i != at and tips[i] == tips[at]:
-                merged = True
-        if merged:
-            if parent[v] < 0 and count > 1:
-                common = -2
-            count -= 1
-            tips[at] = tips[count]
-    return visited, common if common >= 0 else visited
+        if time_ms[tip] < FAR:
+            _relax(up_first, up_head, weight_ms, side, tip, time_ms, via)
+        tip = np.int64(parent[tip])
+    return visited, visited if dropped else common
 
 
 @kernel
@@ -97,6 +134,7 @@ def meet(
     up_first: UInt32,
     up_head: Int32,
     parent: Int32,
+    rank: Int32,
     weight_ms: Int32,
     source: Int32,
     source_ms: Int32,
@@ -110,18 +148,35 @@ def meet(
 ) -> tuple[Number, Number]:
     """Quickest connection between anchors: ``(time_ms, node where both climbs meet)``, ``(FAR, -1)`` if there is none.
 
-    `time_ms` and `back_time_ms` (int32[n], all `FAR`) are left as they came; `via` and `back_via` tell the way to `unpack`.
+    Both climbs go on together once they are on the same way to the root, and nodes farther than the best connection so far are
+    not relaxed. Anchors are node numbers. `time_ms` and `back_time_ms` (int32[n], all `FAR`) are left as they came; `via` and
+    `back_via` tell the way to `unpack`.
     """
-    visited, _ = climb(up_first, up_head, parent, weight_ms, 0, source, source_ms, time_ms, via, path)
-    back = path[visited:]
-    back_visited, _ = climb(up_first, up_head, parent, weight_ms, 1, target, target_ms, back_time_ms, back_via, back)
-    best, meeting = np.int32(FAR), np.int32(-1)
+    visited, f, _ = _merge(up_first, up_head, parent, weight_ms, 0, rank[source], source_ms, time_ms, via, path)
+    back = path[len(path) // 2 :]
+    back_visited, b, _ = _merge(up_first, up_head, parent, weight_ms, 1, rank[target], target_ms, back_time_ms, back_via, back)
+    best, meeting = np.int32(FAR), np.int64(-1)
     for i in range(back_visited):
-        v = back[i]
-        if time_ms[v] < FAR and back_time_ms[v] < FAR:
-            total = np.int32(time_ms[v] + back_time_ms[v])
-            if total < best:
-                best, meeting = total, v
+        v = np.int64(back[i])
+        if time_ms[v] + back_time_ms[v] < best:
+            best, meeting = np.int32(time_ms[v] + back_time_ms[v]), v
+    while f >= 0 or b >= 0:
+        v = f if b < 0 or 0 <= f < b else b
+        if time_ms[v] + back_time_ms[v] < best:
+            best, meeting = np.int32(time_ms[v] + back_time_ms[v]), v
+        if v == f:
+            path[visited] = v
+            visited += 1
+            if time_ms[v] < best:
+                _relax(up_first, up_head, weight_ms, 0, v, time_ms, via)
+        if v == b:
+            back[back_visited] = v
+            back_visited += 1
+            if back_time_ms[v] < best:
+                _relax(up_first, up_head, weight_ms, 1, v, back_time_ms, back_via)
+            b = np.int64(parent[v])
+        if v == f:
+            f = np.int64(parent[v])
     for i in range(visited):
         time_ms[path[i]] = FAR
     for i in range(back_visited):

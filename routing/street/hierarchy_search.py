@@ -64,8 +64,8 @@ class HierarchySearcher:
         """Best time from any seed to any end, and the node where the climbs met (`INFINITE`, -1 if none)."""
         tree, scratch = self.hierarchy, self._scratch
         best, meeting = cch_query.meet(
-            tree.up_first, tree.up_head, tree.parent, weights.weight_ms, tree.rank[seeds.state], seeds.time_ms,
-            tree.rank[ends.state], ends.time_ms, scratch.time, scratch.via, scratch.back_time, scratch.back_via, scratch.path,
+            tree.up_first, tree.up_head, tree.parent, tree.rank, weights.weight_ms, seeds.state, seeds.time_ms, ends.state,
+            ends.time_ms, scratch.time, scratch.via, scratch.back_time, scratch.back_via, scratch.path,
         )  # fmt: skip
         return (int(best), int(meeting)) if meeting >= 0 else (INFINITE, -1)
 

@@ -222,10 +222,16 @@ def unpack(
     slot_first: Int32,
     slot_edge: Int32,
     edge_ms: Int32,
+    known: Int32,
     stack: Int32,
     edges: Int32,
 ) -> int:
     """Replace hierarchy arcs by the input edges they stand for, in order of travel.
+
+    Parameters
+    ----------
+    known : int32[2a]
+        What earlier calls found for these weights: 1 + the lower arc of a slot's triangle, 0 = not asked. Threads may share it.
 
     Returns
     -------
@@ -239,14 +245,21 @@ def unpack(
         while size > 0:
             size -= 1
             slot = stack[size]
-            edge = _input_edge(slot, weight_ms[slot >> 1, slot & 1], slot_first, slot_edge, edge_ms)
+            edge = np.int64(-1)
+            if known[slot] == 0:
+                edge = _input_edge(slot, weight_ms[slot >> 1, slot & 1], slot_first, slot_edge, edge_ms)
             if edge >= 0:
                 if written == len(edges):
                     return -1
                 edges[written] = edge
                 written += 1
                 continue
-            low, high = _lower_triangle(slot, up_first, up_head, up_tail, down_first, down_arc, weight_ms)
+            if known[slot] > 0:
+                low = np.int64(known[slot]) - 1
+                high = np.int64(find_arc(up_first, up_head, up_tail[low], up_head[slot >> 1]))
+            else:
+                low, high = _lower_triangle(slot, up_first, up_head, up_tail, down_first, down_arc, weight_ms)
+                known[slot] = low + 1
             if low < 0 or size + 2 > len(stack):
                 return -1
             # Upward x → z → y: first down `low`, then up `high`; downward y → z → x the other way round.
@@ -260,8 +273,8 @@ def unpack(
 def _input_edge(slot: Number, wanted_ms: Number, slot_first: Int32, slot_edge: Int32, edge_ms: Int32) -> Number:
     for k in range(slot_first[slot], slot_first[slot + 1]):
         if edge_ms[slot_edge[k]] == wanted_ms:
-            return slot_edge[k]
-    return -1
+            return np.int64(slot_edge[k])
+    return np.int64(-1)
 
 
 @kernel

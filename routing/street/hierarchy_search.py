@@ -76,7 +76,8 @@ class HierarchySearcher:
         while True:
             written = cch_query.unpack(
                 scratch.slots, count, tree.up_first, tree.up_head, tree.up_tail, tree.down_first, tree.down_arc,
-                weights.weight_ms, tree.slot_first, tree.slot_edge, weights.edge_ms, scratch.stack, scratch.edges,
+                weights.weight_ms, tree.slot_first, tree.slot_edge, weights.edge_ms, weights.known, scratch.stack,
+                scratch.edges,
             )  # fmt: skip
             if written >= 0:
                 return int(seed), scratch.edges[:written].copy(), int(end)

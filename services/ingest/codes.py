@@ -16,6 +16,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "decode_error": ("error", "the body is not what its kind says (HTML, JSON instead of protobuf, broken markup)"),
     "invalid_utf8": ("error", "text that must be UTF-8 is not"),
     "invalid_character": ("warning", "a text file is not UTF-8 and was read as Windows-1252, or has replacement characters"),
+    "adapter_error": ("error", "the adapter stumbled over the body in a way nobody foresaw: please report it with the body"),
     "schema_error": ("error", "required members are missing or have the wrong type"),
     "stale": ("error", "the publication is older than the limit of its kind"),
     "ageing": ("info", "the publication is older than its kind should be, but still usable"),

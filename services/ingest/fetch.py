@@ -58,8 +58,9 @@ async def fetch(client: httpx.AsyncClient, feed: Feed, validators: Validators, u
         raise FetchFailed("timeout", f"no complete answer from {_shown(url)} within {feed.timeout_s:g} s") from None
     except httpx.HTTPError as error:
         raise FetchFailed("connection", f"{_shown(url)}: {type(error).__name__} {error}") from error
-    except (httpx.InvalidURL, UnicodeError) as error:
-        raise FetchFailed("connection", f"{_shown(url)} is no usable address: {error}") from error
+    except (httpx.InvalidURL, ValueError) as error:
+        # ValueError: an address in a redirect that cannot even be taken apart, such as ``http://[``.
+        raise FetchFailed("connection", f"{_shown(url)} is, or redirects to, no usable address: {error}") from error
 
 
 async def _follow(client: httpx.AsyncClient, feed: Feed, validators: Validators, url: str) -> Fetched:
@@ -74,7 +75,7 @@ async def _follow(client: httpx.AsyncClient, feed: Feed, validators: Validators,
             if response.status_code == httpx.codes.NOT_MODIFIED:
                 return Fetched(None, validators, url)
             if response.is_redirect:
-                url = _redirect(feed, url, response.headers.get("location", ""))
+                url = _redirect(feed, url, response.headers.get("location", ""), own_host)
                 continue
             if response.status_code != httpx.codes.OK:
                 raise FetchFailed("http_status", f"{_shown(url)} answers {response.status_code}")
@@ -84,19 +85,19 @@ async def _follow(client: httpx.AsyncClient, feed: Feed, validators: Validators,
     raise FetchFailed("redirect_forbidden", f"{_shown(feed.url)} redirects more than {MAX_REDIRECTS} times")
 
 
-def _redirect(feed: Feed, url: str, location: str) -> str:
+def _redirect(feed: Feed, url: str, location: str, own_host: str | None) -> str:
     target = urljoin(url, location)
     before, after = urlsplit(url), urlsplit(target)
     if after.scheme not in {"http", "https"} or (before.scheme == "https" and after.scheme != "https"):
         raise FetchFailed("redirect_forbidden", f"{_shown(url)} redirects to the scheme {after.scheme!r}")
-    if after.hostname != urlsplit(feed.url).hostname and after.hostname not in feed.allowed_hosts:
+    if after.hostname != own_host and after.hostname not in feed.allowed_hosts:
         raise FetchFailed("redirect_forbidden", f"{_shown(url)} redirects to {after.hostname!r}, which is not allowed")
     return target
 
 
 async def _read(response: httpx.Response, limit: int, ratio: int) -> bytes:
     stated = response.headers.get("content-length", "")
-    if stated.isdigit() and int(stated) > limit:
+    if stated.isdecimal() and int(stated) > limit:
         raise FetchFailed("too_large", f"{stated} bytes announced, the limit is {limit}")
     encoding = response.headers.get("content-encoding", "identity").lower()
     if encoding not in {"identity", "gzip", "x-gzip", ""}:
@@ -123,5 +124,8 @@ async def _read(response: httpx.Response, limit: int, ratio: int) -> bytes:
 
 def _shown(url: str) -> str:
     """Address without its query, which may carry keys."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname or ''}{':' + str(parts.port) if parts.port else ''}{parts.path}"
+    try:
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.hostname or ''}{':' + str(parts.port) if parts.port else ''}{parts.path}"
+    except ValueError:
+        return "an address that cannot be read"

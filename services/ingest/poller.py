@@ -94,6 +94,11 @@ class Poller:
             except ServiceError as error:
                 failures += 1
                 log.warning("delivery_not_taken", feed=feed.feed_id, error=str(error))
+            except Exception as error:
+                # The task must go on: a feed that is no longer polled, and says nothing, is the worst of all.
+                failures += 1
+                log.error("poll_broke", feed=feed.feed_id, exc_info=error)
+                self.on_failure(feed, "adapter_error", f"{type(error).__name__} while taking the body; see the log")
             await asyncio.sleep(self._pause(feed, failures, loop.time() - started, jitter))
 
     def _pause(self, feed: Feed, failures: int, spent_s: float, jitter: random.Random) -> float:

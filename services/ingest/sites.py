@@ -24,7 +24,7 @@ async def keep_sites(publisher: Publisher, poller: Poller, feed: Feed) -> None:
             try:
                 found = await fetch(client, feed, validators, feed.sites_url)
                 if found.body is not None:
-                    count = publisher.take_sites(feed, found.body, found.url)
+                    count = await asyncio.to_thread(publisher.take_sites, feed, found.body, found.url)
                     log.info("sites_read", feed=feed.feed_id, sites=count)
                     validators = found.validators
                 pause = EVERY_S

@@ -94,7 +94,7 @@ def _kind(record: Element) -> str:
 
 def _version(situation: Element, record: Element) -> int:
     stated = record.get("version") or situation.get("version") or "0"
-    return int(stated) if stated.isdigit() and len(stated) < 18 else 0
+    return int(stated) if stated.isascii() and stated.isdigit() and len(stated) < 18 else 0
 
 
 def _both_directions(record: Element) -> bool:

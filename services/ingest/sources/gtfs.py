@@ -136,7 +136,7 @@ def _routes(archive: Archive, findings: Findings, feed: Checked) -> None:
         elif row["route_id"] in feed.routes:
             findings.add("duplicate_key", f"route {row['route_id']!r} stands twice", where)
         else:
-            if not row["route_type"].isdigit() or int(row["route_type"]) > 1799:
+            if not row["route_type"].isdecimal() or int(row["route_type"]) > 1799:
                 findings.add("unexpected_enum_value", f"route_type {row['route_type']!r}", where)
             feed.routes[row["route_id"]] = row["route_type"]
 

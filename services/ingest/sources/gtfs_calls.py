@@ -138,7 +138,7 @@ def check_frequencies(
         headway = row.get("headway_secs", "")
         if begin < 0 or end < 0:
             findings.add("invalid_time", "start or end is no time", where)
-        elif not headway.isdigit() or int(headway) <= 0:
+        elif not headway.isdecimal() or int(headway) <= 0:
             findings.add("number_out_of_range", f"headway_secs {headway!r}", where)
         else:
             spans.setdefault(trip_id, []).append((begin, end, where))

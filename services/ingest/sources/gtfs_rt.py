@@ -13,6 +13,7 @@ from services.common.records import Alert, AnyRecord, InformedEntity, VehiclePos
 from services.ingest.errors import FeedRejected
 from services.ingest.limits import forbid_html, open_body
 from services.ingest.sources.base import (
+    POSIX_MAX,
     Decoded,
     Findings,
     SourceContext,
@@ -136,10 +137,7 @@ def _vehicle(entity: Any, context: SourceContext, findings: Findings, published:
 
 def _alert(entity: Any, context: SourceContext, findings: Findings, published: int, where: str) -> Iterator[Alert]:
     alert = entity.alert
-    periods = tuple(
-        (int(period.start) if period.HasField("start") else None, int(period.end) if period.HasField("end") else None)
-        for period in alert.active_period
-    )
+    periods = tuple((_bound(period, "start"), _bound(period, "end")) for period in alert.active_period)
     ends = [end for _, end in periods]
     last = None if not ends or None in ends else max(end for end in ends if end is not None)
     if last is not None and last < context.now:
@@ -157,6 +155,14 @@ def _alert(entity: Any, context: SourceContext, findings: Findings, published: i
         description=_texts(alert.description_text, context, findings, where),
         url=next((t.text for t in alert.url.translation if t.text.startswith(("https://", "http://"))), "")[:500],
     )  # fmt: skip
+
+
+def _bound(period: Any, name: str) -> int | None:
+    """One end of a period; None = open. Publishers write "for ever" as the largest number there is, "since ever" as 0."""
+    stated = int(getattr(period, name))
+    if not stated or (name == "end" and stated > POSIX_MAX):
+        return None
+    return min(stated, POSIX_MAX)
 
 
 def _informed(selector: Any) -> InformedEntity:

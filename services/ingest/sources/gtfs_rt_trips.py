@@ -7,8 +7,8 @@ from typing import Any, cast, get_args, get_type_hints
 from google.transit import gtfs_realtime_pb2 as pb
 
 from services.common.records import StopTimeUpdate, TripUpdate
-from services.ingest.sources.base import Findings, SourceContext, StaticIndex, TripInfo, entity_fresh
-from services.ingest.sources.times import service_date
+from services.ingest.sources.base import POSIX_MAX, POSIX_MIN, Findings, SourceContext, StaticIndex, TripInfo, entity_fresh
+from services.ingest.sources.times import is_date, service_date
 
 ADAPTER = "gtfs-rt"
 TRIP_STALE_S = 3600
@@ -16,6 +16,7 @@ VALID_TRIP_S = 600
 CONFLICT_S = 60
 MAX_DELAY_S = 24 * 3600
 DAY_S = 86_400
+MAX_START_S = 4 * DAY_S
 
 _RELATIONSHIPS = frozenset(get_args(get_type_hints(TripUpdate)["relationship"]))
 _NEEDS_SCHEDULE = frozenset({"SCHEDULED", "CANCELED", "DELETED", "REPLACEMENT"})
@@ -41,7 +42,10 @@ def decode_trip_update(
         findings.add("TRIP_NOT_FOUND", f"timetable has no trip {trip_id!r}", where)
         return
     start_date = update.trip.start_date
-    if not (len(start_date) == 8 and start_date.isdigit()):
+    if start_date and not is_date(start_date):
+        findings.add("invalid_date", f"start_date {start_date[:20]!r} is no date: the nearest run is meant", where)
+        start_date = ""
+    if not start_date:
         start_date = _running_day(scheduled, context) if scheduled else service_date(context.now, context.timezone)
     elif scheduled and context.static and relationship in _NEEDS_SCHEDULE and not context.static.runs_on(scheduled, start_date):
         findings.add("NO_SERVICE_ON_DATE", f"trip {trip_id!r} does not run on {start_date}", where)
@@ -50,7 +54,8 @@ def decode_trip_update(
     instance, start_time_s = trip_id, _clock_s(update.trip.start_time)
     if relationship == "DUPLICATED":  # the record keeps naming the trip that is copied
         instance, start_time_s = update.trip_properties.trip_id, _clock_s(update.trip_properties.start_time)
-        start_date = update.trip_properties.start_date or start_date
+        copied = update.trip_properties.start_date
+        start_date = copied if is_date(copied) else start_date
     yield TripUpdate(
         feed=context.feed, entity=f"{instance}|{start_date}", observed_at=observed, received_at=context.now,
         valid_until=max(observed, published) + VALID_TRIP_S, provenance=context.provenance(ADAPTER),
@@ -58,7 +63,7 @@ def decode_trip_update(
         route_id=update.trip.route_id or (scheduled.route_id if scheduled else ""),
         direction_id=update.trip.direction_id if update.trip.HasField("direction_id") else None,
         start_date=start_date, start_time_s=start_time_s,
-        relationship=cast(Any, relationship), delay_s=update.delay if update.HasField("delay") else None, stop_times=stop_times,
+        relationship=cast(Any, relationship), delay_s=_delay(update, findings, where), stop_times=stop_times,
     )  # fmt: skip
 
 
@@ -75,10 +80,11 @@ def _relationship(trip: Any, findings: Findings, where: str) -> str:
 
 def _clock_s(text: str) -> int | None:
     parts = text.split(":")
-    if len(parts) != 3 or not all(part.strip().isdigit() for part in parts):
+    if len(text) > 16 or len(parts) != 3 or not all(part.strip().isascii() and part.strip().isdigit() for part in parts):
         return None
     hours, minutes, seconds = (int(part) for part in parts)
-    return hours * 3600 + minutes * 60 + seconds
+    start_s = hours * 3600 + minutes * 60 + seconds
+    return start_s if start_s <= MAX_START_S else None
 
 
 def _running_day(trip: TripInfo, context: SourceContext) -> str:
@@ -124,6 +130,17 @@ def _stop_times(
     yield from rows
 
 
+def _delay(update: Any, findings: Findings, where: str) -> int | None:
+    """Delay of the whole trip; None where it is not said or impossible."""
+    if not update.HasField("delay"):
+        return None
+    delay = int(update.delay)
+    if abs(delay) > MAX_DELAY_S:
+        findings.add("value_out_of_range", f"a delay of {delay} s: not used", where)
+        return None
+    return delay
+
+
 def _stop_name(stop: Any) -> str:
     return f"stop {stop.stop_id!r}" if stop.stop_id else f"stop_sequence {stop.stop_sequence}"
 
@@ -154,6 +171,9 @@ def _stop_time(
     if scheduled and position is not None and base is not None:
         arrival_delay = _settle(arrival_time, arrival_delay, base + scheduled.arrival_s[position], findings, where)
         departure_delay = _settle(departure_time, departure_delay, base + scheduled.departure_s[position], findings, where)
+    if any(t is not None and not POSIX_MIN <= t <= POSIX_MAX for t in (arrival_time, departure_time)):
+        findings.add("value_out_of_range", "a predicted time that is not in unix seconds: stop update dropped", where)
+        return None
     if any(d is not None and abs(d) > MAX_DELAY_S for d in (arrival_delay, departure_delay)):
         findings.add("value_out_of_range", "a delay of more than a day: stop update dropped", where)
         return None

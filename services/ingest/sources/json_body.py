@@ -49,7 +49,7 @@ def number(value: Any) -> float | None:
         return None
     try:
         found = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # a JSON integer may have any number of digits
         return None
     return found if abs(found) < 1e15 else None
 

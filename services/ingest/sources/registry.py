@@ -2,9 +2,13 @@
 
 from collections.abc import Callable
 
-from services.ingest.errors import UnknownKind
+import structlog
+
+from services.ingest.errors import FeedRejected, UnknownKind
 from services.ingest.sources import datex2, gbfs, gtfs, gtfs_rt, ngsi_vehicles, parking, siri_et, waze
-from services.ingest.sources.base import Decoded, SourceContext
+from services.ingest.sources.base import Decoded, Findings, SourceContext
+
+log = structlog.get_logger("ingest")
 
 KINDS: dict[str, Callable[[bytes, SourceContext], Decoded]] = {
     "gtfs": gtfs.decode,
@@ -30,4 +34,9 @@ def decode(kind: str, body: bytes, context: SourceContext) -> Decoded:
     decoder = KINDS.get(kind)
     if decoder is None:
         raise UnknownKind(f"no adapter reads feeds of kind {kind!r}; known kinds: {', '.join(sorted(KINDS))}")
-    return decoder(body, context)
+    try:
+        return decoder(body, context)
+    except Exception as error:
+        # A body that nobody foresaw must cost one delivery, not the feed: whoever polls would stop for ever.
+        log.error("adapter_error", feed=context.feed, kind=kind, sha256=context.sha256, exc_info=error)
+        return Findings().rejected(FeedRejected("adapter_error", f"{type(error).__name__} while reading {kind}"))

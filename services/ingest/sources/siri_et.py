@@ -6,7 +6,7 @@ from services.common.records import AnyRecord, StopTimeUpdate, TripUpdate
 from services.ingest.errors import FeedRejected
 from services.ingest.limits import open_body
 from services.ingest.sources.base import Decoded, Findings, SourceContext, TripInfo, check_published, entity_fresh
-from services.ingest.sources.times import parse_time, service_date
+from services.ingest.sources.times import is_date, parse_time, service_date
 from services.ingest.sources.xml import Element, child, children, local_name, namespace, parse_xml, text, unwrap_soap
 
 ADAPTER = "siri-et"
@@ -86,7 +86,7 @@ def _journey(journey: Element, recorded: int, context: SourceContext, findings: 
         findings.add("TRIP_NOT_FOUND", f"timetable has no trip {trip_id!r}", trip_id)
         return None
     frame_date = text(reference, "DataFrameRef").replace("-", "")
-    start_date = frame_date if len(frame_date) == 8 and frame_date.isdigit() else service_date(context.now, context.timezone)
+    start_date = frame_date if is_date(frame_date) else service_date(context.now, context.timezone)
     return TripUpdate(
         feed=context.feed, entity=f"{trip_id}|{start_date}", observed_at=recorded, received_at=context.now,
         valid_until=published + VALID_S, provenance=context.provenance(ADAPTER), static_feed=context.static_feed,

@@ -60,6 +60,17 @@ def service_day_start(date: str, timezone: str) -> int:
     return int((noon.astimezone(UTC) - timedelta(hours=12)).timestamp())
 
 
+def is_date(text: str) -> bool:
+    """Whether `text` is a date of the calendar, written YYYYMMDD."""
+    if len(text) != 8 or not (text.isascii() and text.isdigit()):
+        return False
+    try:
+        datetime(int(text[:4]), int(text[4:6]), int(text[6:]))
+    except ValueError:
+        return False
+    return True
+
+
 def service_date(unix_s: int, timezone: str) -> str:
     """Calendar date (YYYYMMDD) of a moment in `timezone`."""
     return datetime.fromtimestamp(unix_s, zone(timezone)).strftime("%Y%m%d")

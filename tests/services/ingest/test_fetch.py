@@ -62,7 +62,7 @@ async def test_gzip_encoding_is_unpacked_within_the_limit() -> None:
     [
         ("/500", "http_status"), ("/404", "http_status"), ("/huge", "too_large"), ("/announced", "too_large"),
         ("/slow", "timeout"), ("/silent", "timeout"), ("/broken", "connection"), ("/elsewhere", "redirect_forbidden"),
-        ("/file", "redirect_forbidden"), ("/loop", "redirect_forbidden"),
+        ("/file", "redirect_forbidden"), ("/loop", "redirect_forbidden"), ("/nowhere", "connection"),
     ],
 )  # fmt: skip
 async def test_bad_servers_fail_with_a_code(path: str, code: str) -> None:
@@ -70,6 +70,7 @@ async def test_bad_servers_fail_with_a_code(path: str, code: str) -> None:
 
     async def handler(path: str, headers: Headers, writer: Writer) -> None:
         redirects = {"/elsewhere": "http://localhost:1/", "/file": "file:///etc/passwd", "/loop": "/loop"}
+        redirects["/nowhere"] = "http://["
         if path in redirects:
             answer(writer, b"", "302 Found", Location=redirects[path])
         elif path in {"/500", "/404"}:
@@ -176,6 +177,41 @@ async def test_a_body_that_could_not_be_stored_comes_again() -> None:
         await asyncio.sleep(0.8)
     assert calls == 3
     assert unchanged
+
+
+async def test_a_sink_that_breaks_does_not_end_the_polling() -> None:
+    """An error nobody foresaw is counted as a failure; the feed is polled again."""
+
+    async def handler(path: str, headers: Headers, writer: Writer) -> None:
+        answer(writer, b"body")
+
+    taken: list[bytes] = []
+    failures: list[str] = []
+
+    async def sink(feed: Feed, body: bytes, url: str) -> None:
+        if len(failures) < 2:
+            raise KeyError("nobody foresaw this")
+        taken.append(body)
+
+    async with http_site(handler) as site, Poller(sink, lambda _f, code, _r: failures.append(code), lambda _: None) as poller:
+        poller.watch(feed_of(site.url))
+        await asyncio.sleep(0.8)
+    assert failures == ["adapter_error", "adapter_error"]
+    assert taken
+
+
+async def test_a_redirect_of_the_site_table_is_judged_by_its_own_host() -> None:
+    """The table may lie on another host than the feed and move there."""
+
+    async def handler(path: str, headers: Headers, writer: Writer) -> None:
+        if path == "/old":
+            answer(writer, b"", "301 Moved", Location="/new")
+        else:
+            answer(writer, b"table")
+
+    async with http_site(handler) as site, new_client() as client:
+        feed = feed_of("http://feeds.example/", sites_url=site.url + "/old")
+        assert (await fetch(client, feed, Validators(), feed.sites_url)).body == b"table"
 
 
 def test_httpx_is_told_not_to_follow_redirects() -> None:

@@ -67,7 +67,7 @@ def residual(
     plan: Plan,
     now_s: float,
     *,
-    delay_s: dict[int, float] | None = None,
+    held_until_s: dict[int, float] | None = None,
     without_vehicles: frozenset[int] = frozenset(),
     without_shipments: frozenset[int] = frozenset(),
 ) -> Residual:
@@ -75,8 +75,8 @@ def residual(
 
     Parameters
     ----------
-    delay_s : dict, optional
-        By vehicle index: how much later it leaves the place where it is.
+    held_until_s : dict, optional
+        By vehicle index: the moment before which it does not leave the place where it is (see `leaves_at`).
     without_vehicles : frozenset of int
         Broken down: they serve nothing more; goods on board cannot be taken over (unserved), the rest may.
     without_shipments : frozenset of int
@@ -90,12 +90,10 @@ def residual(
         one = rounds.get(r)
         fixed = tuple(stop for stop in one.stops if stop.start_s < now_s) if one is not None and r in away else ()
         done.append(fixed)
-        late = (delay_s or {}).get(r, 0.0)
-        ready = now_s + late
         at = problem.depots[vehicle.start_depot_idx].location_idx
-        if one is not None and r in away:
-            ready = _free_at(one, fixed, now_s) + late
-            at = problem.visit(fixed[-1].visit_idx).location_idx if fixed else at
+        if fixed:
+            at = problem.visit(fixed[-1].visit_idx).location_idx
+        ready = max(leaves_at(plan, r, now_s) if r in away else now_s, (held_until_s or {}).get(r, now_s))
         depots.append(Depot(f"{vehicle.id} now", at, TimeWindow(min(ready, now_s), 1e9)))
         shift = TimeWindow(max(ready, vehicle.shift.start_s), max(ready, vehicle.shift.end_s))
         rests = tuple(rest for rest in vehicle.breaks if rest.latest_s >= now_s)
@@ -144,11 +142,16 @@ def repair(rest: Residual, travel_times: TravelTimes) -> tuple[Plan, list[int]]:
     return build_plan(rest.problem, travel_times, search.routes(), explained=True), moved
 
 
-def _free_at(one: DeliveryRound, fixed: Sequence[PlannedStop], now_s: float) -> float:
-    """When the vehicle may leave the place it is at (on the way to its next stop counts as free now)."""
-    if not fixed:
-        return max(one.departure_s, now_s)
-    last = fixed[-1]
+def leaves_at(plan: Plan, vehicle_idx: int, now_s: float) -> float:
+    """When a vehicle leaves the place it is at as planned, in engine seconds (on the way to its next stop counts as now)."""
+    one = next((one for one in plan.rounds if one.vehicle_idx == vehicle_idx), None)
+    if one is None:
+        return now_s
+    if one.departure_s >= now_s:
+        return one.departure_s
+    last = next((stop for stop in reversed(one.stops) if stop.start_s < now_s), None)
+    if last is None:
+        return now_s
     return max(now_s, last.breaks_after[-1].end_s if last.breaks_after else last.departure_s)
 
 

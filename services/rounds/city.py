@@ -57,6 +57,10 @@ class KeptTimes:
         while len(self._times) > KEPT_TIMES:
             self._times.popitem(last=False)
 
+    def __contains__(self, rounds_id: str) -> bool:
+        """Whether times of a job are kept."""
+        return rounds_id in self._times
+
     def find(self, rounds_id: str, points: list[Point]) -> tuple[int, BuiltTimes] | None:
         """Times of a job and how many of its locations they cover; None if the locations are others."""
         kept = self._times.get(rounds_id)

@@ -27,11 +27,11 @@ class ProblemParts(msgspec.Struct, frozen=True):
 
 
 class SolveOrder(msgspec.Struct, frozen=True, tag=True):
-    """Service → solver: what to solve and for how long."""
+    """Service → solver: what to solve and for how long; the time limit holds beside `iterations` too."""
 
     problem: ProblemParts
     times: tuple[int, tuple[ArrayBytes, ...]]
-    time_limit_s: float | None
+    time_limit_s: float
     iterations: int | None
     seed: int
 

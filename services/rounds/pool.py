@@ -5,18 +5,23 @@ import contextlib
 import os
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
+from services.common.errors import ServiceError
 from services.common.processes import Child, spawn
 from services.rounds.codec import Failure, Improvement, Message, Ready, SolveOrder, decode, encode
 from services.rounds.errors import EngineRefused, SolverCrashed
 from services.rounds.worker import HEADER
 
 log = structlog.get_logger("rounds")
+
+STUCK_AFTER_S = 300.0
+"""How long after its time limit a solver may still construct, validate and explain before it counts as stuck."""
 
 START_TIMEOUT_S = 240.0
 """Longest wait for a solver: it may have to compile its kernels first."""
@@ -95,19 +100,24 @@ class SolverPool:
         Raises
         ------
         SolverCrashed
-            The process ended; a new one is being started.
+            The process ended, or said nothing long after its time was up; a new one is being started.
         EngineRefused
             The engine raised an error.
         """
         solver = await self._take()
         finished = False
         try:
+            patience = time.monotonic() + order.time_limit_s + STUCK_AFTER_S
             data = encode(order)
             solver.writer.write(HEADER.pack(len(data)) + data)
             with contextlib.suppress(ConnectionError):
                 await solver.writer.drain()
             while not finished:
-                message = await solver.receive()
+                try:
+                    async with asyncio.timeout(max(0.0, patience - time.monotonic())):
+                        message = await solver.receive()
+                except TimeoutError:
+                    raise SolverCrashed("the solver process does not come to an end; it has been replaced: try again") from None
                 if isinstance(message, Failure):
                     finished = True
                     raise EngineRefused(message.kind, message.message, message.field)
@@ -149,27 +159,38 @@ class SolverPool:
         delay_s = 0.5
         await asyncio.sleep(after_s)
         while True:
-            ours, theirs = socket.socketpair()
-            with theirs:
-                command = [sys.executable, "-m", "services.rounds.worker", str(theirs.fileno())]
-                child = spawn("rounds solver", command, environment=_environment(), inherited_files=[theirs.fileno()])
-            reader, writer = await asyncio.open_unix_connection(sock=ours, limit=1 << 26)
-            solver = _Solver(child, reader, writer)
-            self._all.add(solver)
+            solver: _Solver | None = None
             try:
+                solver = await self._spawn()
                 async with asyncio.timeout(START_TIMEOUT_S):
                     message = await solver.receive()
                 if isinstance(message, Ready):
                     self._idle.put_nowait(solver)
                     return
-            except (SolverCrashed, TimeoutError) as error:
+            except (ServiceError, TimeoutError, OSError) as error:
+                # Without another try the pool would be smaller for ever, and at last everybody would wait for nobody.
                 log.warning("solver_did_not_start", error=str(error), again_in_s=delay_s)
             except asyncio.CancelledError:
-                self._drop(solver)
+                if solver is not None:
+                    self._drop(solver)
                 raise
-            self._drop(solver)
+            if solver is not None:
+                self._drop(solver)
             await asyncio.sleep(delay_s)
             delay_s = min(30.0, 2 * delay_s)
+
+    async def _spawn(self) -> _Solver:
+        ours, theirs = socket.socketpair()
+        with contextlib.ExitStack() as unused:
+            unused.enter_context(ours)
+            with theirs:
+                command = [sys.executable, "-m", "services.rounds.worker", str(theirs.fileno())]
+                child = spawn("rounds solver", command, environment=_environment(), inherited_files=[theirs.fileno()])
+            reader, writer = await asyncio.open_unix_connection(sock=ours, limit=1 << 26)
+            unused.pop_all()
+        solver = _Solver(child, reader, writer)
+        self._all.add(solver)
+        return solver
 
 
 def _environment() -> dict[str, str]:

@@ -11,7 +11,7 @@ from traboule.rounds.v1 import rounds_service_pb2 as pb
 
 from routing.errors import RoutingError
 from services.common.deadline import run_in_thread
-from services.common.errors import ServiceError
+from services.common.errors import ServiceError, StateUnavailable
 from services.common.state import State
 from services.common.state.jobs import ClaimedJob
 from services.rounds.city import BuiltTimes, RoundsCity
@@ -23,6 +23,7 @@ from services.rounds.store import QUEUE, Found
 
 DEFAULT_TIME_LIMIT_S = 10.0
 ITERATIONS_TIME_LIMIT_S = 3600.0
+LEASE_S = 20.0
 CHECK_S = 0.4
 """How often a running job looks whether it was cancelled."""
 
@@ -30,8 +31,9 @@ log = structlog.get_logger("rounds")
 
 
 def order_of(mapped: MappedProblem, built: BuiltTimes, limits: pb.SolveLimits, longest_s: float = 3600.0) -> SolveOrder:
-    """What a solver process is told; iterations count when given, else the time limit."""
-    time_limit_s = None if limits.max_iterations else min(limits.time_limit_s or DEFAULT_TIME_LIMIT_S, longest_s)
+    """What a solver process is told: the time limit always holds, with `max_iterations` it is an hour unless given."""
+    unsaid_s = ITERATIONS_TIME_LIMIT_S if limits.max_iterations else DEFAULT_TIME_LIMIT_S
+    time_limit_s = min(limits.time_limit_s or unsaid_s, longest_s)
     return SolveOrder(
         parts_of(mapped.problem), pack_times(built.travel_times), time_limit_s, limits.max_iterations or None, limits.seed
     )
@@ -59,38 +61,55 @@ class JobRunner:
 
     async def work(self) -> None:
         """Work on jobs for ever."""
-        async for claimed in self._state.jobs.work(QUEUE, worker="rounds-", lease_s=20.0):
+        async for claimed in self._state.jobs.work(QUEUE, worker="rounds-", lease_s=LEASE_S):
             try:
-                await self._run(claimed)
-            except SolverCrashed as error:
-                log.warning("job_again", job=claimed.job.id, error=str(error))
-                await claimed.fail(str(error), again=True)
-            except (ServiceError, RoutingError) as error:
-                log.info("job_failed", job=claimed.job.id, error=str(error))
-                await claimed.fail(str(error))
+                await self._attempt(claimed)
+            except StateUnavailable as error:
+                # Nothing was decided: the job is still ours on paper, and is taken up again when its lease has ended.
+                log.warning("job_left", job=claimed.job.id, error=str(error))
+
+    async def _attempt(self, claimed: ClaimedJob) -> None:
+        """Work on one job; whatever happens, it is done, failed, queued again or left to its lease, never forgotten."""
+        try:
+            await self._run(claimed)
+        except StateUnavailable:
+            raise
+        except SolverCrashed as error:
+            log.warning("job_again", job=claimed.job.id, error=str(error))
+            await claimed.fail(str(error), again=True)
+        except (ServiceError, RoutingError) as error:
+            log.info("job_failed", job=claimed.job.id, error=str(error))
+            await claimed.fail(str(error))
+        except Exception as error:
+            # One job that nobody foresaw must not end the service, with everybody else's jobs in it.
+            log.error("job_broke", job=claimed.job.id, exc_info=error)
+            await claimed.fail(f"internal error; quote job {claimed.job.id} when you report it")
 
     async def _run(self, claimed: ClaimedJob) -> None:
         request = pb.SubmitRoundsRequest.FromString(claimed.job.payload)
         preparing = asyncio.ensure_future(prepare(self._city, request))
-        if not await self._kept(claimed, preparing):
-            preparing.cancel()
-            return
+        try:
+            if not await self._kept(claimed, preparing):
+                return
+        finally:
+            await _end(preparing)
         mapped, built = preparing.result()
         self._city.kept.put(claimed.job.id, mapped.points, built)
         work = self._pool.solve(order_of(mapped, built, request.limits))
         began = time.monotonic()
         last: Improvement | None = None
+        following: asyncio.Future[Improvement] | None = None
         try:
             while last is None or not last.final:
                 following = asyncio.ensure_future(anext(work))
                 if not await self._kept(claimed, following):
-                    following.cancel()
-                    await asyncio.gather(following, return_exceptions=True)
                     return
                 last = following.result()
                 if not last.final and not await claimed.report(self._found(last)):
                     return
         finally:
+            if following is not None:
+                await _end(following)
             await _close(work)
         await claimed.complete(self._found(last))
         log.info("job_done", job=claimed.job.id, seconds=round(time.monotonic() - began, 2), cost=last.plan.cost)
@@ -105,6 +124,12 @@ class JobRunner:
             if not work.done() and not await claimed.extend():
                 return False
         return True
+
+
+async def _end(work: "asyncio.Future[Any]") -> None:
+    """Cancel what still runs, and wait until it is over; what was raised is left to who asks for the result."""
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
 
 
 async def _close(work: AsyncIterator[Improvement]) -> None:

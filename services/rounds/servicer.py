@@ -1,5 +1,6 @@
 """RoundsService: read the request, map, have it solved, map back."""
 
+import re
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -21,6 +22,7 @@ from services.rounds.runner import order_of, prepare
 from services.rounds.store import QUEUE, STATES, RoundsStore, StoredRounds
 
 Context = grpc.aio.ServicerContext[Any, Any]
+PAGE_TOKEN = re.compile("[0-9]{1,9}")
 REPLY_MARGIN_S = 0.5
 """Kept back from the caller's deadline, so that the last plan arrives in time."""
 
@@ -92,7 +94,7 @@ class RoundsServicer(rounds_service_pb2_grpc.RoundsServiceServicer):
 
     async def ListRounds(self, request: pb.ListRoundsRequest, context: Context) -> pb.ListRoundsResponse:  # noqa: N802, ARG002
         """Jobs of the caller, newest first."""
-        if request.page_token and not request.page_token.isdigit():
+        if request.page_token and not PAGE_TOKEN.fullmatch(request.page_token):
             raise InvalidInput("page_token: give the next_page_token of the page before", field="page_token")
         start, size = int(request.page_token or 0), request.page_size or 50
         jobs = await self._store.list_rounds(current_principal().tenant, start + size + 1)

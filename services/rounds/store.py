@@ -37,6 +37,29 @@ class LivePlan(msgspec.Struct, frozen=True):
     plan: Plan
     updated_s: int
     refused: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
+    held_until_s: dict[str, int] = {}
+
+
+class Reported(msgspec.Struct, frozen=True):
+    """What was reported of a plan so far and holds on for every later change.
+
+    Attributes
+    ----------
+    refused : tuple of str
+        Shipments that are no longer wanted.
+    broken : tuple of str
+        Vehicles that can no longer drive.
+    held_until_s : dict of str to int
+        Vehicles that are late: unix second before which they do not leave the place where they were.
+    """
+
+    refused: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
+    held_until_s: dict[str, int] = {}
+
+
+NOTHING_REPORTED = Reported()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +72,7 @@ class StoredRounds:
     plan: Plan | None
     version: int
     updated_s: int
-    refused: tuple[str, ...] = ()
+    reported: Reported = NOTHING_REPORTED
 
 
 class RoundsStore:
@@ -81,7 +104,8 @@ class RoundsStore:
         if live is not None:
             value: LivePlan = live.value
             problem = problem_pb2.Problem.FromString(value.problem)
-            return StoredRounds(job, request, problem, value.plan, live.version + 1, value.updated_s, value.refused)
+            reported = Reported(value.refused, value.broken, value.held_until_s)
+            return StoredRounds(job, request, problem, value.plan, live.version + 1, value.updated_s, reported)
         data = job.result or job.progress
         if not data:
             return StoredRounds(job, request, request.problem, None, 0, job.submitted_at)
@@ -98,10 +122,11 @@ class RoundsStore:
         return await self.of_job(await self._state.jobs.cancel(QUEUE, rounds_id))
 
     async def change(
-        self, stored: StoredRounds, problem: problem_pb2.Problem, plan: Plan, now_s: int, refused: tuple[str, ...]
+        self, stored: StoredRounds, problem: problem_pb2.Problem, plan: Plan, now_s: int, reported: Reported
     ) -> int:
         """Write a changed plan; returns its version. Raises Aborted if somebody else changed it meanwhile."""
-        value = LivePlan(problem.SerializeToString(), plan, now_s, refused)
+        own = (reported.refused, reported.broken, reported.held_until_s)
+        value = LivePlan(problem.SerializeToString(), plan, now_s, *own)
         expected = stored.version - 1
         return 1 + await self._state.settings.put(COLLECTION, stored.job.id, value, expected_version=expected)
 

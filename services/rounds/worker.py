@@ -53,15 +53,19 @@ def _serve(channel: socket.socket, order: SolveOrder) -> None:
             sent = now
             _send(channel, Improvement(plan, now - began, final=False))
 
+    def is_over() -> bool:
+        return time.monotonic() - began >= order.time_limit_s
+
     try:
         plan = solve(
             build_problem(order.problem),
             unpack_times(order.times),
             iterations=order.iterations,
-            time_limit_s=order.time_limit_s,
+            time_limit_s=order.time_limit_s if order.iterations is None else None,
             elapsed_s=time.monotonic,
             seed=order.seed,
             on_improvement=on_improvement,
+            should_stop=None if order.iterations is None else is_over,
         )
     except RoutingError as error:
         _send(channel, Failure(error.kind, str(error), error.field or ""))

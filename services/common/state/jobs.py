@@ -162,18 +162,20 @@ class Jobs:
         worker = f"{worker}{secrets.token_hex(6)}"
         await self._ensure_group(queue)
         while True:
+            found: list[ClaimedJob | None] = []
             try:
-                entries = await self._take(queue, worker, lease_s)
+                for entry_id, fields in await self._take(queue, worker, lease_s):
+                    found.append(await self._start(queue, worker, lease_s, entry_id, text(fields[b"job"])))
             except GroupMissing:
                 await self._ensure_group(queue)
                 continue
             except StateUnavailable as error:
                 if error.retry_after_s is None:
                     raise
+                # What was taken but not begun comes back when its lease ends.
                 await self.connection.wait_back()
                 continue
-            for entry_id, fields in entries:
-                claimed = await self._start(queue, worker, lease_s, entry_id, text(fields[b"job"]))
+            for claimed in found:
                 if claimed is not None:
                     yield claimed
 

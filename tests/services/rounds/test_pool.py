@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator
 
@@ -28,7 +29,7 @@ RNG = np.random.default_rng(1)
 PROBLEM, TIMES = random_problem(RNG, 12, 4), random_times(RNG, 13)
 
 
-def _order(seconds: float | None = None, iterations: int | None = None) -> SolveOrder:
+def _order(seconds: float = 60.0, iterations: int | None = None) -> SolveOrder:
     return SolveOrder(parts_of(PROBLEM), pack_times(TIMES), seconds, iterations, 0)
 
 
@@ -75,7 +76,7 @@ async def test_cancelling_kills_within_a_second(pool: SolverPool) -> None:
 @pytest.mark.slow
 async def test_the_engine_s_errors_keep_kind_and_field(pool: SolverPool) -> None:
     """Travel times that are too small for the problem are the caller's mistake, not a crash."""
-    order = SolveOrder(parts_of(PROBLEM), pack_times(random_times(RNG, 3)), None, 5, 0)
+    order = SolveOrder(parts_of(PROBLEM), pack_times(random_times(RNG, 3)), 60.0, 5, 0)
     with pytest.raises(EngineRefused, match="covers 3 locations") as caught:
         await _drained(pool.solve(order))
     assert caught.value.kind == "invalid_argument"
@@ -90,3 +91,26 @@ async def test_nothing_outlives_the_pool() -> None:
             await asyncio.sleep(0.05)
         pids = pool.pids()
     assert not any(is_alive(pid) for pid in pids)
+
+
+async def test_a_solver_that_cannot_be_started_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Out of processes or memory for a moment: the pool comes to its full size all the same."""
+    program = sys.executable
+    monkeypatch.setattr(sys, "executable", "/nonexistent/python")
+    async with SolverPool(1) as pool:
+        await asyncio.sleep(0.2)
+        monkeypatch.setattr(sys, "executable", program)
+        found = await asyncio.wait_for(_drained(pool.solve(_order(iterations=10))), 60)
+    assert found[-1].final
+
+
+@pytest.mark.slow
+async def test_a_solver_that_does_not_end_is_replaced(pool: SolverPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stopped process says nothing and ends nothing: after its time and some patience it is given up."""
+    monkeypatch.setattr("services.rounds.pool.STUCK_AFTER_S", 0.5)
+    work = pool.solve(_order(seconds=1.0))
+    await anext(work)
+    os.kill(pool.pids()[0], signal.SIGSTOP)
+    with pytest.raises(SolverCrashed, match="does not come to an end"):
+        await _drained(work)
+    assert (await asyncio.wait_for(_drained(pool.solve(_order(iterations=10))), 60))[-1].final

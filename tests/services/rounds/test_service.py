@@ -20,6 +20,7 @@ from services.city.snapshot import CitySnapshot
 from services.common.clock import CityClock
 from services.common.rules import Role
 from services.common.state.embedded import EmbeddedState
+from services.common.tokens import issue_development_token
 from services.rounds.city import RoundsCity
 from services.rounds.main import SERVICE
 from services.rounds.pool import SolverPool
@@ -47,7 +48,7 @@ def engine(porto_snapshot: CitySnapshot) -> StreetEngine:
 
 @pytest.fixture
 async def service(servers: EmbeddedState, porto_snapshot: CitySnapshot, engine: StreetEngine) -> AsyncIterator[Any]:
-    """(stub, pool, channel) of a running service with one solver, an hour before the shifts begin."""
+    """(stub, pool, channel, config) of a running service with one solver, an hour before the shifts begin."""
     config = config_for(servers.home)
     city = RoundsCity(porto_snapshot, CityClock.starting_at(MORNING - 3600), engine)
     async with state_of(servers) as state, SolverPool(1) as pool:
@@ -58,7 +59,7 @@ async def service(servers: EmbeddedState, porto_snapshot: CitySnapshot, engine: 
 
         async with grpc_server(config, register) as server, channel_of(server, config, Role.LOGISTICS) as channel:
             runner = asyncio.create_task(JobRunner(state, city, pool).work())
-            yield rounds_service_pb2_grpc.RoundsServiceStub(channel), pool, channel  # type: ignore[call-overload]
+            yield rounds_service_pb2_grpc.RoundsServiceStub(channel), pool, channel, config  # type: ignore[call-overload]
             runner.cancel()
             await asyncio.gather(runner, return_exceptions=True)
 
@@ -93,7 +94,7 @@ def _delivered(plan: plan_pb2.Plan) -> list[str]:
 
 async def test_plans_stream_and_health_answers_meanwhile(service: Any) -> None:
     """Improving plans, the last with geometry; health stays under 50 ms (median) while OR-Tools and kernels work."""
-    stub, _, channel = service
+    stub, _, channel, _ = service
     health, waits, done = health_pb2_grpc.HealthStub(channel), [], asyncio.Event()
 
     async def ask() -> None:
@@ -130,7 +131,7 @@ async def test_plans_stream_and_health_answers_meanwhile(service: Any) -> None:
 
 async def test_a_job_survives_its_solver(service: Any) -> None:
     """Killing the solver process (-9) while it works on a job: the job is done all the same."""
-    stub, pool, _ = service
+    stub, pool, *_ = service
     request = pb.SubmitRoundsRequest(problem=_problem(), limits=pb.SolveLimits(time_limit_s=3), idempotency_key="one")
     rounds = (await stub.SubmitRounds(request)).rounds
     assert (await stub.SubmitRounds(request)).rounds.rounds_id == rounds.rounds_id
@@ -149,7 +150,7 @@ async def test_a_job_survives_its_solver(service: Any) -> None:
 
 async def test_cancel_stops_the_work(service: Any) -> None:
     """A cancelled job ends; its solver is free again for the next."""
-    stub, pool, _ = service
+    stub, pool, *_ = service
     rounds = (
         await stub.SubmitRounds(pb.SubmitRoundsRequest(problem=_problem(), limits=pb.SolveLimits(time_limit_s=600)))
     ).rounds
@@ -168,7 +169,7 @@ async def test_cancel_stops_the_work(service: Any) -> None:
 
 async def test_orders_and_events_change_a_plan(service: Any) -> None:
     """Insert, refuse, delay and break down; versions grow and everything stays explained."""
-    stub, _, _ = service
+    stub, *_ = service
     limits = pb.SolveLimits(max_iterations=200)
     rounds = (await stub.SubmitRounds(pb.SubmitRoundsRequest(problem=_problem(), limits=limits))).rounds
     async for _message in stub.WatchRounds(pb.WatchRoundsRequest(rounds_id=rounds.rounds_id)):
@@ -205,6 +206,85 @@ async def test_orders_and_events_change_a_plan(service: Any) -> None:
     assert all(one.summary for one in explained.explanations)
 
 
+async def _planned(stub: Any, **limits: Any) -> str:
+    """Submit the drawn problem and wait until it is planned; answers the id."""
+    request = pb.SubmitRoundsRequest(problem=_problem(), limits=pb.SolveLimits(**(limits or {"max_iterations": 100})))
+    rounds_id: str = (await stub.SubmitRounds(request)).rounds.rounds_id
+    async for message in stub.WatchRounds(pb.WatchRoundsRequest(rounds_id=rounds_id)):
+        assert message.rounds.state != pb.ROUNDS_STATE_FAILED, message.rounds.explanation
+    return rounds_id
+
+
+def _departures(plan: plan_pb2.Plan) -> dict[str, int]:
+    return {one.vehicle_id: one.departure_unix_s for one in plan.rounds}
+
+
+async def test_a_broken_vehicle_gets_no_new_order(service: Any) -> None:
+    """What was reported holds on: neither a new order nor another event brings a broken van back on the road."""
+    stub, *_ = service
+    rounds_id = await _planned(stub)
+    await stub.ReportEvent(pb.ReportEventRequest(rounds_id=rounds_id, breakdown=pb.Breakdown(vehicle_id="van")))
+    new = await stub.InsertOrder(pb.InsertOrderRequest(rounds_id=rounds_id, shipment=_shipment(99, 41.1550, -8.6200)))
+    assert "van" not in _departures(new.plan)
+    late = await stub.ReportEvent(pb.ReportEventRequest(rounds_id=rounds_id, delay=pb.Delay(vehicle_id="bike", delay_s=60)))
+    assert "van" not in _departures(late.plan)
+
+
+async def test_a_delay_is_counted_from_the_planned_departure_and_remembered(service: Any) -> None:
+    """An hour late, told an hour before the shift: the van leaves an hour later, also after the next change."""
+    stub, *_ = service
+    rounds_id = await _planned(stub)
+    before = _departures((await stub.GetRounds(pb.GetRoundsRequest(rounds_id=rounds_id))).rounds.plan)["van"]
+    delay = pb.ReportEventRequest(rounds_id=rounds_id, delay=pb.Delay(vehicle_id="van", delay_s=3600))
+    late = await stub.ReportEvent(delay)
+    assert _departures(late.plan)["van"] >= before + 3600
+    after = await stub.ReportEvent(pb.ReportEventRequest(rounds_id=rounds_id, refusal=pb.Refusal(shipment_id="o3")))
+    assert _departures(after.plan)["van"] >= before + 3600
+
+
+async def test_the_time_limit_holds_beside_iterations(service: Any) -> None:
+    """Iterations without end do not keep a solver for ever; the best plan found in the time given comes back."""
+    stub, *_ = service
+    limits = pb.SolveLimits(time_limit_s=1, max_iterations=2**60)
+    messages = []
+    async for message in stub.SolveRounds(pb.SolveRoundsRequest(problem=_problem(), limits=limits), timeout=60):
+        messages.append(message)
+    assert messages[-1].final
+    assert len(_delivered(messages[-1].plan)) == 12
+
+
+@pytest.mark.parametrize("token", ["²", "9" * 30, "-1", "x"])
+async def test_a_page_token_that_was_not_given_is_refused(service: Any, token: str) -> None:
+    """Superscripts, numbers beyond all lists, words."""
+    stub, *_ = service
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.ListRounds(pb.ListRoundsRequest(page_token=token))
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert "page_token" in (caught.value.details() or "")
+
+
+async def test_another_tenant_sees_nothing(service: Any) -> None:
+    """Rounds of one carrier do not exist for another, whatever it asks; nothing is kept of its asking."""
+    stub, _, _, config = service
+    rounds_id = await _planned(stub)
+    token = issue_development_token(config.home, Role.LOGISTICS, tenant="somebody-else")
+    metadata = (("authorization", f"Bearer {token}"),)
+    order = _shipment(99, 41.1550, -8.6200)
+    calls = [
+        stub.GetRounds(pb.GetRoundsRequest(rounds_id=rounds_id), metadata=metadata),
+        stub.CancelRounds(pb.CancelRoundsRequest(rounds_id=rounds_id), metadata=metadata),
+        stub.InsertOrder(pb.InsertOrderRequest(rounds_id=rounds_id, shipment=order), metadata=metadata),
+        stub.ReportEvent(pb.ReportEventRequest(rounds_id=rounds_id, refusal=pb.Refusal(shipment_id="o1")), metadata=metadata),
+        stub.ExplainUnserved(pb.ExplainUnservedRequest(rounds_id=rounds_id), metadata=metadata),
+        stub.WatchRounds(pb.WatchRoundsRequest(rounds_id=rounds_id), metadata=metadata).read(),
+    ]
+    for call in calls:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call
+        assert caught.value.code() == grpc.StatusCode.NOT_FOUND
+    assert not (await stub.ListRounds(pb.ListRoundsRequest(), metadata=metadata)).rounds
+
+
 @pytest.mark.parametrize(
     ("change", "code", "field"),
     [
@@ -218,7 +298,7 @@ async def test_orders_and_events_change_a_plan(service: Any) -> None:
 )
 async def test_bad_requests_name_the_field(service: Any, change: dict[str, Any], code: grpc.StatusCode, field: str) -> None:
     """Status and field of what is wrong."""
-    stub, _, _ = service
+    stub, *_ = service
     problem = _problem(2)
     for name, values in change.items():
         problem.ClearField(name)  # type: ignore[arg-type]
@@ -232,7 +312,7 @@ async def test_bad_requests_name_the_field(service: Any, change: dict[str, Any],
 
 async def test_unknown_rounds_are_not_found(service: Any) -> None:
     """An id nobody gave out."""
-    stub, _, _ = service
+    stub, *_ = service
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await stub.GetRounds(pb.GetRoundsRequest(rounds_id="nope"))
     assert caught.value.code() == grpc.StatusCode.NOT_FOUND

@@ -1,6 +1,7 @@
 """Calls to the running city, for commands: one sentence when something is wrong."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -67,6 +68,8 @@ class CityClient:
             raise click.ClickException(describe_error(error)) from None
 
     def _channel(self, service: str) -> grpc.aio.Channel:
+        # Said only where the user said it: otherwise the city that runs is meant, whichever it is.
+        city = self.config.city if "TRABOULE_CITIES" in os.environ else ""
         if self._token is None:
-            return channel_to(self.config, service, self._role)
-        return open_channel(get_address(self.config, service), self._token)
+            return channel_to(self.config, service, self._role, city)
+        return open_channel(get_address(self.config, service), self._token, city=city)

@@ -32,9 +32,17 @@ def development_tokens(home: Path, role: Role | None = None) -> TokenSource:
 
 
 def open_channel(
-    address: str, token: TokenSource | str | None = None, *, ca_file: Path | None = None, max_message_bytes: int = 64 * 2**20
+    address: str,
+    token: TokenSource | str | None = None,
+    *,
+    ca_file: Path | None = None,
+    city: str = "",
+    max_message_bytes: int = 64 * 2**20,
 ) -> grpc.aio.Channel:
-    """Channel to ``host:port``; sends the token and the present trace with each call. TLS when `ca_file` is given."""
+    """Channel to ``host:port``; sends the token, the city meant (if any) and the present trace with each call.
+
+    TLS when `ca_file` is given.
+    """
     options = [
         ("grpc.max_receive_message_length", max_message_bytes),
         ("grpc.max_send_message_length", max_message_bytes),
@@ -43,15 +51,17 @@ def open_channel(
         ("grpc.max_reconnect_backoff_ms", 2_000),
     ]
     source: TokenSource = token if callable(token) else lambda _method: token
-    interceptors: Any = [cls(source) for cls in (_UnaryUnary, _UnaryStream, _StreamUnary, _StreamStream)]
+    interceptors: Any = [cls(source, city) for cls in (_UnaryUnary, _UnaryStream, _StreamUnary, _StreamStream)]
     if ca_file is None:
         return grpc.aio.insecure_channel(address, options=options, interceptors=interceptors)
     credentials = grpc.ssl_channel_credentials(ca_file.read_bytes())
     return grpc.aio.secure_channel(address, credentials, options=options, interceptors=interceptors)
 
 
-def channel_to(config: Config, service: str, role: Role | None = None) -> grpc.aio.Channel:
+def channel_to(config: Config, service: str, role: Role | None = None, city: str = "") -> grpc.aio.Channel:
     """Channel to a service of the running city (``journeys``, ``rounds``, …) with development tokens.
+
+    With `city` given, a server of another one refuses the calls.
 
     Raises
     ------
@@ -59,12 +69,13 @@ def channel_to(config: Config, service: str, role: Role | None = None) -> grpc.a
         If the service does not run.
     """
     ca_file = config.tls.cert_file if config.tls.enabled else None
-    return open_channel(get_address(config, service), development_tokens(config.home, role), ca_file=ca_file)
+    tokens = development_tokens(config.home, role)
+    return open_channel(get_address(config, service), tokens, ca_file=ca_file, city=city)
 
 
 class _WithToken:
-    def __init__(self, source: TokenSource) -> None:
-        self._source = source
+    def __init__(self, source: TokenSource, city: str) -> None:
+        self._source, self._city = source, city
 
     def _details(self, details: Any) -> grpc.aio.ClientCallDetails:
         method = details.method.decode() if isinstance(details.method, bytes) else details.method
@@ -73,6 +84,8 @@ class _WithToken:
         given: Sequence[tuple[str, Any]] = tuple(details.metadata or ())
         if token is not None and not any(name == "authorization" for name, _ in given):
             added.append(("authorization", f"Bearer {token}"))
+        if self._city:
+            added.append(("traboule-city", self._city))
         metadata = grpc.aio.Metadata(*given, *added)
         return grpc.aio.ClientCallDetails(
             details.method, details.timeout, metadata, details.credentials, details.wait_for_ready

@@ -20,7 +20,7 @@ from google.protobuf.message import Message
 
 from services.common.config import LimitsConfig
 from services.common.deadline import Deadline, set_deadline
-from services.common.errors import DeadlineExceeded, Unavailable
+from services.common.errors import DeadlineExceeded, NotFound, Unavailable
 from services.common.identity import ANONYMOUS, Authenticator, set_principal
 from services.common.metrics import Metrics
 from services.common.rules import PUBLIC, find_rule
@@ -28,6 +28,8 @@ from services.common.status import DETAILS_KEY, kind_of, to_status, validate
 from services.common.tracing import record_status, server_span
 
 REQUEST_ID = "x-request-id"
+CITY = "traboule-city"
+"""Metadata by which a caller says which city it means."""
 _USABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _OWN_PACKAGE = "traboule."
 _log = structlog.get_logger("calls")
@@ -58,11 +60,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
     """Wraps every servicer method; see the module's description.
 
     `limits` bound unary calls only: a stream lasts as long as its caller wants, and ends when the server drains.
+    A call for another city than `city` is refused: an answer from the wrong one would look right.
     """
 
     authenticator: Authenticator
     limits: LimitsConfig
     metrics: Metrics
+    city: str = ""
     _streams: "set[asyncio.Task[Any]]" = field(default_factory=set)
     _draining: bool = False
 
@@ -153,6 +157,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
     async def _guarded_start(self, call: _Call, metadata: list[tuple[str, str | bytes]]) -> None:
         principal = self.authenticator.authorize(call.method, metadata, call.context.auth_context() or {})
         set_principal(principal)
+        wanted = {value for name, value in metadata if name == CITY and value}
+        if self.city and wanted - {self.city}:
+            other = min(str(value)[:60] for value in wanted - {self.city})
+            raise NotFound(f"{CITY}: the city {other!r} is not served here; this server answers for {self.city!r}", field=CITY)
         if principal is not ANONYMOUS:
             structlog.contextvars.bind_contextvars(tenant=principal.tenant, role=str(principal.role))
         call.deadline.check()

@@ -94,7 +94,7 @@ async def running_server(
         If certificates or keys cannot be used.
     """
     metrics = metrics or Metrics()
-    interceptor = CallInterceptor(Authenticator.from_config(config), config.limits, metrics)
+    interceptor = CallInterceptor(Authenticator.from_config(config), config.limits, metrics, config.city)
     server = grpc.aio.server(
         interceptors=[interceptor], options=_options(config), maximum_concurrent_rpcs=config.limits.max_concurrent_calls
     )

@@ -2,7 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from traboule.feeds.v1 import feeds_service_pb2 as pb
@@ -20,31 +21,46 @@ from services.ingest.stamps import Stamper
 COLLECTION = "feeds"
 _STORED = ("feed_id", "kind", "url", "display_name", "poll_s", "stale_after_s", "static_feed", "timezone", "licence",
            "attribution", "origin", "paused", "registered", "sites_url")  # fmt: skip
+_ADDRESS = ("url", "sites_url", "poll_s", "origin", "timezone")
 
 
-def to_document(feed: Feed) -> dict[str, Any]:
-    """What is kept of a registered feed."""
-    return {name: getattr(feed, name) for name in _STORED}
+def to_document(feed: Feed, before: Feed | None = None) -> dict[str, Any]:
+    """What is kept of a registered feed; where it is read stays out as long as it is where it was `before`.
+
+    The address of a declared feed is the city's business, and that of a recorded day is another at every start.
+    """
+    same = () if before is None else tuple(name for name in _ADDRESS if getattr(feed, name) == getattr(before, name))
+    return {name: getattr(feed, name) for name in _STORED if name not in same}
 
 
-def from_document(value: dict[str, Any]) -> Feed:
-    """Feed as it was registered."""
-    return Feed(**{name: value[name] for name in _STORED if name in value})
+def from_document(value: dict[str, Any], declared: Feed | None = None) -> Feed:
+    """Feed as it was registered, laid over the one the city declares."""
+    said = {name: value[name] for name in _STORED if name in value}
+    return Feed(**said) if declared is None else replace(declared, **said)
 
 
 class FeedsServicer(feeds_service_pb2_grpc.FeedsServiceServicer):
     """Servicer of `traboule.feeds.v1.FeedsService`."""
 
-    def __init__(self, publisher: Publisher, poller: Poller, state: State, stamper: Stamper, timezone: str) -> None:
+    def __init__(
+        self,
+        publisher: Publisher,
+        poller: Poller,
+        state: State,
+        stamper: Stamper,
+        timezone: str,
+        declared: dict[str, Feed],
+    ) -> None:
         self._publisher, self._poller, self._state = publisher, poller, state
         self._stamper, self._timezone = stamper, timezone
         self._changed: dict[asyncio.Event, set[str]] = {}
+        self._declared = declared
         publisher.on_health = self._health_changed
 
     async def RegisterFeed(self, request: pb.RegisterFeedRequest, context: Any) -> pb.RegisterFeedResponse:  # noqa: ARG002, N802, D102
         before = self._publisher.accounts.get(request.feed.feed_id)
         feed = from_feed(request.feed, self._timezone, before.feed if before else None)
-        await self._state.settings.put(COLLECTION, feed.feed_id, to_document(feed))
+        await self._state.settings.put(COLLECTION, feed.feed_id, to_document(feed, self._declared.get(feed.feed_id)))
         self._publisher.add(feed)
         self._poller.watch(feed)
         return pb.RegisterFeedResponse(feed=to_feed(feed), created=before is None)
@@ -121,9 +137,7 @@ class FeedsServicer(feeds_service_pb2_grpc.FeedsServiceServicer):
             wake.set()
 
 
-async def restore_feeds(state: State, publisher: Publisher) -> list[Feed]:
-    """Feeds registered before the last stop."""
-    feeds = [from_document(document.value) for document in await state.settings.list_all(COLLECTION, dict[str, Any])]
-    for feed in feeds:
-        publisher.add(feed)
-    return feeds
+async def restore_feeds(state: State, declared: Mapping[str, Feed]) -> list[Feed]:
+    """Feeds registered or changed before the last stop; a pause or another period of a declared feed holds on."""
+    documents = await state.settings.list_all(COLLECTION, dict[str, Any])
+    return [from_document(document.value, declared.get(document.id)) for document in documents]

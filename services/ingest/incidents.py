@@ -1,6 +1,8 @@
 """Incidents reported by call: kept durably, published as a feed of their own."""
 
+import asyncio
 import hashlib
+import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +27,7 @@ class Incidents:
     state: State
     clock: CityClock
     events: dict[str, Event] = field(default_factory=dict)
+    _publishing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def restore(self) -> None:
         """Read what was reported before the last stop, and publish it again."""
@@ -32,13 +35,17 @@ class Incidents:
             self.events[document.id] = document.value
         await self._publish()
 
-    async def report(self, wanted: dict[str, Any], idempotency_key: str) -> Event:
-        """Keep and publish an incident; a repeated report with the same key answers the first one."""
+    async def report(self, wanted: dict[str, Any], idempotency_key: str, tenant: str = "") -> Event:
+        """Keep and publish an incident; a repeated report of a tenant with the same key answers the first one.
+
+        A report that names an incident changes it; there a key has nothing to add, since doing it twice is doing it once.
+        """
         now = int(self.clock.now())
-        seed = idempotency_key or f"{now}:{len(self.events)}:{wanted}"
-        entity = str(wanted.pop("entity") or "") or "incident-" + hashlib.sha256(seed.encode()).hexdigest()[:16]
+        named = str(wanted.pop("entity") or "")
+        seed = f"{tenant}\0{idempotency_key}" if idempotency_key else secrets.token_hex(16)
+        entity = named or "incident-" + hashlib.sha256(seed.encode()).hexdigest()[:16]
         before = self.events.get(entity)
-        if before is not None and idempotency_key:
+        if before is not None and not named:
             return before
         event = Event(
             feed=FEED, entity=entity, observed_at=now, received_at=now, valid_until=now + OPEN_END_S,
@@ -65,9 +72,11 @@ class Incidents:
         await self._publish()
 
     async def _publish(self) -> None:
-        now = int(self.clock.now())
-        for entity, event in list(self.events.items()):
-            if event.ends_at is not None and event.ends_at < now - KEPT_S:
-                del self.events[entity]
-                await self.state.settings.delete(COLLECTION, entity)
-        await self.state.publish_latest(EVENTS, FEED, tuple(self.events.values()), received_at=now, whole=True)
+        # One at a time: of two publications side by side the one that knows less might come last.
+        async with self._publishing:
+            now = int(self.clock.now())
+            for entity, event in list(self.events.items()):
+                if event.ends_at is not None and event.ends_at < now - KEPT_S:
+                    self.events.pop(entity, None)
+                    await self.state.settings.delete(COLLECTION, entity)
+            await self.state.publish_latest(EVENTS, FEED, tuple(self.events.values()), received_at=now, whole=True)

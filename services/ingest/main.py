@@ -61,10 +61,11 @@ async def run(config: Config) -> None:
         async with Poller(_sink(publisher), publisher.failed, publisher.unchanged, settings.max_backoff_s) as poller:
             static_feeds = {feed.id: feed.static_feed for feed in snapshot.city.feeds}
             live = LiveState(state, clock, street=street, car_parks=snapshot.car_parks, static_feeds=static_feeds)
+            declared: dict[str, Feed] = {}
             stamper = Stamper(snapshot.name, snapshot.id, snapshot.epoch, clock, live, publisher.list_health)
 
             def register(server: grpc.aio.Server) -> list[str]:
-                feeds = FeedsServicer(publisher, poller, state, stamper, snapshot.timezone)
+                feeds = FeedsServicer(publisher, poller, state, stamper, snapshot.timezone, declared)
                 traffic = TrafficServicer(street, live, forecast, incidents, stamper)
                 parks = ParkingForecast.for_city(snapshot.car_parks, snapshot.timezone)
                 parking = ParkingServicer(snapshot.car_parks, live, parks, stamper)
@@ -77,7 +78,7 @@ async def run(config: Config) -> None:
                 return None if live.ready.is_set() else "the live state has not been read yet"
 
             async def read_feeds() -> None:
-                await start_feeds(config, settings, snapshot, publisher, poller, state)
+                await start_feeds(config, settings, snapshot, publisher, poller, state, declared)
 
             async def judge() -> None:
                 while True:
@@ -96,14 +97,23 @@ def read_statics(snapshot: CitySnapshot) -> dict[str, TimetableStatic]:
 
 
 async def start_feeds(
-    config: Config, settings: IngestConfig, snapshot: CitySnapshot, publisher: Publisher, poller: Poller, state: State
+    config: Config,
+    settings: IngestConfig,
+    snapshot: CitySnapshot,
+    publisher: Publisher,
+    poller: Poller,
+    state: State,
+    declared: dict[str, Feed],
 ) -> None:
-    """Know all feeds, start polling those that have an address, and keep their site tables; runs for ever."""
+    """Know all feeds, start polling those that have an address, and keep their site tables; runs for ever.
+
+    Fills `declared` with the feeds as the city declares them.
+    """
     for feed in list_city_feeds(snapshot.city, settings):
         publisher.add(feed)
     url, replay = await find_replay(config.home, settings) if settings.source == "recorded" else ("", {})
-    feeds = {feed.feed_id: feed for feed in list_city_feeds(snapshot.city, settings, replay, url)}
-    feeds |= {feed.feed_id: feed for feed in await restore_feeds(state, publisher) if feed.feed_id not in feeds}
+    declared |= {feed.feed_id: feed for feed in list_city_feeds(snapshot.city, settings, replay, url)}
+    feeds = declared | {feed.feed_id: feed for feed in await restore_feeds(state, declared)}
     async with asyncio.TaskGroup() as group:
         for feed in feeds.values():
             publisher.add(feed)

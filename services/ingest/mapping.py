@@ -1,5 +1,9 @@
 """Feeds, health and deliveries ↔ `traboule.feeds.v1`."""
 
+import math
+from dataclasses import replace
+from urllib.parse import urlsplit, urlunsplit
+
 from traboule.common.v1 import stamp_pb2
 from traboule.feeds.v1 import feed_pb2 as pb
 
@@ -41,17 +45,17 @@ _WORST = {"error": 0, "warning": 1, "info": 2}
 
 
 def to_feed(feed: Feed) -> pb.Feed:
-    """Message of a feed; keys in headers are never shown, addresses lose their query."""
+    """Message of a feed; keys in headers are never shown, addresses lose their query and user."""
     return pb.Feed(
         feed_id=feed.feed_id, kind=pb.FeedKind.ValueType(_KINDS.get(feed.kind, 0)),
-        display_name=feed.display_name or feed.feed_id, url=feed.url.partition("?")[0], poll_interval_s=round(feed.poll_s),
+        display_name=feed.display_name or feed.feed_id, url=shown_url(feed.url), poll_interval_s=_shown_poll_s(feed),
         static_feed_id=feed.static_feed, stale_after_s=feed.stale_after_s, licence=feed.licence, attribution=feed.attribution,
         origin=_ORIGINS[feed.origin], paused=feed.paused,
     )  # fmt: skip
 
 
 def from_feed(message: pb.Feed, timezone: str, before: Feed | None) -> Feed:
-    """Feed of a request; what the contract does not carry is kept from `before`.
+    """Feed of a request; what the contract does not carry, or rounds, is kept from `before`.
 
     Raises
     ------
@@ -61,18 +65,29 @@ def from_feed(message: pb.Feed, timezone: str, before: Feed | None) -> Feed:
     kind = _KIND_NAMES.get(message.kind, "")
     if before is not None and _KINDS.get(before.kind) == message.kind:
         kind = before.kind
-    shown = before.url.partition("?")[0] if before is not None else ""
-    feed = Feed(
-        feed_id=message.feed_id, kind=kind, url=before.url if before is not None and message.url == shown else message.url,
-        display_name=message.display_name, poll_s=float(message.poll_interval_s), stale_after_s=message.stale_after_s,
-        static_feed=message.static_feed_id, timezone=before.timezone if before else timezone, licence=message.licence,
-        attribution=message.attribution, origin=_ORIGIN_NAMES.get(message.origin, "live"), paused=message.paused,
-        registered=True, sites_url=before.sites_url if before else "",
+    base = before or Feed(message.feed_id, kind, timezone=timezone)
+    feed = replace(
+        base, kind=kind, url=base.url if message.url == shown_url(base.url) else message.url,
+        poll_s=base.poll_s if message.poll_interval_s == _shown_poll_s(base) else float(message.poll_interval_s),
+        display_name=message.display_name, stale_after_s=message.stale_after_s, static_feed=message.static_feed_id,
+        licence=message.licence, attribution=message.attribution, origin=_ORIGIN_NAMES.get(message.origin, "live"),
+        paused=message.paused, registered=True,
     )  # fmt: skip
     if feed.adapter is None:
         name = pb.FeedKind.Name(message.kind)
         raise InvalidInput(f"feeds of kind {name} are not read yet", field="feed.kind")
     return feed
+
+
+def shown_url(url: str) -> str:
+    """Address without query, fragment and user, which may carry keys."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def _shown_poll_s(feed: Feed) -> int:
+    """Period in the whole seconds of the contract; what is polled several times a second is not "not polled"."""
+    return math.ceil(feed.poll_s)
 
 
 def to_delivery(delivery: Delivery) -> pb.Delivery:

@@ -13,6 +13,7 @@ from routing.forecast.traffic import TrafficForecast
 from routing.model.modes import StreetMode
 from routing.street.api import StreetEngine
 from services.common.errors import InvalidInput, NotFound
+from services.common.identity import current_principal
 from services.common.live.link_ids import LinkIds
 from services.common.live.links import Place, match_places
 from services.common.live.state import LiveState, Topic
@@ -82,7 +83,7 @@ class TrafficServicer(traffic_service_pb2_grpc.TrafficServiceServicer):
         arcs = match_places(self._street, [Place(wanted["path"], both_directions=wanted["both_directions"])])[0]
         if not len(arcs):
             raise InvalidInput("no street for cars lies within 60 m of the path", field="incident.path")
-        event = await self._incidents.report(wanted, request.idempotency_key)
+        event = await self._incidents.report(wanted, request.idempotency_key, current_principal().tenant)
         incident = to_incident(event, self._ids.list_ids(arcs), "")
         return pb.ReportIncidentResponse(incident=incident, stamp=self._stamper.stamp())
 

@@ -49,9 +49,9 @@ async def run(config: Config) -> None:
     city = RoundsCity(open_snapshot(config.home, config.city), clock)
     async with (
         State.connect(config) as state,
-        LiveState(state, clock, street=city.street) as live,
         SolverPool(settings.pool_size, FIRST_SOLVERS_AFTER_S) as pool,
     ):
+        live = LiveState(state, clock, street=city.street)
 
         def on_change(topic: Topic) -> None:
             if topic is Topic.TRAFFIC:
@@ -68,7 +68,7 @@ async def run(config: Config) -> None:
             return None
 
         runner = JobRunner(state, city, pool)
-        background = [runner.work for _ in range(settings.pool_size)]
+        background = [live.follow, *(runner.work for _ in range(settings.pool_size))]
         await serve(config, "rounds", register, readiness={"state": state_ready}, background=background)
 
 

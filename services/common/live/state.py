@@ -96,6 +96,7 @@ class LiveState:
         self._followed: dict[tuple[str, str], _Followed] = {}
         self._listeners: list[Callable[[Topic], None]] = []
         self._changed = asyncio.Condition()
+        self._building = asyncio.Lock()
         self._next_expiry: dict[Topic, int] = {}
         self._task: asyncio.Task[None] | None = None
         self.ready = asyncio.Event()
@@ -131,19 +132,28 @@ class LiveState:
         return self.epoch(topic)
 
     async def follow(self) -> None:
-        """Follow the state for ever; survives restarts of the state server."""
-        expiry = asyncio.create_task(self._expire(), name="live state expiry")
+        """Follow the state for ever; survives restarts of the state server. What breaks it is raised, never kept quiet."""
+        parts = {
+            asyncio.create_task(self._follow_changes(), name="live state changes"),
+            asyncio.create_task(self._expire(), name="live state expiry"),
+        }
         try:
-            await self._catch_up()
-            async for changes in self._state.watch_latest(*TOPIC_OF_KIND):
-                topics: set[Topic] = set()
-                for change in changes:
-                    if await self._read(change.kind, change.feed):
-                        topics.add(TOPIC_OF_KIND[change.kind])
-                await self._rebuild(topics)
+            done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+            for part in done:
+                part.result()
         finally:
-            expiry.cancel()
-            await asyncio.gather(expiry, return_exceptions=True)
+            for part in parts:
+                part.cancel()
+            await asyncio.gather(*parts, return_exceptions=True)
+
+    async def _follow_changes(self) -> None:
+        await self._catch_up()
+        async for changes in self._state.watch_latest(*TOPIC_OF_KIND):
+            topics: set[Topic] = set()
+            for change in changes:
+                if await self._read(change.kind, change.feed):
+                    topics.add(TOPIC_OF_KIND[change.kind])
+            await self._rebuild(topics)
 
     async def _catch_up(self) -> None:
         """Read all there is at the start; a city without any feed is ready at once."""
@@ -168,10 +178,12 @@ class LiveState:
         return bool(found.complete or found.records or found.removed)
 
     async def _rebuild(self, topics: set[Topic]) -> None:
-        for topic in sorted(topics):
-            await self._build(topic)
-            for listener in self._listeners:
-                listener(topic)
+        # One at a time: of two builds side by side the one with the older records might come last, and stay.
+        async with self._building:
+            for topic in sorted(topics):
+                await self._build(topic)
+                for listener in self._listeners:
+                    listener(topic)
         if topics:
             async with self._changed:
                 self._changed.notify_all()

@@ -25,6 +25,8 @@ from services.common.errors import ResourceExhausted, ServiceError, StateUnavail
 SOCKET_TIMEOUT_S = 5.0
 BLOCK_MS = 2000
 """Longest BLOCK of a read; must stay well below the socket timeout."""
+MOST_WAITING = 2048
+"""Blocking reads at once, over connections of their own; more than a server takes calls (``limits.max_concurrent_calls``)."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.5
 _LOST = (redis_errors.ConnectionError, redis_errors.TimeoutError, redis_errors.ReadOnlyError, OSError)
 _REFUSED = (redis_errors.AuthenticationError, redis_errors.AuthorizationError, redis_errors.NoPermissionError)
@@ -81,22 +83,22 @@ class Connection:
         self.name, self.url, self.retry_s = name, url, retry_s
         self._replicas, self._replica_timeout_ms = replicas, replica_timeout_ms
         options: dict[str, Any] = {"ssl_ca_certs": str(ca_file)} if ca_file and url.startswith("rediss:") else {}
+        options |= {"socket_timeout": SOCKET_TIMEOUT_S, "socket_connect_timeout": 2.0, "protocol": 2}
         self._redis: Any = redis.Redis.from_url(
-            url,
-            retry=Retry(NoBackoff(), 0),
-            socket_timeout=SOCKET_TIMEOUT_S,
-            socket_connect_timeout=2.0,
-            health_check_interval=0,
-            protocol=2,
-            max_connections=256,
-            **options,
+            url, retry=Retry(NoBackoff(), 0), health_check_interval=0, max_connections=256, **options
+        )
+        # Whoever waits holds a connection: waiting callers must not take them from those that read and write.
+        self._waiting: Any = redis.Redis.from_url(
+            url, retry=Retry(NoBackoff(), 0), health_check_interval=0, max_connections=MOST_WAITING, **options
         )
         # redis-py guesses the form of these answers wrongly without options of its own.
-        for command in ("XPENDING", "XCLAIM"):
-            self._redis.response_callbacks.pop(command, None)
+        for client in (self._redis, self._waiting):
+            for command in ("XPENDING", "XCLAIM"):
+                client.response_callbacks.pop(command, None)
 
     async def close(self) -> None:
         """Close all connections."""
+        await self._waiting.aclose()
         await self._redis.aclose()
 
     async def run(self, operation: Callable[[Any], Awaitable[T]], *, retry_s: float | None = None) -> T:
@@ -191,7 +193,7 @@ class Connection:
             If the connection was lost: what was read, if anything, is unknown. Wait with `wait_back`, then look again.
         """
         try:
-            return await _cancellable(self._redis.execute_command(*command))
+            return await _cancellable(self._waiting.execute_command(*command))
         except (*_LOST, redis_errors.RedisError) as error:
             raise self._describe(error) from error
 

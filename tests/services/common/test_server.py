@@ -335,3 +335,13 @@ def test_a_missing_service_is_described_for_people(tmp_path: Path) -> None:
 def _quiet() -> None:
     """GRPC logs aborted calls at error level; they are wanted here."""
     logging.getLogger("grpc._cython.cygrpc").setLevel(logging.CRITICAL)
+
+
+async def test_a_call_for_another_city_is_refused(tmp_path: Path) -> None:
+    """The city served, or none, is answered; for another one an answer would look right and be wrong."""
+    async with _serving(tmp_path, _nothing, CITIES="porto") as (stub, _, _):
+        await stub.GetFeed(REQUEST, metadata=(("traboule-city", "porto"),))
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stub.GetFeed(REQUEST, metadata=(("traboule-city", "heidelberg"),))
+        assert caught.value.code() == grpc.StatusCode.NOT_FOUND
+        assert "'heidelberg' is not served here; this server answers for 'porto'" in (caught.value.details() or "")

@@ -116,3 +116,15 @@ async def test_events_that_cannot_be_decoded_are_put_aside_at_once(state: State)
     assert (await _next(member)).value == "good"
     [letter] = await state.events.list_dead("work")
     assert letter.value == b"\x63damaged"
+
+
+async def test_waiting_readers_take_no_connection_from_others(state: State) -> None:
+    """Hundreds of callers that watch something do not keep a worker from reading and writing."""
+    connection = state.events.connection
+    waits = [
+        asyncio.create_task(connection.block("XREAD", "BLOCK", 1500, "STREAMS", state.events.keys.events("quiet"), "$"))
+        for _ in range(300)
+    ]
+    await asyncio.sleep(0.5)
+    assert await connection.read("PING", retry_s=0.0)
+    assert not any(await asyncio.gather(*waits))

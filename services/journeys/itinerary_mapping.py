@@ -1,7 +1,7 @@
 """Engine itineraries → proto. Pure."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from traboule.common.v1 import geo_pb2
 from traboule.journeys.v1 import itinerary_pb2 as pb
@@ -183,19 +183,36 @@ def call_to_proto(call: StopCall, *, realtime: bool) -> pb.StopCall:
     return message
 
 
-def mark_best(messages: list[pb.Itinerary], itineraries: list[Itinerary]) -> None:
-    """Say of each itinerary what it is best at among the answer."""
-    criteria: list[tuple[pb.Criterion.ValueType, Callable[[Itinerary], float]]] = [
-        (pb.CRITERION_TIME, lambda i: float(i.duration_s)),
-        (pb.CRITERION_TRANSFERS, lambda i: float(i.transfers)),
-        (pb.CRITERION_WALK, lambda i: float(i.walk_s)),
-        (pb.CRITERION_CO2, lambda i: i.co2_g),
-        (pb.CRITERION_RELIABILITY, lambda i: -i.reliability),
-    ]
-    for criterion, value in criteria:
-        if itineraries:
+COSTS: "dict[pb.Criterion.ValueType, Callable[[Itinerary], float]]" = {
+    pb.CRITERION_TIME: lambda i: float(i.duration_s),
+    pb.CRITERION_TRANSFERS: lambda i: float(i.transfers),
+    pb.CRITERION_WALK: lambda i: float(i.walk_s),
+    pb.CRITERION_CO2: lambda i: i.co2_g,
+    pb.CRITERION_RELIABILITY: lambda i: -i.reliability,
+}
+"""What each criterion makes small. Fares are not known."""
+
+
+def mark_best(
+    messages: list[pb.Itinerary], itineraries: list[Itinerary], criteria: "Sequence[pb.Criterion.ValueType]" = ()
+) -> None:
+    """Say of each itinerary what it is best at among the answer, by all criteria or those given."""
+    for criterion, value in COSTS.items():
+        if itineraries and (not criteria or criterion in criteria):
             best = min(itineraries, key=lambda i: (round(value(i), 6), generalised_time_s(i)))
             messages[itineraries.index(best)].best_at.append(criterion)
+
+
+def by_criteria(
+    itineraries: list[Itinerary], criteria: "Sequence[pb.Criterion.ValueType]", *, arrive_by: bool
+) -> list[Itinerary]:
+    """Order by criteria, the first counts most; among equals the order given stays.
+
+    Time means an early arrival, or a late departure where the arrival was asked for.
+    """
+    time: Callable[[Itinerary], float] = (lambda i: -float(i.departure_s)) if arrive_by else (lambda i: float(i.arrival_s))
+    costs = [time if criterion == pb.CRITERION_TIME else COSTS[criterion] for criterion in criteria]
+    return sorted(itineraries, key=lambda i: [round(cost(i), 6) for cost in costs])
 
 
 def modes_from_proto(modes: "Iterable[pb.Mode.ValueType]") -> frozenset[JourneyMode]:

@@ -98,6 +98,7 @@ class Places:
             locality=index.localities[i],
             stop_id=self._timetable.stop_ids[self._main_stop(stops)] if stops else "",
             score=max(0.0, row.score / best) if best > 0 else 0.0,
+            approximate=row.is_approximate,
         )
         if with_distance:
             message.distance_m = row.distance_m

@@ -48,6 +48,15 @@ def journey_request(request: plan_pb2.PlanJourneysRequest, resolve: Resolve, now
     )
 
 
+def criteria(request: plan_pb2.PlanJourneysRequest) -> "list[pb.Criterion.ValueType]":
+    """Criteria to order by; raises Unimplemented for fares, which nobody knows yet."""
+    if pb.CRITERION_FARE in request.criteria:
+        raise Unimplemented(
+            "criteria: fares are not known yet; order by time, transfers, walk, CO2 or reliability", field="criteria"
+        )
+    return list(request.criteria)
+
+
 def preferences(base: JourneyRequest, wanted: pb.TravelPreferences, modes: "Iterable[pb.Mode.ValueType]") -> JourneyRequest:
     """Lay a traveller's preferences and modes over a request."""
     walk_mps = walking_mps(wanted)

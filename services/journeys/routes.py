@@ -11,6 +11,7 @@ from routing.errors import Unreachable
 from routing.model.modes import StreetMode
 from routing.multimodal.model import Itinerary, JourneyMode, JourneyRequest, Leg, Point
 from routing.multimodal.street_legs import find_path, path_leg
+from services.common.errors import Unimplemented
 from services.journeys.itinerary_mapping import itinerary_to_proto
 from services.journeys.request_mapping import preferences
 from services.journeys.view import MOTOR_MODES, JourneyView
@@ -35,9 +36,15 @@ def plan_route(view: JourneyView, request: route_pb2.PlanRouteRequest, now_s: in
 
     Raises
     ------
+    Unimplemented
+        If alternatives are asked for.
     Unreachable
         If two places in a row are not connected; the message names them.
     """
+    if request.max_alternatives:
+        raise Unimplemented(
+            "max_alternatives: alternatives are not computed yet; leave it out, or give via points", field="max_alternatives"
+        )
     mode = STREET_MODES[request.mode]
     if mode is StreetMode.FOOT and request.preferences.wheelchair:
         mode = StreetMode.WHEELCHAIR

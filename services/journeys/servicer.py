@@ -1,6 +1,7 @@
 """JourneysService: read the request, map, call the engine, map back."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -21,11 +22,12 @@ from services.common.clock import CityClock
 from services.common.deadline import run_in_thread
 from services.journeys import departures, isochrones, matrices, request_mapping, routes, tour_mapping
 from services.journeys.alerts_mapping import alerts_of_ride
-from services.journeys.itinerary_mapping import AlertsOf, itinerary_to_proto, mark_best
+from services.journeys.itinerary_mapping import AlertsOf, by_criteria, itinerary_to_proto, mark_best
 from services.journeys.view import JourneyView, ViewKeeper
 from services.journeys.watch import watch_journey
 
 Context = grpc.aio.ServicerContext[Any, Any]
+MOST_TO_ORDER = 20
 
 
 class JourneysServicer(journeys_service_pb2_grpc.JourneysServiceServicer):
@@ -52,11 +54,16 @@ class JourneysServicer(journeys_service_pb2_grpc.JourneysServiceServicer):
     def plan(self, view: JourneyView, request: plan_pb2.PlanJourneysRequest) -> plan_pb2.PlanJourneysResponse:
         """Answer PlanJourneys from one view."""
         asked = request_mapping.journey_request(request, view.places.resolve, self.now())
+        wanted, criteria = asked.max_itineraries, request_mapping.criteria(request)
+        if criteria:  # the best by other criteria may be far down by time
+            asked = replace(asked, max_itineraries=MOST_TO_ORDER)
         network = view.schedule_only if request.ignore_realtime else view.network
         with request_mapping.time_given_as(request.WhichOneof("time") or "depart_at_unix_s"):
             found = plan_journeys(network, asked, request_mapping.min_free_probability(request.preferences))
+        if criteria:
+            found = by_criteria(found, criteria, arrive_by=asked.arrive_by)[:wanted]
         messages = [itinerary_to_proto(i, self.alerts_of(view), geometry=not request.omit_geometry) for i in found]
-        mark_best(messages, found)
+        mark_best(messages, found, criteria)
         notices = [] if messages else ["No journey was found; allow longer walks, more modes or another time."]
         return plan_pb2.PlanJourneysResponse(itineraries=messages, notices=notices, stamp=self.stamp(view))
 

@@ -12,6 +12,7 @@ from traboule.common.v1 import geo_pb2, time_pb2
 from traboule.rounds.v1 import problem_pb2 as pb
 
 from routing.model.modes import StreetMode
+from routing.multimodal.emissions import motor_co2_g
 from routing.rounds.api import Break, Depot, Problem, Shipment, TimeWindow, Vehicle, Visit
 from routing.rounds.errors import InvalidProblemError
 from services.common.errors import InvalidInput, Unimplemented
@@ -29,8 +30,8 @@ MODES = {
     pb.VEHICLE_KIND_CAR: StreetMode.CAR,
     pb.VEHICLE_KIND_WALKER: StreetMode.FOOT,
 }
-CO2_G_PER_M = {StreetMode.VAN: 0.25, StreetMode.TRUCK: 0.75, StreetMode.CAR: 0.17}
-"""Assumed emission, grams per metre (diesel, urban; order of the EMEP/EEA guidebook 2023); cycling and walking count as 0."""
+CO2_G_PER_M = {mode: motor_co2_g(mode, 1.0) for mode in (StreetMode.VAN, StreetMode.TRUCK, StreetMode.CAR)}
+"""Emission in grams per metre, from the one table that journeys use too; cycling and walking count as 0."""
 UNLIMITED = 1 << 40
 VEHICLES_FIRST = 1e6
 LONGEST_SPAN_S = 7 * 86400

@@ -57,6 +57,16 @@ CASES: dict[str, tuple[str, Any, grpc.StatusCode, str, str]] = {
         "stcp:ghost",
     ),
     "window too long": ("PlanJourneys", plan_request(window_s=80_000), INVALID, "window_s", "21600"),
+    "a time beyond all calendars": (
+        "PlanJourneys", plan_request(depart_at_unix_s=2**40, modes=[pb.MODE_CAR]), INVALID, "depart_at_unix_s", "4102444800",
+    ),
+    "criterion nobody knows": (
+        "PlanJourneys", plan_request(criteria=[pb.CRITERION_CO2, pb.CRITERION_FARE]), UNABLE, "", "fares are not known",
+    ),
+    "alternative ways": (
+        "PlanRoute", route_pb2.PlanRouteRequest(origin=HERE, destination=THERE, max_alternatives=2), UNABLE, "",
+        "max_alternatives",
+    ),
     "mode nobody plans": ("PlanJourneys", plan_request(modes=[pb.MODE_SHARED_BICYCLE]), UNABLE, "", "not planned yet"),
     "route to the sea": (
         "PlanRoute", route_pb2.PlanRouteRequest(origin=HERE, destination=point(SEA)), INVALID, "destination", "for car",

@@ -89,3 +89,12 @@ async def test_a_point_near_gives_distances(stub: Any) -> None:
     assert not any(place.distance_m for place in plain.places)
     assert focused.places[0].distance_m < 3000
     assert focused.places[0].distance_m <= np.median([place.distance_m for place in focused.places])
+
+
+@pytest.mark.parametrize(
+    ("query", "approximate"), [("Rua de Santa Catarina 99999", True), ("Rua de Santa Catarina", False), ("Trindade", False)]
+)
+async def test_a_house_number_that_the_map_lacks_is_said(stub: Any, query: str, approximate: bool) -> None:
+    """The street is found, and marked as not all that was asked for."""
+    found = await stub.SearchPlaces(places_pb2.SearchPlacesRequest(query=query, max_places=1))
+    assert found.places[0].approximate == approximate

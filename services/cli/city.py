@@ -14,7 +14,7 @@ from services.city.layout import CityHome
 from services.city.show import describe, write_page
 from services.city.snapshot import open_snapshot
 from services.cli.context import CommandContext, plain_errors
-from services.cli.output import console, print_json, print_table, say
+from services.cli.output import console, plain, print_json, print_table, say
 
 CITIES = Path("cities")
 
@@ -68,7 +68,7 @@ def build(context: CommandContext, folder: Path, as_json: bool) -> None:
     verb = f"built in {time.monotonic() - began:.1f} s" if result.is_new else "is up to date"
     say(f"[bold]{read_city(folder).title}[/] {verb}: snapshot {result.manifest.id}")
     for warning in result.manifest.warnings:
-        say(f"[yellow]note: {warning}[/]")
+        say(f"[yellow]note: {plain(warning)}[/]")
 
 
 @city.command("list")

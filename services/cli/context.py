@@ -16,7 +16,7 @@ from routing.errors import RoutingError
 from services.city.errors import CityError
 from services.city.snapshot import open_snapshot
 from services.cli.client import CityClient
-from services.cli.output import console
+from services.cli.output import console, plain
 from services.common.clock import CityClock
 from services.common.config import Config
 from services.common.errors import ServiceError
@@ -61,8 +61,23 @@ class CommandContext:
         place = found.places[0]
         if not quiet:
             where = f", {place.locality}" if place.locality else ""
-            console.print(f"[dim]{text} → {place.name}{where} ({place.location.lat_deg:.5f}, {place.location.lon_deg:.5f})[/]")
+            at = f"({place.location.lat_deg:.5f}, {place.location.lon_deg:.5f})"
+            console.print(f"[dim]{plain(f'{text} → {place.name}{where} {at}')}[/]")
+        remark = approximation(text, place)
+        if remark:
+            click.echo(f"note: {remark}", err=True)
         return geo_pb2.Location(point=place.location), place.name
+
+
+def approximation(text: str, place: places_pb2.Place) -> str:
+    """What of a text the place found for it lacks, in words; empty when nothing."""
+    if not place.approximate:
+        return ""
+    numbers = [word for word in re.findall(r"\w+", text) if word[0].isdigit() and word not in re.findall(r"\w+", place.name)]
+    if numbers and place.kind in (places_pb2.PLACE_KIND_STREET, places_pb2.PLACE_KIND_ADDRESS):
+        what = "street" if place.kind == places_pb2.PLACE_KIND_STREET else "address"
+        return f"the house number {' '.join(numbers)} is not in the map; the position of the {what} {place.name} is taken"
+    return f"not all of {text!r} was found; {place.name} comes nearest"
 
 
 def parse_point(text: str) -> geo_pb2.LatLng | None:

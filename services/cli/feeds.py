@@ -3,13 +3,16 @@
 from pathlib import Path
 
 import click
+from google.protobuf.json_format import MessageToDict
+from rich.text import Text
 from traboule.feeds.v1 import feed_pb2, feeds_service_pb2, feeds_service_pb2_grpc
 from traboule.parking.v1 import parking_service_pb2 as parking_pb2
 from traboule.parking.v1 import parking_service_pb2_grpc
 
 from services.cli.context import CommandContext, plain_errors
-from services.cli.output import clock, duration, print_json, print_table
+from services.cli.output import clock, duration, print_json, print_table, say
 
+MOST_SHOWN = 30
 STATE_COLOURS = {"OK": "green", "DEGRADED": "yellow", "STALE": "red", "FAILING": "red", "WAITING": "dim", "PAUSED": "dim"}
 
 
@@ -36,7 +39,7 @@ def status(context: CommandContext, as_json: bool) -> None:
         matched = f"{row.match_ratio:.0%}" if row.HasField("match_ratio") else "–"
         codes = ", ".join(f"{code}×{count}" for code, count in sorted(row.rejected_by_code.items()))
         colour = STATE_COLOURS.get(state, "white")
-        rows.append((row.feed_id, f"[{colour}]{state.lower()}[/]", age, row.entity_count, matched, codes or row.explanation))
+        rows.append((row.feed_id, Text(state.lower(), style=colour), age, row.entity_count, matched, codes or row.explanation))
     print_table(("feed", "state", "age", "entities", "matched", "remarks"), rows, right=(3, 4))
 
 
@@ -84,19 +87,21 @@ def parking(context: CommandContext, near: str | None, park_and_ride: bool, minu
             raise click.BadParameter("--near wants a name or lat,lon")
         request.near.CopyFrom(point.point)
     answer = context.client.call("ingest", stub, "ListCarParks", request)
-    parks = list(answer.car_parks)[:30]
+    parks = list(answer.car_parks)[:MOST_SHOWN]
     ahead = sorted(minutes)
     forecast: dict[str, list[str]] = {}
+    document = MessageToDict(answer, preserving_proto_field_name=True)
     if ahead and parks:
         now = context.now()
         asked = parking_pb2.PredictAvailabilityRequest(
             car_park_ids=[p.car_park_id for p in parks], at_unix_s=[now + 60 * m for m in ahead]
         )
         predicted = context.client.call("ingest", stub, "PredictAvailability", asked)
+        document["forecasts"] = MessageToDict(predicted, preserving_proto_field_name=True).get("car_parks", [])
         for row in predicted.car_parks:
             forecast[row.car_park_id] = [f"{f.q50_free_spaces:.0f} ({f.free_probability:.0%})" for f in row.forecasts]
     if as_json:
-        print_json(answer)
+        print_json(document)
         return
     rows = []
     for park in parks:
@@ -106,4 +111,6 @@ def parking(context: CommandContext, near: str | None, park_and_ride: bool, minu
         size = f"{park.capacity_spaces}{'*' if park.capacity_assumed else ''}"
         rows.append((park.name, "P+R" if park.park_and_ride else "", free, size, seen, *forecast.get(park.car_park_id, [])))
     print_table(("car park", "", "free", "of", "seen", *(f"in {m} min" for m in ahead)), rows, right=(2, 3))
-    print_table(("* = capacity assumed (see city.toml)",), [])
+    say("* = capacity assumed (see city.toml)")
+    if len(answer.car_parks) > len(parks):
+        say(f"{len(parks)} of {len(answer.car_parks)} car parks are shown: --near PLACE shows the nearest, --json all.")

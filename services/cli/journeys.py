@@ -6,7 +6,7 @@ from traboule.journeys.v1 import departures_pb2, journeys_service_pb2_grpc, plac
 from traboule.journeys.v1 import itinerary_pb2 as pb
 
 from services.cli.context import CommandContext, parse_point, plain_errors
-from services.cli.output import clock, console, distance, duration, parse_when, print_json, print_table, say
+from services.cli.output import clock, console, distance, duration, parse_when, plain, print_json, print_table, say
 
 MODES = {
     "walk": pb.MODE_WALK, "transit": pb.MODE_TRANSIT, "car": pb.MODE_CAR, "bicycle": pb.MODE_BICYCLE,
@@ -65,7 +65,7 @@ def journey(context: CommandContext, /, origin: str, destination: str, **options
         print_json(answer)
         return
     for notice in answer.notices:
-        say(f"[yellow]{notice}[/]")
+        say(f"[yellow]{plain(notice)}[/]")
     for itinerary in answer.itineraries:
         show_itinerary(context, itinerary, steps=steps)
 
@@ -97,13 +97,15 @@ def show_leg(context: CommandContext, leg: pb.Leg, *, steps: bool) -> None:
         ride, first, last = leg.transit, leg.transit.calls[0], leg.transit.calls[-1]
         late = f" [red]{ride.delay_s // 60:+d} min[/]" if ride.HasField("delay_s") and abs(ride.delay_s) >= 60 else ""
         live = " [green]live[/]" if leg.realtime else ""
-        say(f"{times}  [bold]{ride.route.short_name or ride.route.long_name}[/] {ride.headsign}: {first.stop.name} → "
-            f"{last.stop.name}, {len(ride.calls) - 1} stops, {duration(leg.duration_s)}{late}{live}")  # fmt: skip
+        line, way = ride.route.short_name or ride.route.long_name, f"{ride.headsign}: {first.stop.name} → {last.stop.name}"
+        say(
+            f"{times}  [bold]{plain(line)}[/] {plain(way)}, {len(ride.calls) - 1} stops, {duration(leg.duration_s)}{late}{live}"
+        )
         if steps:
             for call in ride.calls[1:-1]:
-                say(f"           [dim]{clock(call.departure.scheduled_unix_s, zone)} {call.stop.name}[/]")
+                say(f"           [dim]{clock(call.departure.scheduled_unix_s, zone)} {plain(call.stop.name)}[/]")
         for alert in leg.alerts:
-            say(f"         [yellow]⚠ {alert.header}[/]")
+            say(f"         [yellow]⚠ {plain(alert.header)}[/]")
         return
     word = {pb.MODE_WALK: "walk", pb.MODE_CAR: "drive", pb.MODE_BICYCLE: "cycle"}.get(leg.mode, "go")
     more = ""
@@ -111,10 +113,11 @@ def show_leg(context: CommandContext, leg: pb.Leg, *, steps: bool) -> None:
         more = f", park ({leg.parking.free_probability:.0%} sure of a space)"
     elif leg.HasField("free_flow_duration_s") and leg.duration_s - leg.free_flow_duration_s >= 60:
         more = f" (of which {duration(leg.duration_s - leg.free_flow_duration_s)} traffic)"
-    say(f"{times}  {word} {distance(leg.distance_m)} to {leg.to.name or 'the destination'}, {duration(leg.duration_s)}{more}")
+    to = plain(leg.to.name or "the destination")
+    say(f"{times}  {word} {distance(leg.distance_m)} to {to}, {duration(leg.duration_s)}{more}")
     if steps:
         for step in leg.steps:
-            say(f"           [dim]{step.street_name or 'unnamed way'}  {distance(step.distance_m)}[/]")
+            say(f"           [dim]{plain(step.street_name or 'unnamed way')}  {distance(step.distance_m)}[/]")
 
 
 @click.command()
@@ -139,7 +142,13 @@ def places(context: CommandContext, query: tuple[str, ...], near: str | None, as
         print_json(answer)
         return
     rows = [
-        (p.name, _kind(p.kind), p.locality, f"{p.location.lat_deg:.5f},{p.location.lon_deg:.5f}", p.place_id)
+        (
+            p.name + " (approximate)" * p.approximate,
+            _kind(p.kind),
+            p.locality,
+            f"{p.location.lat_deg:.5f},{p.location.lon_deg:.5f}",
+            p.place_id,
+        )
         for p in answer.places
     ]
     print_table(("name", "kind", "where", "position", "place id"), rows) if rows else say("Nothing is called that.")
@@ -173,4 +182,9 @@ def departures(context: CommandContext, stop: str, as_json: bool) -> None:
         expected = clock(row.departure.realtime_unix_s, zone) if row.departure.HasField("realtime_unix_s") else ""
         state = "cancelled" if row.cancelled else expected
         rows.append((clock(row.departure.scheduled_unix_s, zone), state, row.route.short_name, row.headsign))
+    for alert in answer.alerts:
+        say(f"[yellow]⚠ {plain(alert.header)}[/]")
+    if not rows:
+        say(f"No departures from {plain(answer.stop.name)} within two hours.")
+        return
     print_table(("planned", "expected", "line", "to"), rows, title=f"{answer.stop.name} ({answer.stop.stop_id})")

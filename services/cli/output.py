@@ -10,7 +10,9 @@ import click
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 console = Console(highlight=False, emoji=False)
 
@@ -24,17 +26,22 @@ def print_json(message: Message | Any) -> None:
 def print_table(
     header: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None, right: Iterable[int] = ()
 ) -> None:
-    """Print a table; columns in `right` are set right."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    """Print a table; columns in `right` are set right. Cells are shown as they are; a coloured one is a rich `Text`."""
+    table = Table(title=title and plain(title), title_justify="left", box=None, pad_edge=False, header_style="bold")
     for k, name in enumerate(header):
         table.add_column(name, justify="right" if k in set(right) else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+        table.add_row(*(cell if isinstance(cell, Text) else plain(cell) for cell in row))
     console.print(table)
 
 
+def plain(value: object) -> str:
+    """Text from elsewhere (names, alerts, ids) as it is: brackets in it are no markup."""
+    return escape(str(value))
+
+
 def say(text: str) -> None:
-    """Print a line (rich markup)."""
+    """Print a line of rich markup; what comes from elsewhere must be `plain`."""
     console.print(text)
 
 

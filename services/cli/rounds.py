@@ -13,11 +13,12 @@ from traboule.rounds.v1 import plan_pb2, problem_pb2, rounds_service_pb2, rounds
 
 from services.city.snapshot import open_snapshot
 from services.cli.context import CommandContext, plain_errors
-from services.cli.output import clock, console, distance, duration, print_json, print_table, say
+from services.cli.output import clock, console, distance, duration, plain, print_json, print_table, say
 from services.common.polyline import decode
 from services.demo.plan_pictures import write_plan_page
 
 Stub = rounds_service_pb2_grpc.RoundsServiceStub
+MOST_LISTED = 200
 
 
 @click.group()
@@ -82,7 +83,9 @@ def solve(context: CommandContext, /, file: Path, seconds: float, seed: int, **o
         context.client.stream("rounds", Stub, "SolveRounds", request, each)
     if not last.HasField("plan"):
         raise click.ClickException("no plan was found in the time given; give more with --seconds")
-    _finish(context, last.plan, out)
+    if out["as_json"]:
+        print_json(last.plan)
+    _finish(context, None if out["as_json"] else last.plan, last.plan, out)
 
 
 def _progress(message: rounds_service_pb2.SolveRoundsResponse, seconds: float) -> str:
@@ -94,15 +97,14 @@ def _progress(message: rounds_service_pb2.SolveRoundsResponse, seconds: float) -
     return text + (f"   {message.progress}" if message.progress else "")
 
 
-def _finish(context: CommandContext, plan: plan_pb2.Plan, out: dict[str, Any]) -> None:
-    if out.get("as_json"):
-        print_json(plan)
-    else:
-        show_plan(context, plan)
+def _finish(context: CommandContext, shown: plan_pb2.Plan | None, plan: plan_pb2.Plan, out: dict[str, Any]) -> None:
+    """Show a plan, unless it has been printed as JSON, and write the files asked for."""
+    if shown is not None:
+        show_plan(context, shown)
     if out.get("picture"):
         snapshot = open_snapshot(context.config.home, context.config.city)
         write_plan_page(plan, snapshot, out["picture"])
-        say(f"map and chart: {out['picture']}")
+        click.echo(f"map and chart: {out['picture']}", err=shown is None)
     if out.get("geojson"):
         out["geojson"].write_text(json.dumps(plan_geojson(plan), ensure_ascii=False), encoding="utf-8")
     if out.get("csv_file"):
@@ -126,7 +128,7 @@ def show_plan(context: CommandContext, plan: plan_pb2.Plan) -> None:
     say(f"[bold]{plan.served_count} served[/], {duration(plan.drive_s)} driving, {distance(plan.distance_m)}")
     for left in plan.unserved:
         reason = plan_pb2.UnservedReason.Name(left.reason).removeprefix("UNSERVED_REASON_").lower().replace("_", " ")
-        say(f"[yellow]not served: {left.shipment_id}: {left.explanation or reason}[/]")
+        say(f"[yellow]not served: {plain(f'{left.shipment_id}: {left.explanation or reason}')}[/]")
 
 
 def plan_rows(plan: plan_pb2.Plan) -> list[list[object]]:
@@ -185,11 +187,13 @@ def show(context: CommandContext, rounds_id: str, picture: Path | None, as_json:
     """Show state and plan of submitted rounds."""
     request = rounds_service_pb2.GetRoundsRequest(rounds_id=rounds_id, with_polylines=picture is not None)
     answer = context.client.call("rounds", Stub, "GetRounds", request).rounds
-    if not as_json:
-        state = rounds_service_pb2.RoundsState.Name(answer.state).removeprefix("ROUNDS_STATE_").lower()
-        say(f"[bold]{rounds_id}[/] {state} {answer.explanation}")
+    if as_json:
+        print_json(answer)
+    else:
+        state = _state(answer.state)
+        say(f"[bold]{plain(rounds_id)}[/] {state} {plain(answer.explanation)}")
     if answer.HasField("plan"):
-        _finish(context, answer.plan, {"as_json": as_json, "picture": picture})
+        _finish(context, None if as_json else answer.plan, answer.plan, {"picture": picture})
 
 
 @rounds.command("list")
@@ -198,13 +202,19 @@ def show(context: CommandContext, rounds_id: str, picture: Path | None, as_json:
 @plain_errors
 def list_(context: CommandContext, as_json: bool) -> None:
     """List submitted rounds, newest first."""
-    answer = context.client.call("rounds", Stub, "ListRounds", rounds_service_pb2.ListRoundsRequest())
+    request = rounds_service_pb2.ListRoundsRequest(page_size=MOST_LISTED)
+    answer = context.client.call("rounds", Stub, "ListRounds", request)
     if as_json:
         print_json(answer)
         return
-    state = rounds_service_pb2.RoundsState.Name
-    rows = [(r.rounds_id, state(r.state).removeprefix("ROUNDS_STATE_").lower(), r.shipment_count) for r in answer.rounds]
-    print_table(("rounds", "state", "shipments"), rows, right=(2,))
+    rows = [(r.rounds_id, _state(r.state), r.shipment_count, r.display_name) for r in answer.rounds]
+    print_table(("rounds", "state", "shipments", "name"), rows, right=(2,))
+    if answer.next_page_token:
+        say(f"Only the newest {len(rows)} are shown.")
+
+
+def _state(code: "rounds_service_pb2.RoundsState.ValueType") -> str:
+    return rounds_service_pb2.RoundsState.Name(code).removeprefix("ROUNDS_STATE_").lower()
 
 
 @rounds.command()
@@ -213,8 +223,10 @@ def list_(context: CommandContext, as_json: bool) -> None:
 @plain_errors
 def cancel(context: CommandContext, rounds_id: str) -> None:
     """Stop work on submitted rounds; the best plan so far is kept."""
-    context.client.call("rounds", Stub, "CancelRounds", rounds_service_pb2.CancelRoundsRequest(rounds_id=rounds_id))
-    say("cancelled")
+    request = rounds_service_pb2.CancelRoundsRequest(rounds_id=rounds_id)
+    state = context.client.call("rounds", Stub, "CancelRounds", request).rounds.state
+    cancelled = state == rounds_service_pb2.ROUNDS_STATE_CANCELLED
+    say("cancelled" if cancelled else f"nothing to cancel: these rounds are {_state(state)}")
 
 
 @rounds.command()
@@ -226,8 +238,8 @@ def explain(context: CommandContext, rounds_id: str) -> None:
     request = rounds_service_pb2.ExplainUnservedRequest(rounds_id=rounds_id)
     answer = context.client.call("rounds", Stub, "ExplainUnserved", request)
     for row in answer.explanations:
-        say(f"[bold]{row.shipment_id}[/] {row.summary}")
+        say(f"[bold]{plain(row.shipment_id)}[/] {plain(row.summary)}")
         for remedy in row.remedies:
-            say(f"  could help: {remedy}")
+            say(f"  could help: {plain(remedy)}")
     if not answer.explanations:
         say("Everything is served.")

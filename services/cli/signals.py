@@ -5,7 +5,7 @@ from traboule.signals.v1 import control_pb2, performance_pb2, signals_service_pb
 
 from services.city.snapshot import open_snapshot
 from services.cli.context import CommandContext, plain_errors
-from services.cli.output import clock, print_json, print_table, say
+from services.cli.output import clock, plain, print_json, print_table, say
 from services.signals.corridor import list_corridors, pick_corridor
 from services.signals.loader import SiteLoader
 from services.signals.simulation import simulate_corridor
@@ -65,7 +65,7 @@ def show(context: CommandContext, intersection_id: str, as_json: bool) -> None:
         return
     junction, status = answer.intersection, answer.status
     name = junction.name or junction.intersection_id
-    say(f"[bold]{name}[/]  {_mode(status.mode)}, stage {status.stage_id} {status.explanation}")
+    say(f"[bold]{plain(name)}[/]  {_mode(status.mode)}, stage {plain(f'{status.stage_id} {status.explanation}')}")
     print_table(("stage", "green groups"), [(s.stage_id, ", ".join(s.signal_group_ids)) for s in junction.stages])
 
 

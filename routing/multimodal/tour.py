@@ -8,12 +8,13 @@ A car or bicycle of one's own is taken along: a tour uses it for every journey o
 public transport mix freely.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from routing.errors import InvalidInput, Unreachable
+from routing.errors import Interrupted, InvalidInput, Unreachable
 from routing.model.modes import StreetMode
 from routing.multimodal.access_egress import stops_around, walking_mode
 from routing.multimodal.itinerary_filter import generalised_time_s
@@ -90,11 +91,13 @@ class Tour:
     proven_optimal: bool
 
 
-def plan_tour(network: JourneyNetwork, request: TourRequest) -> Tour:
+def plan_tour(network: JourneyNetwork, request: TourRequest, should_stop: Callable[[], bool] | None = None) -> Tour:
     """Best order and journeys of a tour.
 
     Raises
     ------
+    Interrupted
+        If `should_stop`, which is read now and then, became true.
     InvalidInput
         If no order keeps all windows, or there are too many visits.
     Unreachable
@@ -108,7 +111,7 @@ def plan_tour(network: JourneyNetwork, request: TourRequest) -> Tour:
     problem: InvalidInput | Unreachable | None = None
     for modes in ways:
         try:
-            found.append(_TourPlanning(network, request, nodes, modes).plan())
+            found.append(_TourPlanning(network, request, nodes, modes, should_stop).plan())
         except (InvalidInput, Unreachable) as error:
             problem = error
     if not found:
@@ -124,9 +127,14 @@ class _TourPlanning:
     """One tour with one set of modes."""
 
     def __init__(
-        self, network: JourneyNetwork, request: TourRequest, nodes: list[Point], modes: frozenset[JourneyMode]
+        self,
+        network: JourneyNetwork,
+        request: TourRequest,
+        nodes: list[Point],
+        modes: frozenset[JourneyMode],
+        should_stop: Callable[[], bool] | None,
     ) -> None:
-        self.network, self.request, self.nodes = network, request, nodes
+        self.network, self.request, self.nodes, self.should_stop = network, request, nodes, should_stop
         self.preferences = replace(request.preferences, modes=modes, arrive_by=False, window_s=0, max_itineraries=3)
         self.slots = self._slots()
         self.travel_s = np.stack([self._matrix(int(slot)) for slot in self.slots])
@@ -137,7 +145,7 @@ class _TourPlanning:
         """Solve, plan the journeys, correct, until they fit."""
         last: Tour | None = None
         for _ in range(MAX_CORRECTIONS):
-            order = find_order(self._problem(), seconds=self.request.time_limit_s)
+            order = find_order(self._problem(), seconds=self.request.time_limit_s, should_stop=self.should_stop)
             if order is None:
                 break
             tour, broken = self._travel(order)
@@ -173,6 +181,8 @@ class _TourPlanning:
 
     def _matrix(self, slot_s: int) -> npt.NDArray[np.int32]:
         """Times between all nodes when leaving in the middle of a slot; a node to itself is 0."""
+        if self.should_stop is not None and self.should_stop():
+            raise Interrupted("the planning of the tour was stopped")
         modes, n = self.preferences.modes, len(self.nodes)
         best = np.full((n, n), NEVER_S, np.int32)
         if JourneyMode.CAR in modes:

@@ -1,8 +1,11 @@
 """Door-to-door times between many points, by street modes and by transit."""
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
+from routing.errors import Interrupted
 from routing.model.modes import UNREACHABLE_MS
 from routing.multimodal.access_egress import StopReach
 from routing.multimodal.model import JourneyRequest
@@ -25,14 +28,25 @@ def street_matrix_s(
 
 
 def transit_matrix_s(
-    network: JourneyNetwork, request: JourneyRequest, origins: list[StopReach], destinations: list[StopReach]
+    network: JourneyNetwork,
+    request: JourneyRequest,
+    origins: list[StopReach],
+    destinations: list[StopReach],
+    should_stop: Callable[[], bool] | None = None,
 ) -> npt.NDArray[np.int32]:
     """Seconds (int32 [o, d]) from `request.time_s` to arrival by transit, waiting included; `NEVER_S` where none.
 
     One one-to-all RAPTOR per origin; walks all the way are not in it.
+
+    Raises
+    ------
+    Interrupted
+        If `should_stop`, read before each origin, became true.
     """
     out = np.full((len(origins), len(destinations)), NEVER_S, np.int32)
     for row, reach in enumerate(origins):
+        if should_stop is not None and should_stop():
+            raise Interrupted(f"stopped after {row} of {len(origins)} origins")
         if not len(reach):
             continue
         arrival_s = network.rides(wheelchair=request.wheelchair).earliest_arrivals(

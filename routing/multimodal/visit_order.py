@@ -6,18 +6,22 @@ and Zemlin, 1960). CP-SAT releases the GIL while it searches.
 """
 
 import itertools
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from ortools.sat.python import cp_model
 
-from routing.errors import InvalidInput
+from routing.errors import Interrupted, InvalidInput
 
 MAX_VISITS = 16
 NEVER_S = 2**31 - 1
 """Travel time of a pair that cannot be travelled in a slot."""
 
+STOP_CHECK_S = 0.1
 MANDATORY = -1
 """Prize of a visit that may not be left out."""
 
@@ -76,17 +80,27 @@ class VisitOrder:
     optimal: bool
 
 
-def find_order(problem: OrderProblem, *, seconds: float = 5.0, seed: int = 0) -> VisitOrder | None:
+def find_order(
+    problem: OrderProblem, *, seconds: float = 5.0, seed: int = 0, should_stop: Callable[[], bool] | None = None
+) -> VisitOrder | None:
     """Order with the earliest end, prizes of left-out visits added; None if no order keeps all windows.
 
-    Deterministic for the same problem and seed as long as the search ends before `seconds`.
+    Deterministic for the same problem and seed as long as the search ends before `seconds` and nobody stops it.
+
+    Raises
+    ------
+    Interrupted
+        If `should_stop` became true before the search ended.
     """
     builder = _Builder(problem)
     solver = cp_model.CpSolver()
     solver.parameters.max_time_in_seconds = seconds
     solver.parameters.random_seed = seed
     solver.parameters.num_workers = 1
-    status = solver.solve(builder.model)
+    with _stopping(solver, should_stop):
+        status = solver.solve(builder.model)
+    if should_stop is not None and should_stop():
+        raise Interrupted("the search for the best order was stopped")
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         return None
     end = len(problem.stay_s) - 1
@@ -98,6 +112,28 @@ def find_order(problem: OrderProblem, *, seconds: float = 5.0, seed: int = 0) ->
     earliest = _earliest(problem, nodes)
     begins_s = earliest if earliest and earliest[-1] <= planned[-1] else planned
     return VisitOrder(tuple(nodes), begins_s, status == cp_model.OPTIMAL)
+
+
+@contextmanager
+def _stopping(solver: cp_model.CpSolver, should_stop: Callable[[], bool] | None) -> Iterator[None]:
+    """End the search within the block soon after `should_stop` becomes true; CP-SAT itself asks nobody."""
+    if should_stop is None:
+        yield
+        return
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(STOP_CHECK_S):
+            if should_stop():
+                solver.stop_search()
+
+    watcher = threading.Thread(target=watch, name="visit order", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
 
 
 class _Builder:

@@ -5,9 +5,13 @@ when the caller is gone or its time is used up, and let them look at it now and 
 """
 
 import asyncio
+import contextlib
+import contextvars
+import functools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from typing import ParamSpec, TypeVar
 
@@ -48,6 +52,9 @@ class Deadline:
 _current: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
 
+_executor: ContextVar[ThreadPoolExecutor | None] = ContextVar("threads for calls", default=None)
+
+
 def current_deadline() -> Deadline:
     """Deadline of the call being served; one without limit outside of calls."""
     return _current.get() or Deadline()
@@ -59,9 +66,21 @@ def set_deadline(deadline: Deadline) -> None:
 
 
 async def run_in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run CPU work in a thread so that health checks and other calls are answered meanwhile.
+    """Run CPU work of a call in a thread so that health checks and other calls are answered meanwhile.
 
     Right for kernels that release the GIL (numba ``nogil``). Work that holds it (OR-Tools routing) belongs in a process.
     When the call is cancelled the thread goes on until it looks at `Deadline.should_stop`; its result is dropped.
     """
-    return await asyncio.to_thread(function, *args, **kwargs)
+    context = contextvars.copy_context()
+    work = functools.partial(context.run, function, *args, **kwargs)
+    return await asyncio.get_running_loop().run_in_executor(_executor.get(), work)
+
+
+@contextlib.contextmanager
+def threads_for_calls(count: int, name: str) -> Iterator[None]:
+    """Give calls that many threads of their own within the block: what else runs in threads never waits for them."""
+    with contextlib.ExitStack() as stack:
+        executor = ThreadPoolExecutor(count, thread_name_prefix=f"{name}-call")
+        stack.callback(executor.shutdown, wait=False, cancel_futures=True)
+        stack.callback(_executor.reset, _executor.set(executor))
+        yield

@@ -121,7 +121,7 @@ class Authenticator:
         if len(self._cache) >= _MOST_CACHED:
             self._cache.clear()
         # A key that is taken away must stop working soon, so what was checked is believed for a minute at most.
-        self._cache[token] = (min(float(claims["exp"]), time.time() + 60.0), principal)
+        self._cache[token] = (min(int(claims["exp"]), time.time() + 60.0), principal)
         return principal
 
     def _from_certificate(self, auth_context: AuthContext) -> Principal | None:

@@ -28,6 +28,7 @@ from grpc_reflection.v1alpha import reflection
 
 from services.common import endpoints
 from services.common.config import Config, TlsConfig
+from services.common.deadline import threads_for_calls
 from services.common.errors import ConfigError, PortInUse, ServiceError
 from services.common.identity import Authenticator
 from services.common.interceptors import CallInterceptor
@@ -152,7 +153,11 @@ async def serve(
     loop = asyncio.get_running_loop()
     workers = config.server.threads or max(2, os.cpu_count() or 1)
     loop.set_default_executor(ThreadPoolExecutor(workers, thread_name_prefix=f"{name}-work"))
-    async with _signals_set(stop), running_server(config, name, register, metrics=metrics, ready=not readiness) as server:
+    async with (
+        _signals_set(stop),
+        _threads(workers, name),
+        running_server(config, name, register, metrics=metrics, ready=not readiness) as server,
+    ):
         if config.server.announce:
             endpoints.announce(config.home, name, server.address, metrics_port=server.metrics_port, tls=config.tls.enabled)
         _log.info("serving", service=name, address=server.address, services=list(server.services))
@@ -201,6 +206,13 @@ async def _watch_readiness(server: RunningServer, checks: Mapping[str, Readiness
             said = missing
         await server.set_ready(not missing)
         await asyncio.sleep(_READINESS_EVERY_S)
+
+
+@asynccontextmanager
+async def _threads(count: int, name: str) -> AsyncIterator[None]:
+    """Threads for calls, apart from those of the live data: who asks for much must not keep news from coming in."""
+    with threads_for_calls(count, name):
+        yield
 
 
 @asynccontextmanager

@@ -15,17 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import jwt
+import structlog
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from services.common.config import AuthConfig, Config
-from services.common.errors import ConfigError, FailedPrecondition, Unauthenticated
+from services.common.errors import ConfigError, FailedPrecondition, Unauthenticated, Unavailable
 from services.common.rules import Role
 
 DEVELOPMENT_ISSUER = "traboule-development"
 DEVELOPMENT_TENANT = "development"
 DEVELOPMENT_LIFETIME_S = 12 * 3600
 _KEY_NAME = "development_key.pem"
+log = structlog.get_logger("identity")
 _HINT = "send `authorization: Bearer <token>` with a valid token"
 
 
@@ -163,6 +165,14 @@ class TokenVerifier:
     def _key(self, header: Mapping[str, Any]) -> Any:
         if self.config.key_file is None and self.config.jwks_file is None:
             raise Unauthenticated(f"this server knows no token issuer; set auth.key_file or auth.jwks_file, or {_HINT}")
+        try:
+            return self._find_key(header)
+        except (OSError, ConfigError) as error:
+            # Being rotated, or spoilt: callers can do nothing but wait, and need not know where it lies.
+            log.error("keys_not_readable", error=str(error))
+            raise Unavailable("the keys by which tokens are checked cannot be read at present", retry_after_s=5.0) from None
+
+    def _find_key(self, header: Mapping[str, Any]) -> Any:
         if self.config.jwks_file is not None:
             keys = self._load(self.config.jwks_file)
             kid = header.get("kid")

@@ -12,6 +12,7 @@ from traboule.traffic.v1 import traffic_service_pb2_grpc
 from routing.forecast.traffic import TrafficForecast
 from routing.model.modes import StreetMode
 from routing.street.api import StreetEngine
+from services.common.deadline import run_in_thread
 from services.common.errors import InvalidInput, NotFound
 from services.common.identity import current_principal
 from services.common.live.link_ids import LinkIds
@@ -44,7 +45,7 @@ class TrafficServicer(traffic_service_pb2_grpc.TrafficServiceServicer):
         first = self._offset(request.page_token)
         size = request.page_size or DEFAULT_PAGE
         page = arcs[first : first + size]
-        links = await asyncio.to_thread(self._states, page, traffic, request.with_polylines)
+        links = await run_in_thread(self._states, page, traffic, request.with_polylines)
         token = str(first + size) if first + size < len(arcs) else ""
         return pb.GetLinkStatesResponse(links=links, next_page_token=token, stamp=self._stamper.stamp())
 
@@ -55,7 +56,7 @@ class TrafficServicer(traffic_service_pb2_grpc.TrafficServiceServicer):
     ) -> AsyncIterator[pb.WatchLinkStatesResponse]:
         traffic = self._traffic()
         arcs = self._select(request.links, traffic)
-        links = await asyncio.to_thread(self._states, arcs, traffic, request.with_polylines)
+        links = await run_in_thread(self._states, arcs, traffic, request.with_polylines)
         yield pb.WatchLinkStatesResponse(links=links, stamp=self._stamper.stamp())
         while True:
             await asyncio.sleep(request.min_interval_s or 1.0)
@@ -64,7 +65,7 @@ class TrafficServicer(traffic_service_pb2_grpc.TrafficServiceServicer):
             wanted = np.union1d(arcs, self._select(request.links, traffic)).astype(np.int32)
             changed = wanted[_differs(before, traffic)[wanted]]
             if len(changed):
-                links = await asyncio.to_thread(self._states, changed, traffic, False)
+                links = await run_in_thread(self._states, changed, traffic, False)
                 yield pb.WatchLinkStatesResponse(links=links, stamp=self._stamper.stamp())
 
     async def PredictLinkSpeeds(self, request: pb.PredictLinkSpeedsRequest, context: Any) -> pb.PredictLinkSpeedsResponse:  # noqa: ARG002, N802, D102
@@ -75,7 +76,7 @@ class TrafficServicer(traffic_service_pb2_grpc.TrafficServiceServicer):
                 f"{len(arcs)} links × {len(request.at_unix_s)} times is more than {MAX_FORECAST_VALUES}: ask for less at once",
                 field="links",
             )
-        links = await asyncio.to_thread(self._forecasts, arcs, traffic, list(request.at_unix_s))
+        links = await run_in_thread(self._forecasts, arcs, traffic, list(request.at_unix_s))
         return pb.PredictLinkSpeedsResponse(links=links, stamp=self._stamper.stamp())
 
     async def ReportIncident(self, request: pb.ReportIncidentRequest, context: Any) -> pb.ReportIncidentResponse:  # noqa: ARG002, N802, D102

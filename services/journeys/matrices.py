@@ -9,10 +9,12 @@ from traboule.journeys.v1 import itinerary_pb2 as pb
 from traboule.journeys.v1 import matrix_pb2
 
 from routing.model.modes import StreetMode
-from routing.multimodal.access_egress import stops_around, walking_mode
+from routing.multimodal.access_egress import StopReach, stops_around, walking_mode
 from routing.multimodal.model import JourneyRequest, Point
+from routing.multimodal.network import JourneyNetwork
 from routing.multimodal.travel_matrix import NEVER_S, street_matrix_s, transit_matrix_s
 from routing.street.api import Snaps
+from services.common.deadline import current_deadline
 from services.common.errors import Unimplemented
 from services.journeys.request_mapping import preferences
 from services.journeys.routes import STREET_MODES
@@ -69,10 +71,16 @@ def _by_transit(
     ask = preferences(_ask(origins, time_s), request.preferences, ())
     mode = walking_mode(ask)
     starts, goals = _snaps(view, origins, mode, "origins"), _snaps(view, destinations, mode, "destinations")
-    access = [stops_around(network, ask, starts.take(k), egress=False) for k in range(len(origins))]
-    egress = [stops_around(network, ask, goals.take(k), egress=True) for k in range(len(destinations))]
-    rides = transit_matrix_s(network, ask, access, egress)
+    access = [_around(network, ask, starts, k, egress=False) for k in range(len(origins))]
+    egress = [_around(network, ask, goals, k, egress=True) for k in range(len(destinations))]
+    rides = transit_matrix_s(network, ask, access, egress, current_deadline().should_stop)
     return np.minimum(rides, street_matrix_s(network, network.metrics[mode], starts, goals, ask.walk_speed_factor))
+
+
+def _around(network: JourneyNetwork, ask: JourneyRequest, snaps: Snaps, k: int, *, egress: bool) -> StopReach:
+    """Stops within walking distance of one point, as long as somebody waits for the answer."""
+    current_deadline().check()
+    return stops_around(network, ask, snaps.take(k), egress=egress)
 
 
 def _ask(origins: list[Point], time_s: int) -> JourneyRequest:

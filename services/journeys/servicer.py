@@ -19,7 +19,7 @@ from traboule.journeys.v1 import (
 from routing.multimodal.planner import plan_journeys
 from routing.multimodal.tour import plan_tour
 from services.common.clock import CityClock
-from services.common.deadline import run_in_thread
+from services.common.deadline import current_deadline, run_in_thread
 from services.journeys import departures, isochrones, matrices, request_mapping, routes, tour_mapping
 from services.journeys.alerts_mapping import alerts_of_ride
 from services.journeys.itinerary_mapping import AlertsOf, by_criteria, itinerary_to_proto, mark_best
@@ -95,7 +95,7 @@ class JourneysServicer(journeys_service_pb2_grpc.JourneysServiceServicer):
         view = self._keeper.view
         asked = request_mapping.tour_request(request, view.places.resolve, self.now())
         with request_mapping.time_given_as("depart_at_unix_s"):
-            tour = await run_in_thread(plan_tour, view.network, asked)
+            tour = await run_in_thread(plan_tour, view.network, asked, current_deadline().should_stop)
         response = tour_mapping.tour_to_proto(tour, asked, self.alerts_of(view))
         response.stamp.CopyFrom(self.stamp(view))
         return response

@@ -11,11 +11,13 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from jwt.algorithms import OKPAlgorithm
 
-from services.common.errors import ConfigError, FailedPrecondition, PermissionDenied, Unauthenticated
+from services.common.config import AuthConfig
+from services.common.errors import ConfigError, FailedPrecondition, PermissionDenied, Unauthenticated, Unavailable
 from services.common.identity import ANONYMOUS, Authenticator, Principal, read_clients
 from services.common.rules import Role
-from services.common.tokens import development_key_path, issue_development_token
+from services.common.tokens import TokenVerifier, development_key_path, issue_development_token
 from tests.builders.servers import config_for
 
 PLAN = "/traboule.journeys.v1.JourneysService/PlanJourneys"
@@ -194,3 +196,19 @@ def test_wrong_keys_stop_the_start(tmp_path: Path, content: bytes, algorithms: s
     config = config_for(tmp_path, AUTH_KEY_FILE=str(tmp_path / "k"), AUTH_ISSUER="idp", AUTH_ALGORITHMS=algorithms)
     with pytest.raises(ConfigError, match=words):
         Authenticator.from_config(config)
+
+
+def test_keys_that_cannot_be_read_are_nobody_s_fault(tmp_path: Path) -> None:
+    """While keys are rotated callers are told to wait, not where they lie."""
+    path = tmp_path / "keys.json"
+    key = Ed25519PrivateKey.generate()
+    path.write_text(json.dumps({"keys": [json.loads(OKPAlgorithm.to_jwk(key.public_key())) | {"kid": "a"}]}))
+    verifier = TokenVerifier(AuthConfig(issuer="me", jwks_file=path))
+    claims = {"iss": "me", "aud": "traboule", "sub": "s", "exp": int(time.time()) + 60, "tenant": "t", "role": "LOGISTICS"}
+    token = jwt.encode(claims, key, "EdDSA", headers={"kid": "a"})
+    assert verifier.verify(token)["sub"] == "s"
+    for spoil in (lambda: path.write_text("{"), path.unlink):
+        spoil()
+        with pytest.raises(Unavailable) as caught:
+            verifier.verify(token)
+        assert str(tmp_path) not in str(caught.value)

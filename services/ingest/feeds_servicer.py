@@ -1,6 +1,7 @@
 """`FeedsService`: what feeds there are, their content pushed, their health."""
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
@@ -21,6 +22,7 @@ from services.ingest.stamps import Stamper
 COLLECTION = "feeds"
 _STORED = ("feed_id", "kind", "url", "display_name", "poll_s", "stale_after_s", "static_feed", "timezone", "licence",
            "attribution", "origin", "paused", "registered", "sites_url")  # fmt: skip
+JUDGE_EVERY_S = 5.0
 _ADDRESS = ("url", "sites_url", "poll_s", "origin", "timezone")
 
 
@@ -112,14 +114,22 @@ class FeedsServicer(feeds_service_pb2_grpc.FeedsServiceServicer):
         self._changed[wake] = set()
         try:
             changed: tuple[str, ...] = wanted
+            said: dict[str, str] = {}
             while True:
                 healths = worst_first(self._publisher.list_health(changed))
+                said |= {health.feed_id: health.state for health in healths}
                 yield pb.WatchFeedsResponse(feeds=[to_health(h) for h in healths], stamp=self._stamper.stamp())
                 while True:
                     await asyncio.sleep(request.min_interval_s or 1.0)
-                    await wake.wait()
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(JUDGE_EVERY_S):
+                            await wake.wait()
                     wake.clear()
                     pending, self._changed[wake] = self._changed[wake], set()
+                    # A feed that falls silent does nothing that could wake us, and is the one people watch for.
+                    pending |= {
+                        health.feed_id for health in self._publisher.list_health() if said.get(health.feed_id) != health.state
+                    }
                     changed = tuple(feed_id for feed_id in sorted(pending) if not wanted or feed_id in wanted)
                     if changed:
                         break

@@ -1,20 +1,25 @@
 """Feeds registered and changed by call: what the contract rounds or hides is kept, and a restart forgets nothing."""
 
+import asyncio
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from traboule.common.v1 import stamp_pb2
 from traboule.feeds.v1 import feed_pb2
 from traboule.feeds.v1 import feeds_service_pb2 as pb
 
+from services.common.clock import CityClock
 from services.common.metrics import Metrics
 from services.common.state import State
+from services.ingest import feeds_servicer
 from services.ingest.feed import Feed
 from services.ingest.feeds_servicer import FeedsServicer, restore_feeds
 from services.ingest.mapping import from_feed, to_feed
 from services.ingest.metrics import FeedMetrics
 from services.ingest.publish import Matched, Publisher
+from tests.builders.feeds import NOW, parkapi
 from tests.services.ingest.test_publish import CLOCK
 
 DECLARED = Feed(
@@ -30,7 +35,7 @@ def servicer_of(state: State, *declared: Feed) -> FeedsServicer:
     for feed in declared:
         publisher.add(feed)
     poller: Any = SimpleNamespace(watch=lambda _feed: None)
-    stamper: Any = None
+    stamper: Any = SimpleNamespace(stamp=stamp_pb2.AnswerStamp)
     return FeedsServicer(publisher, poller, state, stamper, "Europe/Lisbon", {feed.feed_id: feed for feed in declared})
 
 
@@ -48,6 +53,18 @@ async def test_an_address_is_shown_without_secrets_and_kept_with_them(url: str) 
     feed = Feed("f", "parkapi", url)
     assert to_feed(feed).url == "https://feeds.example/a"
     assert from_feed(to_feed(feed), "UTC", feed).url == url
+
+
+async def test_a_feed_that_falls_silent_is_announced(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing arrives, time goes by, the feed is stale: who watches is told."""
+    monkeypatch.setattr(feeds_servicer, "JUDGE_EVERY_S", 0.05)
+    servicer = servicer_of(state, Feed("parks", "parkapi", timezone="Europe/Paris"))
+    publisher = servicer._publisher
+    await publisher.take(publisher.feed("parks"), parkapi(40))
+    watch = servicer.WatchFeeds(pb.WatchFeedsRequest(min_interval_s=0.05), CONTEXT)
+    assert [row.state for row in (await anext(watch)).feeds] == [feed_pb2.FEED_STATE_OK]
+    publisher.clock = CityClock(NOW + 4000, NOW, 0.0)
+    assert [row.state for row in (await asyncio.wait_for(anext(watch), 10)).feeds] == [feed_pb2.FEED_STATE_STALE]
 
 
 async def test_a_pause_of_a_declared_feed_survives_a_restart(state: State) -> None:

@@ -186,6 +186,9 @@ class SolverPool:
             with theirs:
                 command = [sys.executable, "-m", "services.rounds.worker", str(theirs.fileno())]
                 child = spawn("rounds solver", command, environment=_environment(), inherited_files=[theirs.fileno()])
+            # A pool that is closed meanwhile does not know this process: nobody else would end it.
+            unused.callback(child.process.wait)
+            unused.callback(child.kill)
             reader, writer = await asyncio.open_unix_connection(sock=ours, limit=1 << 26)
             unused.pop_all()
         solver = _Solver(child, reader, writer)

@@ -21,7 +21,8 @@ from services.edge.config import EdgeConfig
 from services.edge.openapi import build_openapi
 from services.edge.strict_json import build_strict_json
 
-START_TIMEOUT_S = 15.0
+START_TIMEOUT_S = 60.0
+"""Longest wait for Envoy to answer: loading it from a cold disk on a busy machine takes a while."""
 
 
 def descriptors_path() -> Path:
@@ -151,21 +152,23 @@ class EnvoyEdge:
 
     async def _wait_ready(self, timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
-        while not self._is_ready():
+        while not self._find_port():
             if not self._child.running:
                 code = self._child.process.returncode
                 raise Unavailable(f"Envoy ended with code {code} while starting.\n{self._child.last_output()}")
             if time.monotonic() > deadline:
                 raise Unavailable(f"Envoy was not ready after {timeout_s:g} s.\n{self._child.last_output()}")
             await asyncio.sleep(0.02)
-        listeners = json.loads(self.admin("/listeners?format=json"))["listener_statuses"]
-        self._port = int(listeners[0]["local_address"]["socket_address"]["port_value"])
 
-    def _is_ready(self) -> bool:
+    def _find_port(self) -> bool:
+        """Whether Envoy is ready; notes the port it listens on."""
         try:
-            return bool(self.admin("/ready"))
+            self.admin("/ready")
+            listeners = json.loads(self.admin("/listeners?format=json"))["listener_statuses"]
         except (OSError, HTTPException, Unavailable):
             return False
+        self._port = int(listeners[0]["local_address"]["socket_address"]["port_value"])
+        return True
 
 
 class _AdminConnection(HTTPConnection):

@@ -18,7 +18,8 @@ from services.common.processes import Child, spawn
 from services.common.state.embedded import EmbeddedState
 from services.supervisor.parts import Part
 
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 240.0
+"""Longest wait for all parts, which may have to compile their kernels first; one that ends meanwhile is told at once."""
 MOST_RESTARTS = 5
 RESTARTS_WITHIN_S = 60.0
 STOP_TIMEOUT_S = 15.0

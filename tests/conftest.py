@@ -1,4 +1,4 @@
-"""What all tests share: where machine code is cached, and the city of Porto, built once."""
+"""What all tests share: where machine code is cached, how examples are drawn, and the city of Porto, built once."""
 
 import os
 import time
@@ -6,12 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parents[1]
 HOME = Path(os.environ.get("TRABOULE_HOME", ROOT / ".traboule"))
 
 # Before anything imports Numba: its own choice would be next to the sources, or an unwritable home.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(HOME / "cache" / "numba"))
+
+# The same examples on every run, however slow the machine is; `pytest --hypothesis-profile=search` draws new ones.
+settings.register_profile("suite", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("search", settings.get_profile("suite"), derandomize=False, print_blob=True)
+settings.load_profile("suite")
 
 if TYPE_CHECKING:
     from services.city.snapshot import CitySnapshot

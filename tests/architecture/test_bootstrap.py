@@ -46,7 +46,7 @@ def install(project: Path) -> subprocess.CompletedProcess[str]:
     """Run the installation with nothing but the folder of programs on PATH."""
     environment = {"PATH": str(project.parent / "programs")}
     command = [str(shutil.which("sh")), "deploy/bootstrap.sh"]
-    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False, timeout=30)
+    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
 
 @pytest.mark.parametrize(

@@ -40,8 +40,8 @@ def parkapi(free: int, at: str = "2026-03-10T06:59:00", **more: Any) -> bytes:
 
 
 def feed_of(url: str, **more: Any) -> Feed:
-    """Feed that is polled often, with a short timeout."""
-    return Feed(**({"feed_id": "f", "kind": "parkapi", "url": url, "poll_s": 0.05, "timeout_s": 1.0} | more))
+    """Feed that is polled often."""
+    return Feed(**({"feed_id": "f", "kind": "parkapi", "url": url, "poll_s": 0.05, "timeout_s": 60.0} | more))
 
 
 Handler = Callable[[str, dict[str, str], asyncio.StreamWriter], Awaitable[None]]

@@ -1,4 +1,4 @@
-"""A program of its own for the state tests: holds embedded servers, or follows a feed and reports when it saw changes."""
+"""A program of its own for the state tests: holds embedded servers, or follows a feed and reports what it saw."""
 
 import asyncio
 import json
@@ -18,16 +18,16 @@ def hold(home: Path) -> None:
     servers.start()
     pids = [server.child.pid for server in servers.servers.values() if server.child]
     print(json.dumps({"pids": pids, "urls": servers.environment()}), flush=True)
-    time.sleep(600)
+    time.sleep(3600)
 
 
 async def follow() -> None:
-    """Print the wall time at which each change of a feed was read."""
+    """Print the epoch and the value that each change of a feed led to."""
     async with State.connect(load_config(os.environ)) as state:
         async for changes in state.watch_latest("speed"):
             for change in changes:
                 latest = await state.latest(change.kind, change.feed)
-                print(f"{latest.epoch} {time.time()!r}", flush=True)
+                print(json.dumps([latest.epoch, latest.records[0].value]), flush=True)  # type: ignore[union-attr]
 
 
 if __name__ == "__main__":

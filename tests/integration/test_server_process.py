@@ -6,12 +6,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from services.common.endpoints import list_endpoints
+from tests.builders.waiting import PATIENCE_S, until_blocking
 
 ROOT = Path(__file__).resolve().parents[2]
 CHILD = Path(__file__).with_name("server_child.py")
@@ -27,14 +27,12 @@ def _start(home: Path, **variables: str) -> "subprocess.Popen[str]":
 def test_signals_end_a_service_cleanly(tmp_path: Path, number: signal.Signals) -> None:
     """It withdraws its address and ends with 0; each log line is JSON and names the service."""
     with _start(tmp_path) as process:
-        give_up_at = time.monotonic() + 30
-        while "journeys" not in list_endpoints(tmp_path) and time.monotonic() < give_up_at:
-            time.sleep(0.05)
+        until_blocking(lambda: "journeys" in list_endpoints(tmp_path), "the announcement")
         host, _, port = list_endpoints(tmp_path)["journeys"].address.rpartition(":")
-        with socket.create_connection((host, int(port)), timeout=5):
+        with socket.create_connection((host, int(port)), timeout=PATIENCE_S):
             pass
         process.send_signal(number)
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
     assert list_endpoints(tmp_path) == {}
     events = [json.loads(line) for line in errors.splitlines()]
@@ -45,7 +43,7 @@ def test_signals_end_a_service_cleanly(tmp_path: Path, number: signal.Signals) -
 def test_a_wrong_setting_is_one_sentence(tmp_path: Path) -> None:
     """Exit code 2, no traceback."""
     with _start(tmp_path, SERVER_PORT="70000") as process:
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 2
     assert errors.startswith("journeys: server.port (TRABOULE_SERVER_PORT): 70000 is not usable; expected a port")
     assert len(errors.splitlines()) == 1
@@ -58,7 +56,7 @@ def test_a_port_in_use_is_one_sentence(tmp_path: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with _start(tmp_path, SERVER_PORT=str(port)) as process:
-            _, errors = process.communicate(timeout=30)
+            _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 3
     assert errors.startswith(f"journeys: port {port} of 127.0.0.1 is in use")
     assert len(errors.splitlines()) == 1

@@ -27,7 +27,7 @@ def test_answers_have_verdict_codes_seconds_and_peak(tmp_path: Path, capsys: pyt
         ("good.pb", "accept", []), ("old.json", "reject", ["stale"]),
     ]  # fmt: skip
     assert all(set(a) == {"file", "verdict", "codes", "seconds", "peak_bytes"} for a in answers)
-    assert all(0 < a["seconds"] < 5 and (10 << 20) < a["peak_bytes"] < (300 << 20) for a in answers)
+    assert all(a["seconds"] > 0 and (10 << 20) < a["peak_bytes"] < (300 << 20) for a in answers)
     manifest.write_text(json.dumps({**rows[0], "expect": "reject"}) + "\n")
     assert main(arguments) == 1
     assert "not as expected" in capsys.readouterr().out

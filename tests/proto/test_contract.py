@@ -32,7 +32,7 @@ NO_UNIT = {
 def buf(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run buf."""
     program = Path(sys.executable).with_name("buf")
-    return subprocess.run([program, *arguments], cwd=PROTO, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run([program, *arguments], cwd=PROTO, capture_output=True, text=True, check=False, timeout=300)
 
 
 def our_files() -> list[FileDescriptorProto]:

@@ -1,7 +1,5 @@
 """The controller: modes, stale detection, operator, priority; and its speed."""
 
-import time
-
 import numpy as np
 import pytest
 
@@ -110,17 +108,3 @@ def test_wrong_input_is_refused_without_stepping() -> None:
     with pytest.raises(InvalidRequestError):
         controller.request_priority(PriorityRequest("x", 99, 10))
     assert check_plan(x, SignalPlan((0, 1), (0, 4), 80))
-
-
-def test_one_hundred_intersections_tick_in_time() -> None:
-    """A second of 100 adaptive intersections takes a small part of a second."""
-    x = build_intersection(junction(0, 90, 180, 270, lanes=3))
-    controllers = [Controller(x, PLAN, Mode.ACTIVE) for _ in range(100)]
-    best = float("inf")
-    for t in range(40):
-        seen = _seen(x, (t // 20) % 2)
-        started = time.perf_counter()
-        for controller in controllers:
-            controller.step(t, seen)
-        best = min(best, time.perf_counter() - started) if t > 20 else best
-    assert best < 0.1

@@ -104,7 +104,7 @@ def test_ten_thousand_malicious_commands_on_drawn_intersections() -> None:
         assert find_violations(limits_of(x), attack(x, seed, 500)) == []
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     bearings=st.lists(st.integers(0, 11), min_size=1, max_size=5, unique=True),
     lanes=st.integers(1, 4),

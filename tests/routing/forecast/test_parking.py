@@ -38,7 +38,7 @@ def test_a_full_car_park_empties_in_the_evening() -> None:
     assert later > 0.9
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(free=st.integers(0, 400), more=st.integers(0, 50), age_s=st.integers(0, 20_000))
 def test_more_free_spaces_are_never_worse(free: int, more: int, age_s: int) -> None:
     """Probabilities lie in [0, 1] and grow with the free spaces."""

@@ -62,7 +62,7 @@ def best_cost(problem: OrderProblem) -> int | None:
     return min(costs, default=None)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(problems())
 def test_equals_exhaustive_search(problem: OrderProblem) -> None:
     """CP-SAT costs as little as the best of all orders and subsets, and finds nothing exactly where nothing exists."""

@@ -22,7 +22,7 @@ def _same(found: object, expected: float) -> None:
         assert found.end_s == pytest.approx(expected, abs=1e-6)  # type: ignore[attr-defined]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10**6), start=st.integers(0, 1500), breaks=st.booleans())
 def test_every_departure_equals_the_simulation(seed: int, start: int, breaks: bool) -> None:
     """Waiting, service, breaks and time-dependent driving for random routes of up to five visits."""
@@ -33,7 +33,7 @@ def test_every_departure_equals_the_simulation(seed: int, start: int, breaks: bo
     _same(found, end_of(asked, times, asked.vehicles[0], route, float(start)))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10**6))
 def test_best_departure_beats_a_fine_grid(seed: int) -> None:
     """Composition finds a duration no worse than any departure on a 5 s grid, and one that is really driven."""

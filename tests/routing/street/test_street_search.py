@@ -62,7 +62,7 @@ def _places(graph: StreetGraph, rng: np.random.Generator, mode: StreetMode) -> S
     return Snaps(arc, rng.choice([0.0, 0.25, 0.7, 1.0], 6).astype(np.float32), np.zeros(6, np.float32), zeros, zeros)
 
 
-@settings(max_examples=120, deadline=None, derandomize=True)
+@settings(max_examples=120)
 @given(
     graph=streets(),
     seed=st.integers(0, 1000),
@@ -107,7 +107,7 @@ def _check_path(reference, path):
     assert abs(total - path.time_ms) <= 2
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(
     graph=streets(),
     seed=st.integers(0, 1000),
@@ -145,7 +145,7 @@ def test_limits_and_reach(graph, seed, mode, contracted):
             assert back[node] == min(leaving[graph.arc_tail[ends] == node], default=UNREACHABLE_MS)
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=30)
 @given(graph=streets())
 def test_components(graph):
     """Strongly connected components are those of networkx."""

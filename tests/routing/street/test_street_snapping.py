@@ -78,7 +78,7 @@ def test_far_away():
     assert drawn.engine.snap([0.0, 89.9, -41.15], [0.0, 179.9, -8.61], CAR, max_distance_m=10_000).arc.tolist() == [-1, -1, -1]
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40)
 @given(
     places=st.lists(st.tuples(st.floats(-400, 900), st.floats(-700, 400)), min_size=1, max_size=8),
     mode=st.sampled_from([CAR, BICYCLE, FOOT]),

@@ -16,7 +16,7 @@ from tests.routing.transit import naive
 
 STOPS = "ABCDEF"
 HOUR = 3600
-PROFILE = settings(max_examples=70, deadline=None, derandomize=True)
+PROFILE = settings(max_examples=70)
 
 
 def draw_timetable(random: Random) -> Drawing:

@@ -94,7 +94,7 @@ def test_same_value_same_bytes(tmp_path: Path) -> None:
     assert all(filecmp.cmp(tmp_path / "a" / name, tmp_path / "b" / name, shallow=False) for name in names)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=12), max_size=20))
 def test_any_text_comes_back(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
     """Any list of strings survives storing."""

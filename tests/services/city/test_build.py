@@ -24,6 +24,7 @@ from services.city.snapshot import current_epoch, list_snapshots, open_snapshot
 from services.city.steps import STEPS, Building, Say, Step
 from services.city.swap import SnapshotHolder
 from tests.builders.cities import CITY_TOML, GTFS, draw_city, write_gtfs
+from tests.builders.waiting import until_blocking
 
 
 def build(folder: Path, home: Path) -> Path:
@@ -96,7 +97,7 @@ def test_interrupted_build_leaves_the_old_snapshot(tmp_path: Path) -> None:
 def _hang(building: Building, say: Say) -> None:
     del say
     (building.folder / "half").write_text("made")
-    time.sleep(60)
+    time.sleep(3600)
 
 
 def _build_and_hang(city: Path, home: Path) -> None:
@@ -108,10 +109,8 @@ def test_killed_build_is_cleaned_up_by_the_next(tmp_path: Path) -> None:
     city, home = draw_city(tmp_path / "drawn"), tmp_path / "home"
     child = multiprocessing.get_context("spawn").Process(target=_build_and_hang, args=(city, home))
     child.start()
-    places, deadline = CityHome.of(home, "drawn"), time.monotonic() + 40
-    while not list(places.snapshots.glob(".building-*/half")):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    places = CityHome.of(home, "drawn")
+    until_blocking(lambda: list(places.snapshots.glob(".building-*/half")), "the first step")
     with pytest.raises(CityBuildBusyError, match="wait until it has finished"):
         build(city, home)
     assert child.pid is not None

@@ -12,6 +12,7 @@ from services.common.config import Config
 from tests.builders.certificates import Authority
 from tests.builders.city_service import DrawnServicer, registering
 from tests.builders.servers import config_for, grpc_server
+from tests.builders.waiting import PATIENCE_S
 
 REQUEST = pb.GetFeedRequest(feed_id="stcp")
 
@@ -41,7 +42,7 @@ async def _call(address: str, authority: Authority, client: tuple[Path, Path] | 
     pair = (None, None) if client is None else (client[1].read_bytes(), client[0].read_bytes())
     credentials = grpc.ssl_channel_credentials(authority.certificate_file.read_bytes(), *pair)
     async with grpc.aio.secure_channel(address, credentials) as channel:
-        return await FeedsServiceStub(channel).GetFeed(REQUEST, timeout=5)
+        return await FeedsServiceStub(channel).GetFeed(REQUEST, timeout=PATIENCE_S)
 
 
 async def test_a_known_certificate_says_who_calls(config: Config, authority: Authority, tmp_path: Path) -> None:

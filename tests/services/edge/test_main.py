@@ -14,15 +14,13 @@ from services.common.errors import Unavailable
 from services.common.processes import is_alive
 from services.edge.main import find_upstreams, run
 from tests.builders.servers import config_for
+from tests.builders.waiting import soon, until
 
 
 async def wait_for_edge(config: Config) -> str:
-    """Address the edge announced; fails after 15 s."""
-    for _ in range(300):
-        if "edge" in (found := endpoints.list_endpoints(config.home)):
-            return found["edge"].address
-        await asyncio.sleep(0.05)
-    raise AssertionError("the edge did not announce itself")
+    """Address the edge announced."""
+    await until(lambda: "edge" in endpoints.list_endpoints(config.home), "the edge's announcement")
+    return endpoints.list_endpoints(config.home)["edge"].address
 
 
 def envoy_pid(home: Path) -> int:
@@ -59,7 +57,7 @@ async def test_the_end_of_envoy_is_told(tmp_path: Path) -> None:
     await wait_for_edge(config)
     os.kill(envoy_pid(tmp_path), signal.SIGKILL)
     with pytest.raises(Unavailable, match="ended by itself"):
-        await asyncio.wait_for(running, 10)
+        await soon(running)
     assert "edge" not in endpoints.list_endpoints(tmp_path)
 
 

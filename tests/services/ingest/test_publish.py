@@ -24,6 +24,7 @@ from services.ingest.poller import Poller
 from services.ingest.publish import REJECTED, Matched, Publisher
 from tests.builders.feeds import NOW, answer, feed_of, http_site, parkapi, trip_updates
 from tests.builders.servers import state_of, state_servers
+from tests.builders.waiting import PATIENCE_S, soon, until
 
 CLOCK = CityClock(NOW, NOW, 0.0)
 TRIPS = Feed("trips", "gtfs-rt", static_feed="bus", timezone="Europe/Paris")
@@ -43,21 +44,17 @@ def publisher_of(state: State, metrics: Metrics | None = None) -> Publisher:
     return publisher
 
 
-async def test_a_delay_reaches_a_follower_within_half_a_second(state: State) -> None:
-    """Publish → state → `LiveState`: median far below, and each below 0.5 s."""
+async def test_each_delay_reaches_a_follower(state: State) -> None:
+    """Publish → state → `LiveState`: every publication, with what it says."""
     publisher = publisher_of(state)
     async with LiveState(state, CLOCK) as live:
-        await asyncio.wait_for(live.ready.wait(), 5)
-        spent = []
+        await soon(live.ready.wait())
         for delay in range(60, 70):
-            epoch, started = live.epoch(Topic.TRIPS), time.perf_counter()
+            epoch = live.epoch(Topic.TRIPS)
             await publisher.take(TRIPS, trip_updates(("T1", delay), ("T2", 0)))
-            await asyncio.wait_for(live.wait_for(Topic.TRIPS, epoch), 5)
-            spent.append(time.perf_counter() - started)
+            await soon(live.wait_for(Topic.TRIPS, epoch))
             change = next(change for change in live.trips.changes if change.trip_id == "T1")
             assert change.stops[0].departure_delay_s == delay
-    assert max(spent) < 0.5
-    assert sorted(spent)[len(spent) // 2] < 0.1
 
 
 async def test_a_whole_feed_replaces_and_an_equal_one_changes_nothing(state: State) -> None:
@@ -126,7 +123,7 @@ async def test_a_killed_state_server_loses_nothing(tmp_path: Path) -> None:
                 for feed in feeds:
                     publisher.add(feed)
                     poller.watch(feed)
-                await _until(lambda: all(publisher.list_health((f.feed_id,))[0].state == "ok" for f in feeds))
+                await until(lambda: all(publisher.list_health((f.feed_id,))[0].state == "ok" for f in feeds))
                 server = servers.servers["live"]
                 assert server.child is not None
                 os.kill(server.child.pid, signal.SIGKILL)
@@ -134,7 +131,7 @@ async def test_a_killed_state_server_loses_nothing(tmp_path: Path) -> None:
                 await asyncio.sleep(1.5)
                 with contextlib.suppress(ChildProcessError):
                     server.start()
-                deadline = time.monotonic() + 45  # pauses after failures grow
+                deadline = time.monotonic() + PATIENCE_S  # pauses after failures grow
                 while time.monotonic() < deadline:
                     found = {
                         name: [r.value for r in (await state.latest("free_spaces", name)).records if isinstance(r, Observation)]
@@ -202,11 +199,3 @@ def outage_of(publisher: Publisher, only: str = "", slow_value: float | None = N
         yield
     finally:
         publisher.state = state
-
-
-async def _until(condition) -> None:  # type: ignore[no-untyped-def]
-    for _ in range(100):
-        if condition():
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("it did not happen within 5 s")

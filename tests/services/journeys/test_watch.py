@@ -11,7 +11,7 @@ from traboule.journeys.v1 import itinerary_pb2 as pb
 from traboule.journeys.v1 import plan_pb2
 
 from services.city.snapshot import CitySnapshot
-from services.common.live.state import LiveState
+from services.common.live.state import LiveState, Topic
 from services.common.records import Provenance, TripUpdate
 from services.common.state import State
 from services.journeys.retime import retimed
@@ -19,6 +19,7 @@ from services.journeys.view import ViewKeeper
 from services.journeys.watch import judge
 from tests.builders.journeys import at, journeys_stub, plan_request, standing_clock, starts_s
 from tests.builders.servers import state_of, state_servers
+from tests.builders.waiting import PATIENCE_S, soon, until
 
 Event = plan_pb2.WatchJourneyResponse
 PROVENANCE = Provenance("0" * 64, "http://feed/x", "gtfs-rt")
@@ -53,7 +54,7 @@ async def following(snapshot: CitySnapshot, home: Path) -> AsyncIterator[tuple[A
             async with live:
                 task = asyncio.create_task(keeper.follow(live))
                 try:
-                    await asyncio.wait_for(keeper.ready.wait(), 30)
+                    await soon(keeper.ready.wait())
                     async with journeys_stub(keeper, clock, home) as stub:
                         yield stub, state, keeper
                 finally:
@@ -76,12 +77,12 @@ async def test_a_delay_and_a_cancellation_reach_the_traveller(porto_snapshot: Ci
         first = (await stub.PlanJourneys(plan)).itineraries[0]
         ride = next(leg for leg in first.legs if leg.HasField("transit"))
         messages = aiter(stub.WatchJourney(plan_pb2.WatchJourneyRequest(plan=plan, itinerary_id=first.itinerary_id)))
-        started = await asyncio.wait_for(anext(messages), 10)
+        started = await soon(anext(messages))
         assert started.event == Event.EVENT_STARTED
         assert started.itinerary.itinerary_id == first.itinerary_id
 
         await publish(state, update(ride, 240))
-        moved = await asyncio.wait_for(anext(messages), 10)
+        moved = await soon(anext(messages))
         assert moved.event in (Event.EVENT_TIMES_CHANGED, Event.EVENT_BETTER_FOUND)
         late = next(leg for leg in moved.itinerary.legs if leg.HasField("transit"))
         assert late.transit.trip_id == ride.transit.trip_id
@@ -90,7 +91,7 @@ async def test_a_delay_and_a_cancellation_reach_the_traveller(porto_snapshot: Ci
         assert moved.stamp.realtime_epoch > started.stamp.realtime_epoch
 
         await publish(state, update(ride, None, "CANCELED"))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             async for broken in messages:
                 if broken.event == Event.EVENT_BROKEN:
                     break
@@ -107,11 +108,9 @@ async def test_planning_again_uses_the_delay_at_once(porto_snapshot: CitySnapsho
         plan = plan_request(modes=[pb.MODE_TRANSIT])
         before = (await stub.PlanJourneys(plan)).itineraries
         ride = next(leg for leg in before[0].legs if leg.HasField("transit"))
-        seen = keeper.view
+        seen = keeper.view.epochs[Topic.TRIPS]
         await publish(state, update(ride, 1200))
-        async with asyncio.timeout(10):
-            while keeper.view is seen:
-                await asyncio.sleep(0.02)
+        await until(lambda: keeper.view.epochs[Topic.TRIPS] > seen, "a view with the delay")
         after = await stub.PlanJourneys(plan)
         assert any(age.feed_id == f"{ride.transit.trip_id.partition(':')[0]}-rt" for age in after.stamp.feeds)
         late = [leg for i in after.itineraries for leg in i.legs if leg.transit.trip_id == ride.transit.trip_id]
@@ -131,11 +130,9 @@ async def test_a_beaten_journey_is_retimed_not_called_broken(porto_snapshot: Cit
         ride = next(leg for leg in itinerary.legs if leg.HasField("transit"))
         unchanged = retimed(itinerary, keeper.view.network.transit, at("08:30"))
         assert unchanged == itinerary
-        seen = keeper.view
+        seen = keeper.view.epochs[Topic.TRIPS]
         await publish(state, update(ride, 1800))
-        async with asyncio.timeout(10):
-            while keeper.view is seen:
-                await asyncio.sleep(0.02)
+        await until(lambda: keeper.view.epochs[Topic.TRIPS] > seen, "a view with the delay")
         moved = retimed(itinerary, keeper.view.network.transit, at("08:30"))
         assert moved is not None
         assert moved.arrival_unix_s == itinerary.arrival_unix_s + 1800

@@ -1,29 +1,21 @@
 """The signals of the real city become safe intersections and corridors that can be simulated."""
 
-from pathlib import Path
-
 import pytest
 
-from services.city.snapshot import open_snapshot
-from services.common.errors import ServiceError
+from services.city.snapshot import CitySnapshot
 from services.signals.corridor import list_corridors, pick_corridor
 from services.signals.errors import CorridorNotFound, IntersectionNotFound
 from services.signals.loader import SiteLoader
 from services.signals.simulation import simulate_corridor
-from tests.builders.shared_data import ROOT
 from tests.builders.signals import find_violations, limits_of
 from tests.traffic_lights.test_guard import attack
 from traffic_lights.errors import SignalsError
 
 
 @pytest.fixture(scope="module")
-def loader() -> SiteLoader:
-    """Signal sites of Porto's built snapshot."""
-    try:
-        snapshot = open_snapshot(Path(ROOT) / ".traboule", "porto")
-    except ServiceError:
-        pytest.skip("needs the built city of Porto (traboule city build cities/porto)")
-    return SiteLoader(snapshot.street, snapshot.signal_sites)
+def loader(porto_snapshot: CitySnapshot) -> SiteLoader:
+    """Signal sites of Porto."""
+    return SiteLoader(porto_snapshot.street, porto_snapshot.signal_sites)
 
 
 def test_porto_withstands_malicious_commands(loader: SiteLoader) -> None:

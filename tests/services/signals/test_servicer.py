@@ -26,6 +26,7 @@ from services.signals.room import ControlRoom
 from services.signals.servicer import SignalsServicer
 from tests.builders.servers import channel_of, config_for, grpc_server, state_of
 from tests.builders.signals import find_violations, junction, limits_of
+from tests.builders.waiting import PATIENCE_S
 from traffic_lights.build import build_intersection
 
 _ROLE = Role.TRAFFIC_CONTROL
@@ -147,7 +148,7 @@ async def test_control_stream_answers_detections_with_commands(servers: Embedded
         await desk.stub.ImportIntersections(pb.ImportIntersectionsRequest(intersections=[x]))
         now = int(desk.loop.clock.now())
         running = asyncio.ensure_future(desk.loop.run())
-        call = desk.stub.ControlIntersections(timeout=20)
+        call = desk.stub.ControlIntersections(timeout=PATIENCE_S)
         await call.write(pb.ControlIntersectionsRequest(intersection_ids=["k1"], detections=_values(x, now * 1000, {})))
         await call.write(
             pb.ControlIntersectionsRequest(
@@ -157,10 +158,12 @@ async def test_control_stream_answers_detections_with_commands(servers: Embedded
         answer = await call.read()
         assert answer.commands[0].intersection_id == "k1"
         assert len(answer.commands[0].aspects) == len(x.signal_groups)
+        while not answer.rejections:  # a second may pass between the two messages
+            answer = await call.read()
         assert any("ghost" in text for text in answer.rejections)
         await call.done_writing()
         running.cancel()
-        bad = desk.stub.ControlIntersections(timeout=20)
+        bad = desk.stub.ControlIntersections(timeout=PATIENCE_S)
         await bad.write(pb.ControlIntersectionsRequest())
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await bad.read()

@@ -7,8 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,15 +20,9 @@ from services.supervisor.supervisor import Supervisor, is_serving
 from tests.builders.parts import drawn_part
 from tests.builders.servers import config_for
 from tests.builders.shared_data import ROOT
+from tests.builders.waiting import PATIENCE_S, soon, until, until_blocking
 
 ENVIRONMENT = {"PYTHONPATH": str(ROOT), "TRABOULE_SERVER_GRACE_S": "0.2", "TRABOULE_SERVER_DRAIN_DELAY_S": "0"}
-
-
-async def until(check: Callable[[], object], seconds: float = 20.0) -> None:
-    """Wait until something holds."""
-    async with asyncio.timeout(seconds):
-        while not check():
-            await asyncio.sleep(0.02)
 
 
 def children_of(supervisor: Supervisor) -> list[int]:
@@ -64,7 +56,7 @@ async def test_a_killed_part_is_started_again(tmp_path: Path) -> None:
         os.kill(killed, signal.SIGKILL)
         await until(lambda: supervisor.running["one"].child.pid != killed)
         running = supervisor.running["one"]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while not await supervisor.is_ready(running):
                 await asyncio.sleep(0.05)
         assert supervisor.running["two"].child.pid == other
@@ -99,7 +91,7 @@ async def test_what_dies_too_often_stops_the_city(tmp_path: Path, monkeypatch: p
         await until(lambda: supervisor.running["one"].child.pid != first)
         os.kill(supervisor.running["one"].child.pid, signal.SIGKILL)
         with pytest.raises(Unavailable, match="one died 1 times in a minute"):
-            await asyncio.wait_for(watching, 20)
+            await soon(watching)
 
 
 async def test_a_part_that_cannot_start_says_why_and_takes_the_rest_down(tmp_path: Path) -> None:
@@ -143,10 +135,9 @@ async def test_one_home_has_one_supervisor(tmp_path: Path) -> None:
 async def test_a_part_that_ignores_the_request_to_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ending never hangs."""
     monkeypatch.setattr(module, "STOP_TIMEOUT_S", 0.5)
-    environment = {**ENVIRONMENT, "TRABOULE_SERVER_GRACE_S": "30", "TRABOULE_SERVER_DRAIN_DELAY_S": "30"}
+    environment = {**ENVIRONMENT, "TRABOULE_SERVER_GRACE_S": "600", "TRABOULE_SERVER_DRAIN_DELAY_S": "600"}
     async with Supervisor(config_for(tmp_path), [drawn_part("one")], environment) as supervisor:
-        pids, began = children_of(supervisor), time.monotonic()
-    assert time.monotonic() - began < 8
+        pids = children_of(supervisor)
     assert not any(is_alive(pid) for pid in pids)
 
 
@@ -165,10 +156,7 @@ def test_kill_9_of_the_supervisor_leaves_nothing_behind(tmp_path: Path) -> None:
         assert all(is_alive(pid) for pid in pids)
         process.kill()
         process.wait()
-    deadline = time.monotonic() + 5
-    while any(is_alive(pid) for pid in pids) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert [pid for pid in pids if is_alive(pid)] == []
+    until_blocking(lambda: not any(is_alive(pid) for pid in pids), "the end of all its children")
 
 
 def test_parts_are_chosen_by_name() -> None:

@@ -35,7 +35,7 @@ def test_every_kind_of_record_comes_back_equal(record: AnyRecord) -> None:
     assert decode_latest(encode_latest([record]).values()) == [record]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.recursive(st.none() | st.integers(-(2**60), 2**60) | st.text() | st.binary(), st.lists, max_leaves=5))
 def test_plain_values_come_back_equal(value: object) -> None:
     """What services put into documents and events is not changed."""

@@ -7,6 +7,7 @@ import pytest
 from services.common.errors import Aborted, CorruptData, NotFound
 from services.common.state import State
 from services.common.state.audit import AuditEntry
+from tests.builders.waiting import soon
 
 
 async def test_documents_have_versions(state: State) -> None:
@@ -45,7 +46,7 @@ async def test_snapshots_are_replaced_as_a_whole(state: State) -> None:
     assert (await anext(watch)).blob == b"one"
     second = await state.snapshots.publish("speeds", b"two", at=7)
     assert second > first
-    newest = await asyncio.wait_for(anext(watch), 5)
+    newest = await soon(anext(watch))
     assert (newest.epoch, newest.blob, newest.at) == (second, b"two", 7)
     assert await state.snapshots.get("speeds") == newest
 

@@ -1,15 +1,10 @@
 """Latest state: whole feeds are published atomically; readers that follow epochs have what was published."""
 
-import asyncio
 import random
-import time
-
-import pytest
 
 from services.common.state import Published, State
-from services.common.state.embedded import EmbeddedState
 from tests.builders.drawn_records import speed, trip_update
-from tests.builders.servers import state_of
+from tests.builders.waiting import soon
 
 
 async def test_a_publication_sets_changes_and_deletes(state: State) -> None:
@@ -89,19 +84,16 @@ async def test_watchers_get_present_feeds_then_changes(state: State) -> None:
     watch = state.watch_latest("speed", "trip_updates")
     assert [(change.kind, change.feed) for change in await anext(watch)] == [("speed", "loops")]
     later = await state.publish_latest("trip_updates", "rt", [trip_update("t", 60)], received_at=2)
-    [change] = await asyncio.wait_for(anext(watch), 5)
+    [change] = await soon(anext(watch))
     assert (change.kind, change.feed, change.epoch) == ("trip_updates", "rt", later.epoch)
 
 
-async def test_publishing_two_thousand_trips_is_quick(servers: EmbeddedState) -> None:
-    """A whole feed of 2 000 changed trips of ten stops in a fraction of a second (40 ms on an idle core)."""
-    async with state_of(servers) as state:
-        durations = []
-        for number in range(8):
-            records = [trip_update(f"trip{index}", 60 * number) for index in range(2000)]
-            started = time.perf_counter()
-            published = await state.publish_latest("trip_updates", "rt", records, received_at=number)
-            durations.append(time.perf_counter() - started)
-            assert published.changed == 2000
-        if min(durations) > 0.25:
-            pytest.fail(f"best of eight publications took {1000 * min(durations):.0f} ms")
+async def test_two_thousand_trips_are_published_at_once(state: State) -> None:
+    """A whole feed of 2 000 trips of ten stops is one publication; the next one changes what changed, and nothing else."""
+    for number in range(3):
+        records = [trip_update(f"trip{index}", 60 * number) for index in range(2000)]
+        published = await state.publish_latest("trip_updates", "rt", records, received_at=number)
+        assert (published.changed, published.removed) == (2000, 0)
+    latest = await state.latest("trip_updates", "rt", published.epoch - 1)
+    assert len(latest.records) == 2000
+    assert {record.stop_times[0].arrival_delay_s for record in latest.records} == {120}  # type: ignore[union-attr]

@@ -16,7 +16,7 @@ from tests.builders.feeds import NOW, context, parkapi, trip_updates
 LAUGHS = b'<?xml version="1.0"?><!DOCTYPE l [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]><d2LogicalModel>&b;</d2LogicalModel>'
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(kind=st.sampled_from(sorted(KINDS)), body=st.binary(max_size=200))
 def test_random_bytes_never_raise(kind: str, body: bytes) -> None:
     """Whatever the bytes, there is a verdict; a rejection brings no records."""
@@ -25,7 +25,7 @@ def test_random_bytes_never_raise(kind: str, body: bytes) -> None:
     assert decoded.verdict != "reject" or (not decoded.records and decoded.findings)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(cut=st.integers(0, 300), flip=st.integers(0, 300), value=st.integers(0, 255))
 def test_damaged_real_bodies_never_raise(cut: int, flip: int, value: int) -> None:
     """A good body, cut and with one byte changed, is judged, not crashed on."""

@@ -31,7 +31,7 @@ def porto_snapshot() -> "CitySnapshot":
     from services.city.errors import CityBuildBusyError  # noqa: PLC0415
     from services.city.snapshot import open_snapshot  # noqa: PLC0415
 
-    deadline = time.monotonic() + 400
+    deadline = time.monotonic() + 1800
     while True:
         try:
             build_snapshot(read_city(ROOT / "cities" / "porto"), HOME)

@@ -84,12 +84,12 @@ def build_snapshot(
         folder = places.snapshots / plan.id
         is_new = not folder.exists()
         started = time.monotonic()
-        with warming_aside(warm and is_new):
+        with warming_aside(warm and is_new) as wait_for:
             manifest = _build(city, places, plan, steps, say, seconds) if is_new else Manifest.read(folder)
             started = time.monotonic()
-        if warm:
-            warm_kernels(folder, lambda share: say("kernels", share))
-            seconds["kernels"] = time.monotonic() - started
+            if warm:
+                warm_kernels(folder, lambda share: say("kernels", share), wait_for)
+                seconds["kernels"] = time.monotonic() - started
         epoch = places.swap(plan.id).epoch
         places.prune(KEPT_SNAPSHOTS)
     return BuildResult(folder, epoch, is_new, seconds, manifest)

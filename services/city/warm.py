@@ -14,7 +14,8 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 from routing.model.car_parks import CarParks
@@ -27,9 +28,13 @@ from services.city.errors import CityError
 from services.city.hierarchies import load_hierarchies
 
 WARM_MODULES = (
-    "routing.street.warm", "routing.transit.warm", "routing.multimodal.warm", "routing.rounds.warm", "traffic_lights.warm",
-    "routing.places.search",
+    "routing.street.warm", "routing.places.search", "routing.transit.warm", "routing.multimodal.warm", "traffic_lights.warm",
+    "routing.rounds.warm",
 )  # fmt: skip
+"""In this order: what is compiled aside comes late, the longest last, and journeys after the timetables they use."""
+
+ASIDE = (("routing.rounds.warm",), ("routing.transit.warm", "traffic_lights.warm"))
+"""What needs no snapshot, by the process that compiles it while a city is built."""
 
 _PR_SET_PDEATHSIG = 1
 
@@ -43,8 +48,19 @@ _SECTIONS: dict[str, tuple[str, type[object]]] = {
 }
 
 
-def warm_kernels(folder: Path, say: Callable[[float], None] | None = None) -> list[str]:
+def warm_kernels(
+    folder: Path, say: Callable[[float], None] | None = None, wait_for: Callable[[str], object] | None = None
+) -> list[str]:
     """Call every ``warm`` with the sections of a snapshot; quick when machine code is cached.
+
+    Parameters
+    ----------
+    folder
+        The snapshot.
+    say
+        Told the share that is done.
+    wait_for
+        Called with each module's name before its turn, see `warming_aside`.
 
     Returns
     -------
@@ -62,6 +78,8 @@ def warm_kernels(folder: Path, say: Callable[[float], None] | None = None) -> li
         tell(i / len(WARM_MODULES))
         if not _exists(name):
             continue
+        if wait_for is not None:
+            wait_for(name)
         function = importlib.import_module(name).warm
         wanted = list(inspect.signature(function).parameters)
         unknown = [parameter for parameter in wanted if parameter not in _SECTIONS]
@@ -77,34 +95,37 @@ def warm_kernels(folder: Path, say: Callable[[float], None] | None = None) -> li
 
 
 @contextlib.contextmanager
-def warming_aside(enabled: bool = True) -> Iterator[None]:
-    """Compile what needs no snapshot in a second process meanwhile; the machine code meets in the cache on disk."""
-    if not enabled:
-        yield
-        return
-    child = multiprocessing.get_context("spawn").Process(target=_warm_without_inputs, args=(os.getpid(),), daemon=True)
-    child.start()
+def warming_aside(enabled: bool = True) -> Iterator[Callable[[str], object]]:
+    """Compile what needs no snapshot in other processes meanwhile; the machine code meets in the cache on disk.
+
+    Gives a function that waits until a module (see `ASIDE`) has been compiled. Whatever went wrong there goes wrong again, and
+    is said, in `warm_kernels`.
+    """
+    spawning = multiprocessing.get_context("spawn")
+    children = [spawning.Process(target=_warm_aside, args=(os.getpid(), names), daemon=True) for names in ASIDE if enabled]
+    of_module = {name: child for names, child in zip(ASIDE, children, strict=False) for name in names}
+    started: list[SpawnProcess] = []
     try:
-        yield
-        # Whatever went wrong there goes wrong again, and is said, in `warm_kernels`.
-        child.join()
+        for child in children:
+            child.start()
+            started.append(child)
+        yield lambda name: of_module[name].join() if name in of_module else None
     finally:
-        child.terminate()
-        child.join()
+        for child in started:
+            child.terminate()
+            child.join()
 
 
-def _warm_without_inputs(parent: int) -> None:
+def _warm_aside(parent: int, names: Sequence[str]) -> None:
     # Ctrl-C reaches both processes: the parent decides. And a killed parent must leave nothing behind.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:
             return
-    for name in WARM_MODULES:
+    for name in names:
         if _exists(name):
-            function = importlib.import_module(name).warm
-            if not inspect.signature(function).parameters:
-                function()
+            importlib.import_module(name).warm()
 
 
 def _get_input(folder: Path, parameter: str) -> object:

@@ -1,4 +1,4 @@
-"""What all tests share: where machine code is cached, how examples are drawn, and the city of Porto, built once."""
+"""What all tests share: where machine code is cached, how examples are drawn, and the real cities, built once."""
 
 import os
 import time
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.builders.shared_data import ROOT, shared
+
 HOME = Path(os.environ.get("TRABOULE_HOME", ROOT / ".traboule"))
 
 # Before anything imports Numba: its own choice would be next to the sources, or an unwritable home.
@@ -41,3 +42,16 @@ def porto_snapshot() -> "CitySnapshot":
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.5)
+
+
+@pytest.fixture(scope="session")
+def heidelberg_snapshot(tmp_path_factory: pytest.TempPathFactory) -> "CitySnapshot":
+    """The snapshot of Heidelberg from its real extract, timetable and parking file; kernels are not compiled for it."""
+    from services.city.build import build_snapshot  # noqa: PLC0415
+    from services.city.config import read_city  # noqa: PLC0415
+    from services.city.snapshot import open_snapshot  # noqa: PLC0415
+
+    shared("heidelberg/parking/heidelberg.json")
+    home = tmp_path_factory.mktemp("heidelberg")
+    build_snapshot(read_city(ROOT / "cities" / "heidelberg"), home, warm=False)
+    return open_snapshot(home, "heidelberg")

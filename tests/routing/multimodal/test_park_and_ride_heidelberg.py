@@ -16,31 +16,20 @@ from routing.multimodal.network import JourneyNetwork, build_network
 from routing.multimodal.planner import plan_journeys
 from routing.street.api import StreetEngine
 from routing.transit.api import TransitEngine
-from services.city.build import build_snapshot
-from services.city.config import read_city
-from services.city.snapshot import CitySnapshot, open_snapshot
+from services.city.snapshot import CitySnapshot
 from tests.builders.door_to_door import gaps
-from tests.builders.shared_data import ROOT, shared
+from tests.builders.shared_data import shared
 
 pytestmark = pytest.mark.slow
 EIGHT = int(dt.datetime(2022, 7, 26, 8, tzinfo=ZoneInfo("Europe/Berlin")).timestamp())
 
 
 @pytest.fixture(scope="module")
-def heidelberg(tmp_path_factory: pytest.TempPathFactory) -> CitySnapshot:
-    """The second city, built from its real extract, timetable and parking file."""
-    shared("heidelberg/parking/heidelberg.json")
-    home = tmp_path_factory.mktemp("heidelberg")
-    build_snapshot(read_city(ROOT / "cities" / "heidelberg"), home, warm=False)
-    return open_snapshot(home, "heidelberg")
-
-
-@pytest.fixture(scope="module")
-def network(heidelberg: CitySnapshot) -> JourneyNetwork:
+def network(heidelberg_snapshot: CitySnapshot) -> JourneyNetwork:
     """Its engines under free flow, with the counts of the parking file as the live state."""
     return with_counts(build_network(
-        StreetEngine(heidelberg.street), TransitEngine(heidelberg.timetable), heidelberg.car_parks
-    ), heidelberg, *counts())  # fmt: skip
+        StreetEngine(heidelberg_snapshot.street), TransitEngine(heidelberg_snapshot.timetable), heidelberg_snapshot.car_parks
+    ), heidelberg_snapshot, *counts())  # fmt: skip
 
 
 def counts() -> tuple[dict[str, int], dict[str, str]]:
@@ -52,21 +41,21 @@ def counts() -> tuple[dict[str, int], dict[str, str]]:
 
 
 def with_counts(
-    network: JourneyNetwork, heidelberg: CitySnapshot, free: dict[str, int], status: dict[str, str]
+    network: JourneyNetwork, heidelberg_snapshot: CitySnapshot, free: dict[str, int], status: dict[str, str]
 ) -> JourneyNetwork:
     """The network with an outlook from counts taken at eight."""
-    parks = heidelberg.car_parks
+    parks = heidelberg_snapshot.car_parks
     entities = list(parks.feed_entities)
     spaces = np.array([free.get(entity, -1) for entity in entities], np.int32)
     observed = np.where(spaces >= 0, EIGHT, 0).astype(np.int64)
-    forecast = ParkingForecast.for_city(parks, heidelberg.timezone)
+    forecast = ParkingForecast.for_city(parks, heidelberg_snapshot.timezone)
     outlook = forecast.outlook(spaces, parks.capacity, observed, [status.get(entity, "") for entity in entities])
     return replace(network, parking_outlook=outlook)
 
 
-def journeys(network: JourneyNetwork, heidelberg: CitySnapshot) -> list[Itinerary]:
+def journeys(network: JourneyNetwork, heidelberg_snapshot: CitySnapshot) -> list[Itinerary]:
     """Park-and-ride journeys from the edges of the extract to places near the middle."""
-    lat, lon = heidelberg.street.node_lat_e7 * 1e-7, heidelberg.street.node_lon_e7 * 1e-7
+    lat, lon = heidelberg_snapshot.street.node_lat_e7 * 1e-7, heidelberg_snapshot.street.node_lon_e7 * 1e-7
     rng, found = np.random.default_rng(2), []
     centre = np.array([49.4094, 8.6942])
     away = np.hypot(lat - centre[0], (lon - centre[1]) * 0.65)
@@ -80,14 +69,16 @@ def journeys(network: JourneyNetwork, heidelberg: CitySnapshot) -> list[Itinerar
     return found
 
 
-def test_a_real_garage_with_the_capacity_of_its_file_is_proposed(network: JourneyNetwork, heidelberg: CitySnapshot) -> None:
+def test_a_real_garage_with_the_capacity_of_its_file_is_proposed(
+    network: JourneyNetwork, heidelberg_snapshot: CitySnapshot
+) -> None:
     """Garages of the file are among those proposed; each carries the file's capacity, and journeys hang together."""
     rows = json.loads(shared("heidelberg/parking/heidelberg.json").read_text(encoding="utf-8"))
     size = {row["id"]: int((row.get("staticTotalSpotNumber") or row["totalSpotNumber"])["value"] or 0) for row in rows}
-    parks = heidelberg.car_parks
+    parks = heidelberg_snapshot.car_parks
     listed = {parks.ids[k]: size[parks.feed_entities[k]] for k in range(len(parks)) if parks.feed_entities[k] in size}
     assert len(listed) >= 20
-    found = journeys(network, heidelberg)
+    found = journeys(network, heidelberg_snapshot)
     assert found
     proposed = [leg.parking for journey in found for leg in journey.legs if leg.parking]
     assert all(gaps(journey) == [] for journey in found)
@@ -100,20 +91,20 @@ def test_a_real_garage_with_the_capacity_of_its_file_is_proposed(network: Journe
         assert parking.free_probability >= 0.5
 
 
-def test_a_closed_garage_is_never_proposed(network: JourneyNetwork, heidelberg: CitySnapshot) -> None:
+def test_a_closed_garage_is_never_proposed(network: JourneyNetwork, heidelberg_snapshot: CitySnapshot) -> None:
     """Close one proposed garage after the other: each is left out from then on, whatever its free spaces."""
     free, status = counts()
-    parks, shut = heidelberg.car_parks, list[str]()
+    parks, shut = heidelberg_snapshot.car_parks, list[str]()
     for _ in range(2):
-        open_now = with_counts(network, heidelberg, free, status)
-        proposed = {leg.parking.car_park_id for j in journeys(open_now, heidelberg) for leg in j.legs if leg.parking}
+        open_now = with_counts(network, heidelberg_snapshot, free, status)
+        proposed = {leg.parking.car_park_id for j in journeys(open_now, heidelberg_snapshot) for leg in j.legs if leg.parking}
         listed = sorted(p for p in proposed if parks.feed_entities[list(parks.ids).index(p)])
         if not listed:
             break
         victim = parks.feed_entities[list(parks.ids).index(listed[0])]
         status, free = status | {victim: "closed"}, free | {victim: 500}
-        closed = with_counts(network, heidelberg, free, status)
-        after = {leg.parking.car_park_id for j in journeys(closed, heidelberg) for leg in j.legs if leg.parking}
+        closed = with_counts(network, heidelberg_snapshot, free, status)
+        after = {leg.parking.car_park_id for j in journeys(closed, heidelberg_snapshot) for leg in j.legs if leg.parking}
         assert listed[0] not in after
         shut.append(listed[0])
     assert shut, "no garage of the file was proposed: nothing was proven"

@@ -12,7 +12,6 @@ from services.city.errors import CityConfigError, CityInputError
 from services.city.snapshot import CitySnapshot, open_snapshot
 from services.city.steps import STEPS
 from tests.builders.cities import CITY_TOML, draw_city
-from tests.builders.shared_data import ROOT, shared
 
 PARKING = tuple(step for step in STEPS if step.name in ("street", "parking"))
 
@@ -106,11 +105,9 @@ def test_operator_files(tmp_path: Path) -> None:
             parks_of(tmp_path, more)
 
 
-def test_heidelberg_has_its_25_real_garages(tmp_path: Path) -> None:
+def test_heidelberg_has_its_25_real_garages(heidelberg_snapshot: CitySnapshot) -> None:
     """All garages of the live snapshot are there, with the operator's capacity where it gives one."""
-    shared("heidelberg/parking/heidelberg.json")
-    build_snapshot(read_city(ROOT / "cities" / "heidelberg"), tmp_path, steps=PARKING, warm=False)
-    parks = open_snapshot(tmp_path, "heidelberg").car_parks
+    parks = heidelberg_snapshot.car_parks
     garages = {row[0]: row for row in rows(parks) if row[0].startswith("heidelberg-p")}
     assert len(garages) == 25
     assert garages["heidelberg-p01"] == ("heidelberg-p01", "P1 Poststrasse", 592, "FEED")

@@ -11,7 +11,7 @@ import pytest
 
 from services.common.errors import FailedPrecondition, ServiceError, StateUnavailable, Unavailable
 from services.common.processes import is_alive, spawn, wait_until
-from services.common.state import State
+from services.common.state import State, embedded
 from services.common.state.audit import AuditEntry
 from services.common.state.embedded import EmbeddedState
 from tests.builders.drawn_records import speed
@@ -54,8 +54,9 @@ def test_a_parent_dead_before_the_child_is_ready_leaves_nothing(tmp_path: Path) 
     assert not marker.exists()
 
 
-def test_a_home_in_use_is_not_opened_twice(tmp_path: Path) -> None:
+def test_a_home_in_use_is_not_opened_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second start says which process has it, and does no harm to the first."""
+    monkeypatch.setattr(embedded, "_LOCK_TIMEOUT_S", 0.2)
     with state_servers(tmp_path) as servers:
         with pytest.raises(FailedPrecondition, match=f"in use by process {os.getpid()}.*TRABOULE_HOME"):
             EmbeddedState(tmp_path).start()

@@ -14,6 +14,7 @@ import pytest
 from services.common import endpoints
 from services.common.errors import FailedPrecondition, InvalidInput, Unavailable
 from services.common.processes import is_alive
+from services.common.state import embedded
 from services.supervisor import supervisor as module
 from services.supervisor.parts import PARTS, choose_parts
 from services.supervisor.supervisor import Supervisor, is_serving
@@ -124,8 +125,9 @@ async def test_a_port_in_use_is_said_with_the_port(tmp_path: Path) -> None:
             await supervisor.__aenter__()
 
 
-async def test_one_home_has_one_supervisor(tmp_path: Path) -> None:
+async def test_one_home_has_one_supervisor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second is refused in words and does no harm to the first."""
+    monkeypatch.setattr(embedded, "_LOCK_TIMEOUT_S", 0.2)
     async with Supervisor(config_for(tmp_path), [drawn_part("one")], ENVIRONMENT) as first:
         with pytest.raises(FailedPrecondition, match=r"already|another|use"):
             await Supervisor(config_for(tmp_path), [drawn_part("two")], ENVIRONMENT).__aenter__()

@@ -150,7 +150,7 @@ async def test_a_server_that_stays_away_is_an_error_in_time(tmp_path: Path) -> N
 async def test_a_server_that_keeps_dying_is_given_up(tmp_path: Path) -> None:
     """The watchdog does not start a broken server for ever."""
     with state_servers(tmp_path) as servers:
-        watchdog = asyncio.ensure_future(servers.watch(most_restarts=2))
+        watchdog = asyncio.ensure_future(servers.watch(most_restarts=2, within_s=3600))
         for _ in range(3):
             child = servers.servers["live"].child
             assert child is not None

@@ -41,7 +41,7 @@ async def test_parts_start_in_order_and_leave_no_process(tmp_path: Path) -> None
         pids = children_of(supervisor)
         assert len(pids) == 4
         known = endpoints.list_endpoints(tmp_path)
-        assert [await is_serving(known[name].address) for name in ("one", "two")] == [True, True]
+        assert [await is_serving(known[name].address, PATIENCE_S) for name in ("one", "two")] == [True, True]
         assert said[0].startswith("state servers ready")
         assert {line.split()[0] for line in said[1:]} == {"one", "two"}
     assert not any(is_alive(pid) for pid in pids)
@@ -85,6 +85,7 @@ async def test_a_killed_state_server_is_started_again(tmp_path: Path) -> None:
 async def test_what_dies_too_often_stops_the_city(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After so many deaths in a minute the supervisor gives up with a sentence."""
     monkeypatch.setattr(module, "MOST_RESTARTS", 1)
+    monkeypatch.setattr(module, "RESTARTS_WITHIN_S", 3600.0)
     async with Supervisor(config_for(tmp_path), [drawn_part("one")], ENVIRONMENT) as supervisor:
         watching = asyncio.ensure_future(supervisor.watch())
         first = supervisor.running["one"].child.pid
@@ -129,9 +130,12 @@ async def test_one_home_has_one_supervisor(tmp_path: Path, monkeypatch: pytest.M
     """The second is refused in words and does no harm to the first."""
     monkeypatch.setattr(embedded, "_LOCK_TIMEOUT_S", 0.2)
     async with Supervisor(config_for(tmp_path), [drawn_part("one")], ENVIRONMENT) as first:
+        pids = children_of(first)
         with pytest.raises(FailedPrecondition, match=r"already|another|use"):
             await Supervisor(config_for(tmp_path), [drawn_part("two")], ENVIRONMENT).__aenter__()
-        assert await first.is_ready(first.running["one"])
+        assert children_of(first) == pids
+        assert all(is_alive(pid) for pid in pids)
+        assert await is_serving(endpoints.list_endpoints(tmp_path)["one"].address, PATIENCE_S)
 
 
 async def test_a_part_that_ignores_the_request_to_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

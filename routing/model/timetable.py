@@ -2,8 +2,8 @@
 
 import datetime as dt
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import NewType
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -238,9 +238,18 @@ class TimetableIndex:
     agencies: dict[str, int]
 
 
-@lru_cache(maxsize=8)
+_indices: "WeakKeyDictionary[Timetable, TimetableIndex]" = WeakKeyDictionary()
+
+
 def index_of(timetable: Timetable) -> TimetableIndex:
-    """Index of the ids of `timetable`; the eight latest timetables are remembered."""
+    """Index of the ids of `timetable`, made once and remembered as long as somebody uses the timetable."""
+    found = _indices.get(timetable)
+    if found is None:
+        found = _indices[timetable] = _build_index(timetable)
+    return found
+
+
+def _build_index(timetable: Timetable) -> TimetableIndex:
     trips: dict[str, tuple[int, ...]] = {}
     for i, trip_id in enumerate(timetable.trip_ids):
         trips[trip_id] = (*trips.get(trip_id, ()), i)

@@ -9,12 +9,12 @@ import numpy.typing as npt
 from routing.errors import OutsideArea
 from routing.model.car_parks import CarParks
 from routing.model.modes import UNREACHABLE_MS, StreetMode
+from routing.model.transfers import Footpaths, StreetTransfers
 from routing.multimodal.model import Point
-from routing.multimodal.transfers import with_street_transfers
+from routing.multimodal.transfers import build_transfers, snap_stops
 from routing.street.api import Snaps, StreetEngine, StreetMetric
 from routing.transit.api import RealtimeOverlay, TransitEngine
 
-MAX_STOP_DISTANCE_M = 150.0
 MAX_POINT_DISTANCE_M = 500.0
 MAX_LOT_WALK_S = 600.0
 
@@ -121,26 +121,34 @@ def no_outlook(car_park: npt.NDArray[np.int32], _at_s: npt.NDArray[np.int64]) ->
     return np.full(len(car_park), np.nan)
 
 
-def build_network(street: StreetEngine, transit: TransitEngine, car_parks: CarParks, min_capacity: int = 40) -> JourneyNetwork:
+def build_network(
+    street: StreetEngine,
+    transit: TransitEngine,
+    car_parks: CarParks,
+    min_capacity: int = 40,
+    transfers: StreetTransfers | None = None,
+) -> JourneyNetwork:
     """Tie a city's engines together under free flow; real time is put in with `dataclasses.replace`.
 
     Parameters
     ----------
     min_capacity : int
         Smaller car parks are not proposed for park-and-ride unless they are signed as such.
+    transfers : StreetTransfers, optional
+        Made from the streets where they are not given.
     """
     timetable = transit.timetable
-    lat, lon = timetable.stop_lat_deg, timetable.stop_lon_deg
-    placed = np.isfinite(lat) & np.isfinite(lon) & (timetable.stop_location_type == 0)
-    lat, lon = np.where(placed, lat, 0.0), np.where(placed, lon, 0.0)
-    foot = street.snap(lat, lon, StreetMode.FOOT, MAX_STOP_DISTANCE_M)
-    step_free = street.snap(lat, lon, StreetMode.WHEELCHAIR, MAX_STOP_DISTANCE_M)
+    foot, step_free = (snap_stops(street, timetable, mode) for mode in (StreetMode.FOOT, StreetMode.WHEELCHAIR))
     metrics = {mode: street.metric(mode) for mode in (StreetMode.FOOT, StreetMode.WHEELCHAIR, StreetMode.BICYCLE)}
     car = street.metric(StreetMode.CAR)
     lots = build_lots(street, metrics[StreetMode.FOOT], foot, car_parks, min_capacity)
-    walks = with_street_transfers(transit, street, metrics[StreetMode.FOOT], foot, keep_off_street=True)
-    rolls = with_street_transfers(transit, street, metrics[StreetMode.WHEELCHAIR], step_free, keep_off_street=False)
+    changes = transfers or build_transfers(street, timetable)
+    walks, rolls = _changing(transit, changes.on_foot), _changing(transit, changes.step_free)
     return JourneyNetwork(street, metrics, lambda _time_s: car, car, walks, rolls, foot, step_free, lots, no_outlook)
+
+
+def _changing(transit: TransitEngine, paths: Footpaths) -> TransitEngine:
+    return transit.with_footpaths(paths.from_stop, paths.to_stop, paths.duration_s)
 
 
 def build_lots(

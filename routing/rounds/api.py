@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 
 from routing.errors import InvalidInput
 from routing.rounds.arrays import build_arrays
-from routing.rounds.construction import first_routes
 from routing.rounds.explain import REASONS, explain
 from routing.rounds.plan import DeliveryRound, Plan, PlannedBreak, PlannedStop, Unserved
 from routing.rounds.problem import Break, Depot, Problem, Shipment, TimeWindow, Vehicle, Visit
@@ -123,7 +122,11 @@ def build_plan(
 
 def _construct(problem: Problem, travel_times: TravelTimes, search: Search, limit_s: float) -> None:
     """First plan: OR-Tools on mean times where it is small enough, kept as far as it is feasible, the rest inserted exactly."""
-    routes = first_routes(problem, travel_times, limit_s) if len(problem.visits) <= ORTOOLS_VISITS else None
+    routes = None
+    if len(problem.visits) <= ORTOOLS_VISITS:
+        from routing.rounds.construction import first_routes  # noqa: PLC0415 - loads OR-Tools, which only solvers need
+
+        routes = first_routes(problem, travel_times, limit_s)
     left = search.load(routes) if routes is not None else search.absent()
     search.insert_all(left)
 

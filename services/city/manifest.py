@@ -21,7 +21,8 @@ _SOURCES = (
     "services/city/osm_*.py", "services/city/gtfs_reader*.py", "services/city/car_park*.py", "services/city/place*.py",
     "services/city/signal_sites.py", "services/city/nearest.py", "services/city/steps.py", "services/city/config.py",
     "services/city/arrays.py", "routing/model/*.py", "routing/places/folding.py", "routing/street/components.py",
-    "routing/transit/timetable_build.py", "routing/transit/footpaths.py",
+    "routing/transit/timetable_build.py", "routing/transit/footpaths.py", "routing/multimodal/transfers.py",
+    "services/city/footpaths.py", "routing/street/profiles.py", "routing/street/metric.py",
 )  # fmt: skip
 """Code that decides the bytes."""
 

@@ -13,6 +13,7 @@ from routing.model.places import PlaceIndex
 from routing.model.signal_sites import SignalSites
 from routing.model.street_graph import StreetGraph
 from routing.model.timetable import Timetable
+from routing.model.transfers import StreetTransfers
 from services.city import arrays
 from services.city.config import CITY_FILE, BoundingBox, CityConfig, parse_city
 from services.city.errors import CityNotFoundError, SnapshotCorruptError, SnapshotFormatError, SnapshotMissingError
@@ -112,6 +113,12 @@ class CitySnapshot:
                 f"{self.manifest.city} has no public transport: add [[gtfs]] to its city.toml and build it"
             )
         return arrays.load(self.folder / "transit", Timetable)
+
+    @cached_property
+    def transfers(self) -> StreetTransfers | None:
+        """Changes between vehicles along the streets, mapped; None in a city without public transport, or an older snapshot."""
+        folder = self.folder / "transfers"
+        return arrays.load(folder, StreetTransfers) if folder.exists() else None
 
     @cached_property
     def car_parks(self) -> CarParks:

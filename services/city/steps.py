@@ -14,6 +14,8 @@ import numpy as np
 from routing.model.car_parks import CarParks
 from routing.model.street_graph import StreetGraph
 from routing.model.timetable import Timetable
+from routing.multimodal.transfers import build_transfers
+from routing.street.api import StreetEngine
 from services.city import arrays
 from services.city.car_parks import build_car_parks
 from services.city.config import CityConfig
@@ -134,6 +136,16 @@ def _idle_feeds(city: CityConfig, timetable: Timetable) -> list[str]:
     ]
 
 
+def _transfers(building: Building, say: Say) -> None:
+    timetable = building.find_timetable()
+    if timetable is None:
+        return
+    transfers = build_transfers(StreetEngine(building.street()), timetable)
+    say(0.9)
+    arrays.store(building.folder / "transfers", transfers)
+    building.counts.update(transfers_on_foot=len(transfers.on_foot), transfers_step_free=len(transfers.step_free))
+
+
 def _parking(building: Building, say: Say) -> None:
     features = building.osm_features()
     say(0.6)
@@ -166,5 +178,6 @@ STEPS: tuple[Step, ...] = (
     Step("parking", "car parks", _parking),
     Step("signals", "traffic signals", _signals),
     Step("places", "places", _places),
+    Step("transfers", "changes on foot", _transfers),
 )
 """In the order they run."""

@@ -13,6 +13,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -34,6 +35,7 @@ from services.common.identity import Authenticator
 from services.common.interceptors import CallInterceptor
 from services.common.metrics import Metrics
 from services.common.processes import is_port_free
+from services.common.status import load_rules
 
 Register = Callable[[grpc.aio.Server], Sequence[str]]
 ReadinessCheck = Callable[[], Awaitable[str | None]]
@@ -42,7 +44,10 @@ Background = Callable[[], Awaitable[None]]
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
-_READINESS_EVERY_S = 0.5
+_READINESS_EVERY_S, _STARTING_EVERY_S = 0.5, 0.05
+_RULES_AFTER_S = 3.0
+"""Rules of requests are loaded this long after the server is bound: other services of a city may still be starting."""
+
 _log = structlog.get_logger("server")
 
 
@@ -138,7 +143,8 @@ async def serve(
     register
         Adds the servicers and returns the full names of their services.
     readiness
-        Checks by name, asked twice a second; health answers NOT_SERVING while one is not ready.
+        Checks by name, asked twice a second, more often until all are ready for the first time; health answers NOT_SERVING
+        while one is not ready.
     background
         Work that goes on while serving (feeding engines). When one fails the server drains and the error is raised.
     on_bound
@@ -153,6 +159,7 @@ async def serve(
     loop = asyncio.get_running_loop()
     workers = config.server.threads or max(2, os.cpu_count() or 1)
     loop.set_default_executor(ThreadPoolExecutor(workers, thread_name_prefix=f"{name}-work"))
+    gc.enable()  # a part of a city starts without (`services.supervisor.launch`)
     async with (
         _signals_set(stop),
         _threads(workers, name),
@@ -175,7 +182,7 @@ async def _until_stopped(
     stop: asyncio.Event, server: RunningServer, readiness: Mapping[str, ReadinessCheck], background: Sequence[Background]
 ) -> None:
     waiting = asyncio.ensure_future(stop.wait())
-    tasks = [waiting, *(asyncio.ensure_future(work()) for work in background)]
+    tasks = [waiting, *(asyncio.ensure_future(work()) for work in (_load_rules_soon, *background))]
     if readiness:
         tasks.append(asyncio.ensure_future(_watch_readiness(server, readiness)))
     try:
@@ -190,8 +197,15 @@ async def _until_stopped(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def _load_rules_soon() -> None:
+    """A request that comes earlier loads them itself."""
+    await asyncio.sleep(_RULES_AFTER_S)
+    await asyncio.to_thread(load_rules)
+
+
 async def _watch_readiness(server: RunningServer, checks: Mapping[str, ReadinessCheck]) -> None:
     said: dict[str, str] = {}
+    starting = True
     while True:
         missing: dict[str, str] = {}
         for name, check in checks.items():
@@ -205,7 +219,8 @@ async def _watch_readiness(server: RunningServer, checks: Mapping[str, Readiness
             _log.info("ready") if not missing else _log.warning("not_ready", **missing)
             said = missing
         await server.set_ready(not missing)
-        await asyncio.sleep(_READINESS_EVERY_S)
+        starting = starting and bool(missing)
+        await asyncio.sleep(_STARTING_EVERY_S if starting else _READINESS_EVERY_S)
 
 
 @asynccontextmanager

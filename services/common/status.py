@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
-import protovalidate
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
@@ -58,6 +57,11 @@ class InvalidRequest(ServiceError):
         self.violations = tuple(violations)
 
 
+def load_rules() -> None:
+    """Load what `validate` needs, so that no first request waits for it."""
+    import protovalidate  # noqa: PLC0415, F401
+
+
 def validate(request: Message) -> None:
     """Check a request against the rules of its contract (the server does this before each servicer is called).
 
@@ -66,6 +70,8 @@ def validate(request: Message) -> None:
     InvalidRequest
         With all violated rules and their field paths, such as ``visits[2].location``.
     """
+    import protovalidate  # noqa: PLC0415 - loaded after the start (`load_rules`), which it would make longer
+
     found = protovalidate.collect_violations(request)
     if found:
         raise InvalidRequest([_describe_violation(violation.proto) for violation in found])

@@ -17,7 +17,7 @@ class Part:
     @property
     def command(self) -> list[str]:
         """What starts it."""
-        return [sys.executable, "-m", f"services.{self.name}.main"]
+        return [sys.executable, "-m", "services.supervisor.launch", self.name]
 
 
 PARTS = {

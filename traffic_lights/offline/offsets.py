@@ -11,8 +11,6 @@ networks", Transportation Research Record 795 (1981).
 
 from dataclasses import dataclass
 
-from ortools.sat.python import cp_model
-
 from traffic_lights.errors import InvalidPlanError
 from traffic_lights.guard import Guard
 from traffic_lights.model.groups import Aspect
@@ -85,6 +83,8 @@ def optimise_offsets(
         raise InvalidPlanError(
             "a corridor of n intersections needs n green windows and n - 1 travel times a direction", "corridor"
         )
+    from ortools.sat.python import cp_model  # noqa: PLC0415 - brings pandas along; no start should wait for it
+
     model = cp_model.CpModel()
     offsets = [model.new_int_var(0, cycle_s - 1, f"offset{i}") for i in range(n)]
     model.add(offsets[0] == 0)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from routing.model.modes import StreetMode
+from routing.model.street_graph import StreetGraph
 from routing.street.api import StreetEngine
 
 STEP_M = 8.0
@@ -62,28 +63,25 @@ def match_places(engine: StreetEngine, places: Sequence[Place]) -> list[Arcs]:
     if not len(lat):
         return [np.empty(0, np.int32) for _ in places]
     snaps = engine.snap(lat, lon, StreetMode.CAR, POINT_DISTANCE_M)
+    bearing = np.array([row[2] for rows in samples for row in rows], np.float64)
+    far = np.repeat(
+        [MAX_DISTANCE_M if len(place.path) > 1 else POINT_DISTANCE_M for place in places], [len(rows) for rows in samples]
+    )
+    arcs = _directed(engine.graph, np.where(snaps.distance_m <= far, snaps.arc, -1), snaps.fraction, bearing).tolist()
     answer, first = [], 0
     for place, rows in zip(places, samples, strict=True):
         last = first + len(rows)
-        arcs = snaps.arc[first:last]
-        far = MAX_DISTANCE_M if len(place.path) > 1 else POINT_DISTANCE_M
-        arcs = np.where(snaps.distance_m[first:last] <= far, arcs, -1)
-        answer.append(_arcs_of(engine, place, rows, arcs, snaps.fraction[first:last]))
+        answer.append(_arcs_of(engine.graph, place, arcs[first:last]))
         first = last
     return answer
 
 
-def _arcs_of(
-    engine: StreetEngine, place: Place, rows: list[tuple[float, float, float]], arcs: Arcs, fraction: npt.NDArray[np.float32]
-) -> Arcs:
-    graph = engine.graph
+def _arcs_of(graph: StreetGraph, place: Place, arcs: Sequence[int]) -> Arcs:
+    """Arcs that the samples of a place cover."""
     covered: dict[int, float] = {}
-    for (_, _, bearing), arc, at in zip(rows, arcs.tolist(), fraction.tolist(), strict=True):
-        if arc < 0:
-            continue
-        directed = arc if math.isnan(bearing) else _directed(engine, arc, at, bearing)
-        if directed >= 0:
-            covered[directed] = covered.get(directed, 0.0) + STEP_M
+    for arc in arcs:
+        if arc >= 0:
+            covered[arc] = covered.get(arc, 0.0) + STEP_M
     if len(place.path) > 1:
         kept = [arc for arc, metres in covered.items() if metres >= MIN_COVER * float(graph.arc_length_m[arc])]
         kept = kept or sorted(covered, key=lambda arc: -covered[arc])[:1]
@@ -95,27 +93,39 @@ def _arcs_of(
     return np.array(sorted({arc for arc in kept if graph.arc_access[arc] & car}), np.int32)
 
 
-def _directed(engine: StreetEngine, arc: int, fraction: float, bearing: float) -> int:
-    """The arc or its reverse, whichever goes along `bearing`; -1 if neither does."""
-    along = _arc_bearing(engine, arc, fraction)
-    turn = abs((bearing - along + 180) % 360 - 180)
-    if turn <= MAX_TURN_DEG:
-        return arc
-    reverse = int(engine.graph.arc_reverse[arc])
-    return reverse if reverse >= 0 and turn >= 180 - MAX_TURN_DEG else -1
+def _directed(
+    graph: StreetGraph, arc: Arcs, fraction: npt.NDArray[np.float32], bearing: npt.NDArray[np.float64]
+) -> npt.NDArray[np.int32]:
+    """Each arc or its reverse, whichever goes along `bearing` (NaN: the arc itself); -1 if neither does, or without arc."""
+    found = arc.astype(np.int32)
+    judged = np.flatnonzero((arc >= 0) & np.isfinite(bearing))
+    if not len(judged):
+        return found
+    own = arc[judged]
+    turn = np.abs((bearing[judged] - _bearings(graph, own, fraction[judged]) + 180.0) % 360.0 - 180.0)
+    backwards = np.where(turn >= 180.0 - MAX_TURN_DEG, graph.arc_reverse[own], -1)
+    found[judged] = np.where(turn <= MAX_TURN_DEG, own, backwards)
+    return found
 
 
-def _arc_bearing(engine: StreetEngine, arc: int, fraction: float) -> float:
-    """Bearing of the piece of the arc that lies at `fraction` of its length."""
-    graph = engine.graph
-    first, last = int(graph.first_shape[arc]), int(graph.first_shape[arc + 1])
-    lat = graph.shape_lat_e7[first:last].astype(np.float64) * 1e-7
-    lon = graph.shape_lon_e7[first:last].astype(np.float64) * 1e-7
-    dy = np.diff(lat)
-    dx = np.diff(lon) * math.cos(math.radians(float(lat[0])))
-    along = np.cumsum(np.hypot(dx, dy))
-    piece = min(int(np.searchsorted(along, fraction * along[-1])), len(along) - 1)
-    return math.degrees(math.atan2(float(dx[piece]), float(dy[piece]))) % 360
+def _bearings(graph: StreetGraph, arc: Arcs, fraction: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Bearing of the piece of each arc (k of them, at least one) that lies at `fraction` of its length; float64[k]."""
+    first = graph.first_shape[arc].astype(np.int64)
+    count = graph.first_shape[arc + 1] - first - 1
+    ends = np.cumsum(count)
+    starts = ends - count
+    piece = np.arange(ends[-1]) + np.repeat(first - starts, count)
+    lat, lon = graph.shape_lat_e7, graph.shape_lon_e7
+    stretch = np.repeat(np.cos(np.radians(lat[first] * 1e-7)), count)
+    dy = (lat[piece + 1].astype(np.int64) - lat[piece]).astype(np.float64)
+    dx = (lon[piece + 1].astype(np.int64) - lon[piece]) * stretch
+    length = np.hypot(dx, dy)
+    along = np.cumsum(length)
+    along -= np.repeat(along[starts] - length[starts], count)
+    before = np.add.reduceat(along < np.repeat(fraction * along[ends - 1], count), starts, dtype=np.int64)
+    at = starts + np.minimum(before, count - 1)
+    bearings: npt.NDArray[np.float64] = np.degrees(np.arctan2(dx[at], dy[at])) % 360.0
+    return bearings
 
 
 def _samples(place: Place) -> list[tuple[float, float, float]]:

@@ -4,10 +4,6 @@ For each vehicle the trips of its route and direction that can be under way are 
 line of each; the scheduled time there gives the delay the vehicle would have. Vehicles and trips of one route and direction
 are then paired so that the sum of costs is least (one vehicle, one trip), a vehicle keeping its trip unless that is
 much worse.
-
-References
-----------
-Kuhn, H. W. (1955): The Hungarian method for the assignment problem (here `scipy.optimize.linear_sum_assignment`).
 """
 
 import datetime as dt
@@ -17,11 +13,11 @@ from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
-from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
 
 from routing.model.timetable import Timetable, index_of
 from services.common.live.lines import Floats, flat, line_of_trip
 from services.common.records import StopTimeUpdate, TripUpdate, VehiclePosition
+from services.ingest.match.pairing import pair_cheapest
 
 MAX_OFF_LINE_M = 150.0
 NEARLY_M = 40.0
@@ -139,7 +135,7 @@ class VehicleMatcher:
             return
         fits = [self._fits(vehicle, candidates) for vehicle in vehicles]
         costs = np.array([[IMPOSSIBLE if fit is None else fit.cost for fit in row] for row in fits])
-        for row, column in zip(*linear_sum_assignment(costs), strict=True):
+        for row, column in pair_cheapest(costs):
             fit = fits[row][column]
             if fit is not None:
                 yield vehicles[row], candidates[column], fit

@@ -5,6 +5,7 @@ ordered pair and departure slot, a circuit constraint over them, times linked by
 and Zemlin, 1960). CP-SAT releases the GIL while it searches.
 """
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 

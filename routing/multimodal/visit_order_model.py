@@ -10,7 +10,6 @@ from ortools.sat.python import cp_model
 from routing.errors import Interrupted
 from routing.multimodal.visit_order import MANDATORY, NEVER_S, OrderProblem, Windows
 
-
 STOP_CHECK_S = 0.1
 
 

@@ -1,60 +1,170 @@
-"""Keeping the newest snapshot at hand: requests that run on the old one keep it until they end."""
+"""Moving a running service to a new snapshot: opened beside the old one, checked, and swapped at once.
 
-import threading
-from collections.abc import Callable
+A request works with the values it took when it began, to its end; the old maps live as long as somebody refers to them. When
+a new snapshot cannot be used the old one goes on, and the log says why.
+"""
+
+import asyncio
+import contextlib
+import gc
+import weakref
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Protocol, TypeVar
 
+import structlog
+
+from services.city.errors import CityError
 from services.city.snapshot import CitySnapshot, current_epoch, open_snapshot
 
-T = TypeVar("T")
+LOOK_EVERY_S = 1.0
+MOST_COLLECTIONS = 60
+"""How often garbage is looked for after a swap, once every look, until the old city is gone."""
+
+log = structlog.get_logger("city")
 
 
-class SnapshotHolder(Generic[T]):
-    """Holds what a service makes of the current snapshot (engines, indices), and makes it anew when the pointer moves.
+class City(Protocol):
+    """What a service makes of one snapshot: engines, live state, and the work that keeps them up to date.
 
-    A request calls `get` once and works with that value to its end: the old value, and with it the mapping of the old files,
-    lives as long as anybody refers to it. If the new snapshot cannot be opened, the old one stays, and `refresh` raises.
-
-    Parameters
+    Attributes
     ----------
-    home : Path
-    city : str
-    make : callable
-        From the snapshot to the value; called outside any lock, in the thread that calls `refresh`.
+    ready : asyncio.Event
+        Set by `run` as soon as requests can be answered.
     """
 
-    def __init__(self, home: Path, city: str, make: Callable[[CitySnapshot], T]) -> None:
-        self._home, self._city, self._make = home, city, make
-        self._refreshing = threading.Lock()
-        snapshot = open_snapshot(home, city)
-        self._held = (snapshot, make(snapshot))
+    ready: asyncio.Event
 
     @property
     def snapshot(self) -> CitySnapshot:
-        """The snapshot of the value that `get` gives now."""
-        return self._held[0]
+        """What it was made of."""
+        ...
 
-    def get(self) -> T:
-        """The value made of the newest snapshot that was opened."""
-        return self._held[1]
+    async def run(self) -> None:
+        """Work for ever; cancelled when another city has taken its place."""
+        ...
 
-    def refresh(self) -> bool:
-        """Look whether the pointer moved, and if so open the new snapshot; call it every second or so.
+    async def adopt(self) -> None:
+        """Let requests that come from now on see this city; called once, when it is ready."""
+        ...
 
-        Returns
-        -------
-        bool
-            Whether the value changed.
 
-        Raises
-        ------
-        CityError
-            If the new snapshot cannot be used; the old value stays.
-        """
-        with self._refreshing:
-            if current_epoch(self._home, self._city) in (0, self._held[0].epoch):
-                return False
-            snapshot = open_snapshot(self._home, self._city)
-            self._held = (snapshot, self._make(snapshot))
-            return True
+C = TypeVar("C", bound=City)
+
+
+async def follow_snapshots(
+    home: Path, name: str, first: C, build_next: Callable[[CitySnapshot, C], Awaitable[C]], look_every_s: float = LOOK_EVERY_S
+) -> None:
+    """Run the city a service started with, and in its place each newer one, for ever.
+
+    Parameters
+    ----------
+    home, name : Path, str
+        Where the pointer to the current snapshot is.
+    first : City
+        Already adopted.
+    build_next : callable
+        Makes a city of a new snapshot, given the present one; long work in a thread.
+
+    Raises
+    ------
+    Exception
+        What the present city's work raises. Never what a new one does before it is adopted: it is logged.
+    """
+    city = first
+    running: asyncio.Future[None] = asyncio.ensure_future(first.run())
+    seen = city.snapshot.epoch
+    del first  # or its maps would be kept as long as this runs
+    old = _Leaving()
+    try:
+        while True:
+            await asyncio.wait([running], timeout=look_every_s)
+            if running.done():
+                running.result()
+                return
+            await old.collect()
+            epoch = _epoch(home, name)
+            if epoch in (0, seen):
+                continue
+            seen = epoch
+            found = await _try_next(home, name, city, build_next)
+            if found is None:
+                continue
+            await found[0].adopt()
+            log.info("city_swapped", city=name, snapshot=found[0].snapshot.id, epoch=found[0].snapshot.epoch)
+            await _cancelled(running)
+            old = _Leaving(weakref.ref(city.snapshot))
+            city, running = found
+            del found
+            await old.collect()
+    finally:
+        await _cancelled(running)
+
+
+class _Leaving:
+    """An old city on its way out: engines refer to each other in circles, and their maps are too large to wait for chance."""
+
+    def __init__(self, snapshot: "weakref.ref[CitySnapshot] | None" = None) -> None:
+        self._snapshot, self._tries = snapshot, 0
+
+    async def collect(self) -> None:
+        """Look for garbage if the old city is still there; what requests use stays until a later call."""
+        if self._snapshot is None:
+            return
+        await asyncio.to_thread(gc.collect)
+        self._tries += 1
+        used = self._snapshot()
+        if used is None:
+            self._snapshot = None
+        elif self._tries == MOST_COLLECTIONS:
+            log.warning("old_city_still_in_use", snapshot=used.id)
+            self._snapshot = None
+
+
+async def _try_next(
+    home: Path, name: str, city: C, build_next: Callable[[CitySnapshot, C], Awaitable[C]]
+) -> "tuple[C, asyncio.Future[None]] | None":
+    """The new city and its work once it is ready; None, and a line in the log, if it cannot be used."""
+    running: asyncio.Future[None] | None = None
+    try:
+        snapshot = await asyncio.to_thread(_open_checked, home, name)
+        found = await build_next(snapshot, city)
+        running = asyncio.ensure_future(found.run())
+        ready = asyncio.ensure_future(found.ready.wait())
+        try:
+            await asyncio.wait([running, ready], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ready.cancel()
+        if running.done():
+            running.result()
+            raise CityError("its work ended before it was ready")
+    except asyncio.CancelledError:
+        await _cancelled(running)
+        raise
+    except Exception as error:  # whatever is wrong with the new one, the old one must go on
+        await _cancelled(running)
+        log.error("new_city_not_usable", city=name, error=f"{type(error).__name__}: {error}", kept=city.snapshot.id)
+        return None
+    return found, running
+
+
+def _open_checked(home: Path, name: str) -> CitySnapshot:
+    snapshot = open_snapshot(home, name)
+    snapshot.check()
+    return snapshot
+
+
+def _epoch(home: Path, name: str) -> int:
+    """Epoch of the pointer, 0 while it cannot be read."""
+    try:
+        return current_epoch(home, name)
+    except CityError as error:
+        log.error("city_pointer_not_readable", city=name, error=str(error))
+        return 0
+
+
+async def _cancelled(running: "asyncio.Future[None] | None") -> None:
+    if running is not None:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            await running

@@ -23,7 +23,8 @@ from services.common.deadline import current_deadline, run_in_thread
 from services.journeys import departures, isochrones, matrices, request_mapping, routes, tour_mapping
 from services.journeys.alerts_mapping import alerts_of_ride
 from services.journeys.itinerary_mapping import AlertsOf, by_criteria, itinerary_to_proto, mark_best
-from services.journeys.view import JourneyView, ViewKeeper
+from services.journeys.keeper import ViewKeeper
+from services.journeys.view import JourneyView
 from services.journeys.watch import watch_journey
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -69,13 +70,12 @@ class JourneysServicer(journeys_service_pb2_grpc.JourneysServiceServicer):
 
     def alerts_of(self, view: JourneyView) -> AlertsOf:
         """Alerts of rides in the city's languages."""
-        languages = self._keeper.snapshot.city.languages
+        languages = view.snapshot.city.languages
         return lambda ride, from_s, to_s: alerts_of_ride(view.alerts, ride, from_s, to_s, languages)
 
     def stamp(self, view: JourneyView) -> stamp_pb2.AnswerStamp:
         """Stamp of an answer made now from `view`."""
-        snapshot = self._keeper.snapshot
-        return view.stamp(snapshot.name, snapshot.id, snapshot.epoch, self.now())
+        return view.stamp(self.now())
 
     def now(self) -> int:
         """City time, unix seconds."""
@@ -134,7 +134,7 @@ class JourneysServicer(journeys_service_pb2_grpc.JourneysServiceServicer):
     ) -> departures_pb2.ListDeparturesResponse:
         """Next departures at a stop."""
         view = self._keeper.view
-        languages = self._keeper.snapshot.city.languages
+        languages = view.snapshot.city.languages
         with request_mapping.time_given_as("from_unix_s"):
             response = await run_in_thread(departures.list_departures, view, request, self.now(), languages)
         response.stamp.CopyFrom(self.stamp(view))

@@ -1,19 +1,15 @@
 """What one request sees: every value of one epoch, and the stamp that says which."""
 
-import asyncio
-import threading
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-import structlog
 from traboule.common.v1 import stamp_pb2
 
 from routing.forecast.parking import ParkingForecast
 from routing.forecast.traffic import TrafficForecast, TrafficProfile
 from routing.model.modes import StreetMode
 from routing.multimodal.network import JourneyNetwork, build_network
-from routing.multimodal.warm import warm_network
 from routing.places.search import PlaceSearch
 from routing.street.api import StreetEngine, StreetMetric
 from routing.transit.api import RealtimeOverlay, TransitEngine
@@ -31,17 +27,16 @@ STALE_AFTER_S = 300
 MOTOR_MODES = (StreetMode.CAR, StreetMode.VAN, StreetMode.TRUCK)
 NOTHING_CLOSED = np.empty(0, np.int32)
 
-log = structlog.get_logger("journeys")
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class JourneyView:
-    """One consistent set of values.
+    """One consistent set of values: a snapshot of the city, and what was known of it live.
 
     `schedule_only` is the same city without real time; `motor` and `free_motor` hold the times of cars, vans and trucks
     with and without traffic.
     """
 
+    snapshot: CitySnapshot
     network: JourneyNetwork
     schedule_only: JourneyNetwork
     motor: dict[StreetMode, CarMetrics]
@@ -56,12 +51,12 @@ class JourneyView:
         motor = self.motor if live else self.free_motor
         return motor[mode](time_s) if mode in motor else self.network.metrics[mode]
 
-    def stamp(self, city: str, snapshot_id: str, snapshot_epoch: int, now_s: int) -> stamp_pb2.AnswerStamp:
+    def stamp(self, now_s: int) -> stamp_pb2.AnswerStamp:
         """Stamp of an answer made from this view."""
         return stamp_pb2.AnswerStamp(
-            city=city,
-            snapshot_id=snapshot_id,
-            snapshot_epoch=snapshot_epoch,
+            city=self.snapshot.name,
+            snapshot_id=self.snapshot.id,
+            snapshot_epoch=self.snapshot.epoch,
             realtime_epoch=self.epochs.get(Topic.TRIPS, 0),
             traffic_epoch=self.epochs.get(Topic.TRAFFIC, 0),
             parking_epoch=self.epochs.get(Topic.CAR_PARKS, 0),
@@ -73,8 +68,8 @@ class JourneyView:
         )
 
 
-class ViewKeeper:
-    """Makes a new view whenever a live topic changes; readers take `view` once per request.
+class CityEngines:
+    """Engines of one snapshot, and how views are made with them.
 
     Parameters
     ----------
@@ -83,56 +78,28 @@ class ViewKeeper:
 
     Attributes
     ----------
-    view : JourneyView
-    ready : asyncio.Event
-        Set once the first view with real time (whatever there is of it) has been made.
-    changed : asyncio.Condition
-        Notified after each swap.
+    first_view : JourneyView
+        As scheduled, without traffic.
     """
 
     def __init__(self, snapshot: CitySnapshot, clock: CityClock) -> None:
         self.snapshot, self._clock = snapshot, clock
         self.street = StreetEngine(snapshot.street, hierarchies=snapshot.hierarchies)
-        self.transit = TransitEngine(snapshot.timetable)
-        schedule = build_network(self.street, self.transit, snapshot.car_parks)
+        transit = TransitEngine(snapshot.timetable)
+        schedule = build_network(self.street, transit, snapshot.car_parks, transfers=snapshot.transfers)
         self._traffic = TrafficForecast.for_city(self.street.graph, TrafficProfile.urban(snapshot.timezone))
         self._parking = ParkingForecast.for_city(snapshot.car_parks, snapshot.timezone)
         free = {mode: CarMetrics(self.street, self._free_flow, NOTHING_CLOSED, 0, mode, varies=False) for mode in MOTOR_MODES}
         schedule = replace(schedule, car_metric=free[StreetMode.CAR])
-        self._lock = threading.Lock()
         places = Places(PlaceSearch(snapshot.places), snapshot.timetable)
-        self.view = JourneyView(schedule, schedule, free, free, places, LiveAlerts(), {})
-        self.changed = asyncio.Condition()
-        self._pending: set[Topic] = set()
-        self._wake = asyncio.Event()
-        self.ready = asyncio.Event()
+        self.first_view = JourneyView(snapshot, schedule, schedule, free, free, places, LiveAlerts(), {})
 
     def _free_flow(self, _time_s: int) -> npt.NDArray[np.float32]:
         return np.full(self.street.graph.arc_count, np.nan, np.float32)
 
-    def on_change(self, topic: Topic) -> None:
-        """Note that a topic changed (called by `LiveState`)."""
-        self._pending.add(topic)
-        self._wake.set()
-
-    async def follow(self, live: LiveState) -> None:
-        """Rebuild for ever; values are made in a thread and swapped at once."""
-        live.on_change(self.on_change)
-        self._pending |= set(Topic)
-        self._wake.set()
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            topics, self._pending = self._pending, set()
-            self.view = await asyncio.to_thread(self._rebuilt, live, topics)
-            if not self.ready.is_set():
-                await asyncio.to_thread(warm_network, self.view.network, int(self._clock.now()))
-                self.ready.set()
-            async with self.changed:
-                self.changed.notify_all()
-
-    def _rebuilt(self, live: LiveState, topics: set[Topic]) -> JourneyView:
-        view, network, epochs = self.view, self.view.network, dict(self.view.epochs)
+    def next_view(self, view: JourneyView, live: LiveState, topics: set[Topic]) -> JourneyView:
+        """View that follows `view` once the given topics have changed; some 60 ms of work."""
+        network, epochs = view.network, dict(view.epochs)
         feeds, motor = dict(view.feeds), view.motor
         now_s = int(self._clock.now())
         if Topic.TRIPS in topics:
@@ -158,4 +125,6 @@ class ViewKeeper:
         if Topic.ALERTS in topics:
             epochs[Topic.ALERTS] = live.alerts.epoch
         ages = tuple(sorted(feeds.items()))
-        return JourneyView(network, view.schedule_only, motor, view.free_motor, view.places, live.alerts, epochs, ages)
+        return JourneyView(
+            self.snapshot, network, view.schedule_only, motor, view.free_motor, view.places, live.alerts, epochs, ages
+        )

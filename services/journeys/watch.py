@@ -10,8 +10,9 @@ from traboule.journeys.v1 import plan_pb2
 
 from services.common.deadline import run_in_thread
 from services.common.errors import NotFound
+from services.journeys.keeper import ViewKeeper
 from services.journeys.retime import retimed
-from services.journeys.view import JourneyView, ViewKeeper
+from services.journeys.view import JourneyView
 
 if TYPE_CHECKING:
     from services.journeys.servicer import JourneysServicer

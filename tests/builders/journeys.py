@@ -17,9 +17,9 @@ from services.common.clock import CityClock
 from services.common.rules import Role
 from services.common.server import RunningServer
 from services.common.status import Problem, read_problem
+from services.journeys.keeper import ViewKeeper
 from services.journeys.main import SERVICE
 from services.journeys.servicer import JourneysServicer
-from services.journeys.view import ViewKeeper
 from tests.builders.servers import config_for, grpc_server
 
 PORTO = ZoneInfo("Europe/Lisbon")

@@ -9,7 +9,7 @@ import pytest
 from loadtest import grpc
 from services.city.snapshot import CitySnapshot
 from services.common.channel import development_tokens, open_channel
-from services.journeys.view import ViewKeeper
+from services.journeys.keeper import ViewKeeper
 from tests.builders.journeys import journeys_server, standing_clock
 
 

@@ -6,7 +6,7 @@ Every few seconds values that ran out are dropped, and events begin and end with
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -69,6 +69,8 @@ class LiveState:
         Needed for `Topic.CAR_PARKS`.
     static_feeds : mapping of str to str
         Feed → timetable feed it speaks of (from the city's configuration), for alerts.
+    after : LiveState, optional
+        What this one takes the place of (the same feeds on another snapshot): epochs go on from there.
 
     Attributes
     ----------
@@ -88,6 +90,7 @@ class LiveState:
         street: StreetEngine | None = None,
         car_parks: CarParks | None = None,
         static_feeds: Mapping[str, str] | None = None,
+        after: "LiveState | None" = None,
     ) -> None:
         self._state, self._clock = state, clock
         self._matcher = LinkMatcher(street) if street is not None else None
@@ -100,10 +103,15 @@ class LiveState:
         self._next_expiry: dict[Topic, int] = {}
         self._task: asyncio.Task[None] | None = None
         self.ready = asyncio.Event()
-        self.trips = LiveTrips()
-        self.alerts = LiveAlerts()
-        self.traffic: LiveTraffic | None = empty_traffic(street.graph.arc_count) if street is not None else None
-        self.car_parks: LiveCarParks | None = build_car_parks(self._parks, (), 0, 0) if self._parks else None
+        epochs = {topic: 0 if after is None else after.epoch(topic) for topic in Topic}
+        self.trips = LiveTrips(epochs[Topic.TRIPS])
+        self.alerts = LiveAlerts(epochs[Topic.ALERTS])
+        self.traffic: LiveTraffic | None = None
+        if street is not None:
+            self.traffic = replace(empty_traffic(street.graph.arc_count), epoch=epochs[Topic.TRAFFIC])
+        self.car_parks: LiveCarParks | None = None
+        if self._parks is not None:
+            self.car_parks = build_car_parks(self._parks, (), epochs[Topic.CAR_PARKS], 0)
 
     async def __aenter__(self) -> "LiveState":
         self._task = asyncio.create_task(self.follow(), name="live state")

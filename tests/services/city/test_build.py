@@ -22,7 +22,6 @@ from services.city.errors import (
 from services.city.layout import CityHome
 from services.city.snapshot import current_epoch, list_snapshots, open_snapshot
 from services.city.steps import STEPS, Building, Say, Step
-from services.city.swap import SnapshotHolder
 from tests.builders.cities import CITY_TOML, GTFS, draw_city, write_gtfs
 from tests.builders.waiting import until_blocking
 
@@ -68,13 +67,11 @@ def test_nothing_to_do_keeps_the_snapshot_and_a_change_swaps_it(tmp_path: Path) 
     first = build_snapshot(read_city(city), home, warm=False)
     again = build_snapshot(read_city(city), home, warm=False)
     assert (first.is_new, again.is_new, again.folder, again.epoch) == (True, False, first.folder, 1)
-    holder = SnapshotHolder(home, "drawn", lambda snapshot: snapshot.timetable)
-    old = holder.get()
-    assert not holder.refresh()
+    old = open_snapshot(home, "drawn").timetable
     write_gtfs(city / "bus.zip", GTFS | {"trips.txt": "route_id,service_id,trip_id\n1,D,t1\n"})
     assert build_snapshot(read_city(city), home, warm=False).epoch == 2
-    assert holder.refresh()
-    assert (old.trip_count, holder.get().trip_count, holder.snapshot.epoch) == (2, 1, 2)
+    new = open_snapshot(home, "drawn")
+    assert (old.trip_count, new.timetable.trip_count, new.epoch) == (2, 1, 2)
     assert [(item.is_current, item.city) for item in list_snapshots(home)] == [(True, "drawn"), (False, "drawn")]
 
 

@@ -7,7 +7,7 @@ import pytest
 from traboule.journeys.v1.journeys_service_pb2_grpc import JourneysServiceStub
 
 from services.city.snapshot import CitySnapshot
-from services.journeys.view import ViewKeeper
+from services.journeys.keeper import ViewKeeper
 from tests.builders.journeys import journeys_stub, standing_clock
 
 

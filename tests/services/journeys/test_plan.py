@@ -9,7 +9,7 @@ from traboule.journeys.v1 import itinerary_pb2 as pb
 from traboule.journeys.v1 import plan_pb2
 
 from services.common.polyline import decode
-from services.journeys.view import ViewKeeper
+from services.journeys.keeper import ViewKeeper
 from tests.builders.door_to_door import metres
 from tests.builders.journeys import CAMPANHA, MAIA_HILLS, MATOSINHOS, TRINDADE, at, ends_s, plan_request, point, starts_s, stop
 

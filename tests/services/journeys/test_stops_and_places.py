@@ -7,7 +7,7 @@ import pytest
 from traboule.common.v1 import geo_pb2
 from traboule.journeys.v1 import departures_pb2, places_pb2
 
-from services.journeys.view import ViewKeeper
+from services.journeys.keeper import ViewKeeper
 from tests.builders.journeys import TRINDADE, at
 
 

@@ -14,8 +14,8 @@ from services.city.snapshot import CitySnapshot
 from services.common.live.state import LiveState, Topic
 from services.common.records import Provenance, TripUpdate
 from services.common.state import State
+from services.journeys.keeper import ViewKeeper
 from services.journeys.retime import retimed
-from services.journeys.view import ViewKeeper
 from services.journeys.watch import judge
 from tests.builders.journeys import at, journeys_stub, plan_request, standing_clock, starts_s
 from tests.builders.servers import state_of, state_servers

@@ -1,0 +1,145 @@
+"""A rebuilt city is taken by a running service: nobody's request fails, and what is broken is left alone."""
+
+import asyncio
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+from traboule.journeys.v1 import itinerary_pb2 as pb
+from traboule.journeys.v1 import journeys_service_pb2_grpc, plan_pb2
+
+from services.city.build import build_snapshot
+from services.city.config import read_city
+from services.city.layout import CityHome
+from services.common import endpoints
+from services.common.channel import development_tokens, open_channel
+from services.supervisor.supervisor import is_serving
+from tests.builders.cities import GTFS, draw_city, write_gtfs
+from tests.builders.journeys import at, plan_request, standing_clock
+from tests.builders.servers import state_servers
+from tests.builders.shared_data import ROOT
+
+WEST, EAST = (41.1501, -8.6199), (41.1500, -8.6161)
+
+
+@dataclass(slots=True)
+class Asking:
+    """Asks the same question again and again, several at a time, until told to stop."""
+
+    stub: journeys_service_pb2_grpc.JourneysServiceStub
+    answers: list[plan_pb2.PlanJourneysResponse] = field(default_factory=list)
+    failures: list[grpc.aio.AioRpcError] = field(default_factory=list)
+    stop: bool = False
+
+    async def ask(self) -> None:
+        """Ask for ever; without the rebuilt city's third trip, one leaves at 9:00 only."""
+        while not self.stop:
+            try:
+                request = plan_request(WEST, EAST, depart_at_unix_s=at("08:30"), window_s=3600, modes=[pb.MODE_TRANSIT])
+                self.answers.append(await self.stub.PlanJourneys(request))  # type: ignore[misc]
+            except grpc.aio.AioRpcError as error:
+                self.failures.append(error)
+
+    @property
+    def epochs(self) -> list[int]:
+        """Snapshot epochs of all answers, in the order they came."""
+        return [answer.stamp.snapshot_epoch for answer in self.answers]
+
+    async def until_epoch(self, epoch: int) -> None:
+        """Wait for an answer from a snapshot."""
+        async with asyncio.timeout(60):
+            while not self.epochs or self.epochs[-1] != epoch:
+                await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def service(home: Path) -> AsyncIterator[tuple[Asking, int, Path]]:
+    """The journeys service of a drawn city in a process of its own, being asked by four; its pid and log."""
+    log_file = home / "journeys.log"
+    with state_servers(home) as servers, log_file.open("wb") as log:
+        environment = {
+            **os.environ, **servers.environment(), "TRABOULE_HOME": str(home), "TRABOULE_CITIES": "drawn",
+            "TRABOULE_CLOCK": standing_clock().setting(), "TRABOULE_LOG_FORMAT": "json",
+            "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "proto" / "gen")]),
+        }  # fmt: skip
+        command = [sys.executable, "-m", "services.journeys.main"]
+        process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        try:
+            async with asyncio.timeout(60):
+                while not ("journeys" in endpoints.list_endpoints(home) and await is_serving(_address(home))):
+                    assert process.returncode is None, log_file.read_text()
+                    await asyncio.sleep(0.1)
+            async with open_channel(_address(home), development_tokens(home, None)) as channel:
+                asking = Asking(journeys_service_pb2_grpc.JourneysServiceStub(channel))
+                tasks = [asyncio.create_task(asking.ask()) for _ in range(4)]
+                try:
+                    yield asking, process.pid, log_file
+                finally:
+                    asking.stop = True
+                    await asyncio.gather(*tasks)
+        finally:
+            if process.returncode is None:
+                process.terminate()
+            assert await asyncio.wait_for(process.wait(), 20) == 0
+
+
+def _address(home: Path) -> str:
+    return endpoints.list_endpoints(home)["journeys"].address
+
+
+def build(city: Path, home: Path, minute: int | None = None) -> Path:
+    """Build the drawn city, with a third trip that leaves at 8:`minute`; answers the folder of the snapshot."""
+    if minute is not None:
+        calls = f"t3,08:{minute}:00,08:{minute}:00,W1,1\nt3,08:{minute + 1}:00,08:{minute + 1}:00,E,2\n"
+        trips = {"trips.txt": GTFS["trips.txt"] + "1,D,t3\n", "stop_times.txt": GTFS["stop_times.txt"] + calls}
+        write_gtfs(city / "bus.zip", GTFS | trips)
+    return build_snapshot(read_city(city), home, warm=False).folder
+
+
+async def test_nobody_notices_a_swap_but_by_better_answers(tmp_path: Path) -> None:
+    """Under requests all the time: no failure, each answer from one snapshot, the old files let go."""
+    city = draw_city(tmp_path / "drawn")
+    old = build(city, tmp_path)
+    async with service(tmp_path) as (asking, pid, log):
+        await asking.until_epoch(1)
+        new = await asyncio.to_thread(build, city, tmp_path, 40)
+        await asking.until_epoch(2)
+        async with asyncio.timeout(20):
+            while str(old) in Path(f"/proc/{pid}/maps").read_text():
+                await asyncio.sleep(0.1)
+        assert str(new) in Path(f"/proc/{pid}/maps").read_text()
+    assert asking.failures == []
+    assert '"city_swapped"' in log.read_text()
+    for answer in asking.answers:
+        arrivals = {i.arrival_unix_s for i in answer.itineraries if any(leg.HasField("transit") for leg in i.legs)}
+        early = any(at("08:41") <= arrival <= at("08:45") for arrival in arrivals)
+        folder = {1: old, 2: new}[answer.stamp.snapshot_epoch]
+        assert (answer.stamp.snapshot_id, early) == (folder.name, folder == new)
+
+
+async def test_a_broken_snapshot_is_left_alone(tmp_path: Path) -> None:
+    """An altered file, a missing folder: the old city goes on and the log says why; the next good one is taken."""
+    city = draw_city(tmp_path / "drawn")
+    good = build(city, tmp_path)
+    places = CityHome.of(tmp_path, "drawn")
+    async with service(tmp_path) as (asking, _, log):
+        await asking.until_epoch(1)
+        shutil.copytree(good, places.snapshots / "altered")
+        array = places.snapshots / "altered" / "street" / "arc_length_m.npy"
+        array.write_bytes(array.read_bytes()[:-1] + b"\x7f")
+        for number, name in enumerate(("altered", "missing"), 1):
+            places.swap(name)
+            async with asyncio.timeout(30):
+                while log.read_text().count("new_city_not_usable") < number:
+                    await asyncio.sleep(0.1)
+        assert "arc_length_m.npy was altered" in log.read_text()
+        assert set(asking.epochs) == {1}
+        await asyncio.to_thread(build, city, tmp_path, 40)
+        await asking.until_epoch(4)
+    assert asking.failures == []
+    assert set(asking.epochs) == {1, 4}

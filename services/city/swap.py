@@ -16,6 +16,7 @@ import structlog
 
 from services.city.errors import CityError
 from services.city.snapshot import CitySnapshot, current_epoch, open_snapshot
+from services.common.current import Current
 
 LOOK_EVERY_S = 1.0
 MOST_COLLECTIONS = 60
@@ -53,7 +54,11 @@ C = TypeVar("C", bound=City)
 
 
 async def follow_snapshots(
-    home: Path, name: str, first: C, build_next: Callable[[CitySnapshot, C], Awaitable[C]], look_every_s: float = LOOK_EVERY_S
+    home: Path,
+    name: str,
+    current: Current[C],
+    build_next: Callable[[CitySnapshot, C], Awaitable[C]],
+    look_every_s: float = LOOK_EVERY_S,
 ) -> None:
     """Run the city a service started with, and in its place each newer one, for ever.
 
@@ -61,8 +66,8 @@ async def follow_snapshots(
     ----------
     home, name : Path, str
         Where the pointer to the current snapshot is.
-    first : City
-        Already adopted.
+    current : Current of City
+        The one a service started with, already adopted; replaced as soon as the next one is.
     build_next : callable
         Makes a city of a new snapshot, given the present one; long work in a thread.
 
@@ -71,10 +76,8 @@ async def follow_snapshots(
     Exception
         What the present city's work raises. Never what a new one does before it is adopted: it is logged.
     """
-    city = first
-    running: asyncio.Future[None] = asyncio.ensure_future(first.run())
-    seen = city.snapshot.epoch
-    del first  # or its maps would be kept as long as this runs
+    running: asyncio.Future[None] = asyncio.ensure_future(current.take().run())
+    seen = current.take().snapshot.epoch
     old = _Leaving()
     try:
         while True:
@@ -87,14 +90,15 @@ async def follow_snapshots(
             if epoch in (0, seen):
                 continue
             seen = epoch
-            found = await _try_next(home, name, city, build_next)
+            found = await _try_next(home, name, current.take(), build_next)
             if found is None:
                 continue
+            old = _Leaving(weakref.ref(current.take().snapshot))
             await found[0].adopt()
-            log.info("city_swapped", city=name, snapshot=found[0].snapshot.id, epoch=found[0].snapshot.epoch)
+            current.swap(found[0])
             await _cancelled(running)
-            old = _Leaving(weakref.ref(city.snapshot))
-            city, running = found
+            running = found[1]
+            log.info("city_swapped", city=name, snapshot=found[0].snapshot.id, epoch=found[0].snapshot.epoch)
             del found
             await old.collect()
     finally:

@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from traboule.common.v1 import stamp_pb2
 from traboule.feeds.v1 import feeds_service_pb2 as pb
 from traboule.feeds.v1 import feeds_service_pb2_grpc
 
@@ -17,7 +18,6 @@ from services.ingest.health import Delivery
 from services.ingest.mapping import from_feed, to_delivery, to_feed, to_health, worst_first
 from services.ingest.poller import Poller
 from services.ingest.publish import Publisher
-from services.ingest.stamps import Stamper
 
 COLLECTION = "feeds"
 _STORED = ("feed_id", "kind", "url", "display_name", "poll_s", "stale_after_s", "static_feed", "timezone", "licence",
@@ -49,12 +49,12 @@ class FeedsServicer(feeds_service_pb2_grpc.FeedsServiceServicer):
         publisher: Publisher,
         poller: Poller,
         state: State,
-        stamper: Stamper,
+        stamp: Callable[[], stamp_pb2.AnswerStamp],
         timezone: str,
         declared: dict[str, Feed],
     ) -> None:
         self._publisher, self._poller, self._state = publisher, poller, state
-        self._stamper, self._timezone = stamper, timezone
+        self._stamp, self._timezone = stamp, timezone
         self._changed: dict[asyncio.Event, set[str]] = {}
         self._declared = declared
         publisher.on_health = self._health_changed
@@ -100,7 +100,7 @@ class FeedsServicer(feeds_service_pb2_grpc.FeedsServiceServicer):
         for feed_id in request.feed_ids:
             self._publisher.feed(feed_id)
         healths = worst_first(self._publisher.list_health(tuple(request.feed_ids)))
-        return pb.GetFeedHealthResponse(feeds=[to_health(health) for health in healths], stamp=self._stamper.stamp())
+        return pb.GetFeedHealthResponse(feeds=[to_health(health) for health in healths], stamp=self._stamp())
 
     async def WatchFeeds(  # noqa: N802, D102
         self,
@@ -118,7 +118,7 @@ class FeedsServicer(feeds_service_pb2_grpc.FeedsServiceServicer):
             while True:
                 healths = worst_first(self._publisher.list_health(changed))
                 said |= {health.feed_id: health.state for health in healths}
-                yield pb.WatchFeedsResponse(feeds=[to_health(h) for h in healths], stamp=self._stamper.stamp())
+                yield pb.WatchFeedsResponse(feeds=[to_health(h) for h in healths], stamp=self._stamp())
                 while True:
                     await asyncio.sleep(request.min_interval_s or 1.0)
                     with contextlib.suppress(TimeoutError):

@@ -66,6 +66,10 @@ class Poller:
         if feed.url and feed.poll_s > 0 and not feed.paused and feed.adapter is not None:
             self._tasks[feed.feed_id] = asyncio.create_task(self._poll(feed), name=f"poll {feed.feed_id}")
 
+    def list_watched(self) -> list[str]:
+        """Feeds that are polled now."""
+        return sorted(self._tasks)
+
     def unwatch(self, feed_id: str) -> None:
         """Stop polling a feed."""
         task = self._tasks.pop(feed_id, None)

@@ -121,11 +121,11 @@ class Publisher:
             raise InvalidInput(f"feed {feed.feed_id} is {why}", field="feed_id")
         started = time.perf_counter()
         async with self._locks.setdefault(feed.feed_id, asyncio.Lock()):
-            context = self._context(feed, body, url)
+            context, match = self._context(feed, body, url), self.match
             decoded = await _run(decode, len(body), feed.adapter, body, context)
             if decoded.verdict == "reject":
                 return await self._reject(feed, body, decoded, context, started)
-            matched = await _run(self.match, len(body), feed, decoded.records, context.now)
+            matched = await _run(match, len(body), feed, decoded.records, context.now)
             if decoded.sites:
                 self.sites[feed.feed_id] = {**self.sites.get(feed.feed_id, {}), **decoded.sites}
             changed = await self._store(feed, matched.records, context.now, decoded.full)

@@ -8,6 +8,7 @@ from traboule.journeys.v1 import journeys_service_pb2_grpc
 from services.city.snapshot import CitySnapshot, open_snapshot
 from services.city.swap import follow_snapshots
 from services.common.config import Config
+from services.common.current import Current
 from services.common.live.state import LiveState
 from services.common.main import service_main
 from services.common.server import serve
@@ -42,7 +43,7 @@ async def run(config: Config) -> None:
             return await keeper.next_city(snapshot, before, live_of)
 
         async def follow() -> None:
-            await follow_snapshots(config.home, config.city, keeper.first_city(live_of), build_next)
+            await follow_snapshots(config.home, config.city, Current(keeper.first_city(live_of)), build_next)
 
         await serve(config, "journeys", register, readiness={"view": ready}, background=[follow])
 

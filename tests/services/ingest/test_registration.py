@@ -35,8 +35,8 @@ def servicer_of(state: State, *declared: Feed) -> FeedsServicer:
     for feed in declared:
         publisher.add(feed)
     poller: Any = SimpleNamespace(watch=lambda _feed: None)
-    stamper: Any = SimpleNamespace(stamp=stamp_pb2.AnswerStamp)
-    return FeedsServicer(publisher, poller, state, stamper, "Europe/Lisbon", {feed.feed_id: feed for feed in declared})
+    known = {feed.feed_id: feed for feed in declared}
+    return FeedsServicer(publisher, poller, state, stamp_pb2.AnswerStamp, "Europe/Lisbon", known)
 
 
 async def test_pausing_changes_nothing_else() -> None:

@@ -1,9 +1,7 @@
 """A rebuilt city is taken by a running service: nobody's request fails, and what is broken is left alone."""
 
 import asyncio
-import os
 import shutil
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,16 +11,11 @@ import grpc
 from traboule.journeys.v1 import itinerary_pb2 as pb
 from traboule.journeys.v1 import journeys_service_pb2_grpc, plan_pb2
 
-from services.city.build import build_snapshot
-from services.city.config import read_city
 from services.city.layout import CityHome
-from services.common import endpoints
 from services.common.channel import development_tokens, open_channel
-from services.supervisor.supervisor import is_serving
-from tests.builders.cities import GTFS, draw_city, write_gtfs
-from tests.builders.journeys import at, plan_request, standing_clock
-from tests.builders.servers import state_servers
-from tests.builders.shared_data import ROOT
+from tests.builders.cities import draw_city
+from tests.builders.journeys import at, plan_request
+from tests.builders.swapping import Service, build, served
 
 WEST, EAST = (41.1501, -8.6199), (41.1500, -8.6161)
 
@@ -58,63 +51,30 @@ class Asking:
 
 
 @asynccontextmanager
-async def service(home: Path) -> AsyncIterator[tuple[Asking, int, Path]]:
-    """The journeys service of a drawn city in a process of its own, being asked by four; its pid and log."""
-    log_file = home / "journeys.log"
-    with state_servers(home) as servers, log_file.open("wb") as log:
-        environment = {
-            **os.environ, **servers.environment(), "TRABOULE_HOME": str(home), "TRABOULE_CITIES": "drawn",
-            "TRABOULE_CLOCK": standing_clock().setting(), "TRABOULE_LOG_FORMAT": "json",
-            "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "proto" / "gen")]),
-        }  # fmt: skip
-        command = [sys.executable, "-m", "services.journeys.main"]
-        process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+async def asked_by_four(home: Path) -> AsyncIterator[tuple[Asking, Service]]:
+    """The journeys service of the drawn city, asked all the time."""
+    async with served(home, "journeys") as service, open_channel(service.address, development_tokens(home, None)) as channel:
+        asking = Asking(journeys_service_pb2_grpc.JourneysServiceStub(channel))
+        tasks = [asyncio.create_task(asking.ask()) for _ in range(4)]
         try:
-            async with asyncio.timeout(60):
-                while not ("journeys" in endpoints.list_endpoints(home) and await is_serving(_address(home))):
-                    assert process.returncode is None, log_file.read_text()
-                    await asyncio.sleep(0.1)
-            async with open_channel(_address(home), development_tokens(home, None)) as channel:
-                asking = Asking(journeys_service_pb2_grpc.JourneysServiceStub(channel))
-                tasks = [asyncio.create_task(asking.ask()) for _ in range(4)]
-                try:
-                    yield asking, process.pid, log_file
-                finally:
-                    asking.stop = True
-                    await asyncio.gather(*tasks)
+            yield asking, service
         finally:
-            if process.returncode is None:
-                process.terminate()
-            assert await asyncio.wait_for(process.wait(), 20) == 0
-
-
-def _address(home: Path) -> str:
-    return endpoints.list_endpoints(home)["journeys"].address
-
-
-def build(city: Path, home: Path, minute: int | None = None) -> Path:
-    """Build the drawn city, with a third trip that leaves at 8:`minute`; answers the folder of the snapshot."""
-    if minute is not None:
-        calls = f"t3,08:{minute}:00,08:{minute}:00,W1,1\nt3,08:{minute + 1}:00,08:{minute + 1}:00,E,2\n"
-        trips = {"trips.txt": GTFS["trips.txt"] + "1,D,t3\n", "stop_times.txt": GTFS["stop_times.txt"] + calls}
-        write_gtfs(city / "bus.zip", GTFS | trips)
-    return build_snapshot(read_city(city), home, warm=False).folder
+            asking.stop = True
+            await asyncio.gather(*tasks)
 
 
 async def test_nobody_notices_a_swap_but_by_better_answers(tmp_path: Path) -> None:
     """Under requests all the time: no failure, each answer from one snapshot, the old files let go."""
     city = draw_city(tmp_path / "drawn")
     old = build(city, tmp_path)
-    async with service(tmp_path) as (asking, pid, log):
+    async with asked_by_four(tmp_path) as (asking, service):
         await asking.until_epoch(1)
         new = await asyncio.to_thread(build, city, tmp_path, 40)
         await asking.until_epoch(2)
-        async with asyncio.timeout(20):
-            while str(old) in Path(f"/proc/{pid}/maps").read_text():
-                await asyncio.sleep(0.1)
-        assert str(new) in Path(f"/proc/{pid}/maps").read_text()
+        await service.until_unmapped(old)
+        assert str(new) in service.maps()
     assert asking.failures == []
-    assert '"city_swapped"' in log.read_text()
+    assert '"city_swapped"' in service.log()
     for answer in asking.answers:
         arrivals = {i.arrival_unix_s for i in answer.itineraries if any(leg.HasField("transit") for leg in i.legs)}
         early = any(at("08:41") <= arrival <= at("08:45") for arrival in arrivals)
@@ -127,17 +87,15 @@ async def test_a_broken_snapshot_is_left_alone(tmp_path: Path) -> None:
     city = draw_city(tmp_path / "drawn")
     good = build(city, tmp_path)
     places = CityHome.of(tmp_path, "drawn")
-    async with service(tmp_path) as (asking, _, log):
+    async with asked_by_four(tmp_path) as (asking, service):
         await asking.until_epoch(1)
         shutil.copytree(good, places.snapshots / "altered")
         array = places.snapshots / "altered" / "street" / "arc_length_m.npy"
         array.write_bytes(array.read_bytes()[:-1] + b"\x7f")
         for number, name in enumerate(("altered", "missing"), 1):
             places.swap(name)
-            async with asyncio.timeout(30):
-                while log.read_text().count("new_city_not_usable") < number:
-                    await asyncio.sleep(0.1)
-        assert "arc_length_m.npy was altered" in log.read_text()
+            await service.until_logged("new_city_not_usable", number)
+        assert "arc_length_m.npy was altered" in service.log()
         assert set(asking.epochs) == {1}
         await asyncio.to_thread(build, city, tmp_path, 40)
         await asking.until_epoch(4)

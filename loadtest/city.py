@@ -18,12 +18,11 @@ from typing import Any
 from traboule.common.v1 import geo_pb2
 from traboule.journeys.v1 import journeys_service_pb2_grpc, plan_pb2
 
+from loadtest.city_delays import measure_delays
 from loadtest.report import machine, show
 from services.city.config import read_city
 from services.common.config import load_config
-from services.demo.running import RunningCity, running_city, wait_for
-
-DELAY_S = 600
+from services.demo.running import RunningCity, running_city
 
 
 def main(argv: list[str]) -> int:
@@ -60,13 +59,14 @@ async def _serve(options: argparse.Namespace) -> dict[str, Any]:
     began = time.monotonic()
     async with running_city(config, options.city, rate=1.0, live=False, say=lambda _text: None) as city:
         start_s = time.monotonic() - began
+        processor_s = {name: _processor_s(part.child.pid) for name, part in city.supervisor.running.items()}
         await asyncio.sleep(5)
         async with city.channel("journeys") as channel:
             stub = journeys_service_pb2_grpc.JourneysServiceStub(channel)
             questions = list(_questions(city, options.journeys, options.seed))
             answers = [await _timed(stub, question) for question in questions]
-            delays = await _delays(city, stub, questions, options.delays)
-    return {"start_s": start_s, "journeys": answers, "delay_visible_s": delays}
+            delays = await measure_delays(city, stub, questions, options.delays)
+    return {"start_s": start_s, "start_processor_s": processor_s, "journeys": answers, "delays": delays}
 
 
 def _questions(city: RunningCity, count: int, seed: int) -> "list[plan_pb2.PlanJourneysRequest]":
@@ -98,51 +98,30 @@ async def _timed(
     return {"seconds": time.monotonic() - began, "itineraries": len(answer.itineraries)}
 
 
-async def _delays(
-    city: RunningCity,
-    stub: journeys_service_pb2_grpc.JourneysServiceStub,
-    questions: "list[plan_pb2.PlanJourneysRequest]",
-    count: int,
-) -> list[float | None]:
-    """Publish delays of rides that were answered, one after the other; seconds until answers have changed, None after 10 s."""
-    seconds: list[float | None] = []
-    known = {feed.static_feed: feed.id for feed in city.snapshot.city.feeds if feed.kind == "gtfs-rt-trip-updates"}
-    for question in questions:
-        if len(seconds) == count:
-            break
-        answer = await stub.PlanJourneys(question)  # type: ignore[misc]
-        rides = [leg for i in answer.itineraries for leg in i.legs if leg.HasField("transit") and leg.realtime]
-        rides = [leg for leg in rides if leg.transit.trip_id.partition(":")[0] in known]
-        if not rides:
-            continue
-        ride = rides[0].transit
-        feed, _, trip_id = ride.trip_id.partition(":")
-        body = {"feed": known[feed], "trip_id": trip_id, "start_date": ride.service_date, "delay_s": DELAY_S}
-        before = [i.arrival_unix_s for i in answer.itineraries]
-        await city.inject("delay", body)
-
-        async def changed(asked: Any = question, old: Any = before) -> bool:
-            now: plan_pb2.PlanJourneysResponse = await stub.PlanJourneys(asked)  # type: ignore[misc]
-            return bool([i.arrival_unix_s for i in now.itineraries] != old)
-
-        visible, took = await wait_for(changed)
-        seconds.append(took if visible else None)
-    return seconds
+def _processor_s(pid: int) -> float:
+    """Processor time a process has used, without its children."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _show(found: dict[str, Any]) -> None:
     times = sorted(row["seconds"] for row in found["journeys"])
-    visible = [s for s in found["delay_visible_s"] if s is not None]
-    steps = found["build"]["steps_s"]
+    visible = [row["seconds"] for row in found["delays"] if row["seconds"] is not None]
+    steps, parts = found["build"]["steps_s"], found["start_processor_s"]
     kernels = steps.get("kernels", 0.0)
     rows = [
         ("city build, kernels apart", f"{found['build']['wall_s'] - kernels:.1f} s"),
         ("compiling or loading kernels", f"{kernels:.1f} s"),
         ("peak memory of the build", f"{found['build']['peak_mb']} MB"),
         ("all services ready", f"{found['start_s']:.1f} s"),
+        ("processor time of the parts till then", ", ".join(f"{name} {s:.1f}" for name, s in parts.items()) + " s"),
         ("PlanJourneys p50 / p95", f"{1000 * statistics.median(times):.0f} / {1000 * times[int(0.95 * len(times))]:.0f} ms"),
         ("questions without an answer", str(sum(row["itineraries"] == 0 for row in found["journeys"]))),
         ("delay visible, median / worst", f"{statistics.median(visible):.2f} / {max(visible):.2f} s" if visible else "never"),
-        ("delays not seen within 10 s", str(len(found["delay_visible_s"]) - len(visible))),
+        ("delays published, not seen in 10 s", f"{len(found['delays'])}, {len(found['delays']) - len(visible)}"),
+        (
+            "rides then as computed beforehand",
+            f"{sum(row['as_computed'] for row in found['delays'])} of {len(found['delays'])}",
+        ),
     ]
     show("city", ("what", "measured"), rows, found["about"])

@@ -1,7 +1,7 @@
 """Servicers that are exchanged while a server runs: a call is answered, from start to end, by the one that is current.
 
-Calls that stream answers for ever (watches) are asked anew of the next servicer when it takes over: their caller gets the whole
-state again, as at the beginning, and then changes.
+Calls that stream answers for ever (watches) can be asked anew of the next servicer when it takes over: their caller gets the
+whole state again, as at the beginning, and then changes.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ class Current(Generic[T]):
         moved.set()
 
 
-def forwarding(base: Any, current: Current[Any], attribute: str) -> Any:
+def forwarding(base: Any, current: Current[Any], attribute: str, *, restart: bool = True) -> Any:
     """Servicer of the contract `base` that hands each call to ``getattr(current.take(), attribute)``.
 
     Parameters
@@ -46,12 +46,14 @@ def forwarding(base: Any, current: Current[Any], attribute: str) -> Any:
     current : Current
     attribute : str
         Name under which every value of `current` has its servicer.
+    restart : bool
+        Whether streams are asked anew of the next servicer; else the one that began them goes on to their end.
     """
     example = type(getattr(current.take(), attribute))
     methods: dict[str, Any] = {}
     for name in (name for name in vars(base) if not name.startswith("_")):
         if inspect.isasyncgenfunction(getattr(example, name)):
-            methods[name] = _stream(current, attribute, name)
+            methods[name] = _stream(current, attribute, name, restart)
         else:
             methods[name] = _call(current, attribute, name)
     return type(f"Current{base.__name__}", (base,), methods)()
@@ -64,16 +66,16 @@ def _call(current: Current[Any], attribute: str, name: str) -> Any:
     return call
 
 
-def _stream(current: Current[Any], attribute: str, name: str) -> Any:
+def _stream(current: Current[Any], attribute: str, name: str, restart: bool) -> Any:
     async def stream(self: Any, request: Any, context: Any) -> AsyncIterator[Any]:  # noqa: ARG001
         while True:
             city, moved = current.take_watched()
             messages = getattr(getattr(city, attribute), name)(request, context)
             del city
-            async with contextlib.aclosing(_until(messages, moved)) as some:
+            async with contextlib.aclosing(_until(messages, moved) if restart else messages) as some:
                 async for message in some:
                     yield message
-            if not moved.is_set():
+            if not (restart and moved.is_set()):
                 return
 
     return stream

@@ -24,6 +24,7 @@ class ViewKeeper:
 
     Attributes
     ----------
+    engines : CityEngines
     view : JourneyView
     ready : asyncio.Event
         Set once the first view with real time (whatever there is of it) has been made.
@@ -33,8 +34,8 @@ class ViewKeeper:
 
     def __init__(self, snapshot: CitySnapshot, clock: CityClock) -> None:
         self._clock = clock
-        self._engines = CityEngines(snapshot, clock)
-        self.view = self._engines.first_view
+        self.engines = CityEngines(snapshot, clock)
+        self.view = self.engines.first_view
         self.changed = asyncio.Condition()
         self.ready = asyncio.Event()
 
@@ -46,7 +47,7 @@ class ViewKeeper:
     @property
     def street(self) -> StreetEngine:
         """Streets of the present view."""
-        return self._engines.street
+        return self.engines.street
 
     def now(self) -> float:
         """City time, unix seconds."""
@@ -54,11 +55,11 @@ class ViewKeeper:
 
     async def follow(self, live: LiveState) -> None:
         """Follow `live` for ever with the present engines."""
-        await FollowedCity(self, self._engines, live).follow()
+        await FollowedCity(self, self.engines, live).follow()
 
     def first_city(self, live_of: LiveOf) -> "FollowedCity":
         """The snapshot that the keeper was made with, to be run."""
-        return FollowedCity(self, self._engines, live_of(self._engines, None))
+        return FollowedCity(self, self.engines, live_of(self.engines, None))
 
     async def next_city(self, snapshot: CitySnapshot, before: "FollowedCity", live_of: LiveOf) -> "FollowedCity":
         """Another snapshot beside the present one: to be run, and adopted when it is ready."""
@@ -67,7 +68,7 @@ class ViewKeeper:
 
     async def show(self, engines: CityEngines, view: JourneyView) -> None:
         """Swap a view in, unless the keeper has gone on to other engines."""
-        if engines is not self._engines:
+        if engines is not self.engines:
             return
         self.view = view
         async with self.changed:
@@ -75,7 +76,7 @@ class ViewKeeper:
 
     async def adopt(self, engines: CityEngines, view: JourneyView) -> None:
         """Answer with other engines from now on."""
-        self._engines = engines
+        self.engines = engines
         await self.show(engines, view)
 
 

@@ -1,5 +1,6 @@
 """The rounds service: delivery rounds of one city, solved in processes of their own."""
 
+import asyncio
 import os
 import sys
 from collections.abc import Sequence
@@ -8,17 +9,18 @@ from dataclasses import dataclass
 import grpc
 from traboule.rounds.v1 import rounds_service_pb2_grpc
 
-from services.city.snapshot import open_snapshot
+from services.city.snapshot import CitySnapshot, open_snapshot
+from services.city.swap import follow_snapshots
 from services.common.config import Config, load_section
+from services.common.current import Current, forwarding
 from services.common.errors import ConfigError
-from services.common.live.state import LiveState, Topic
 from services.common.main import service_main
 from services.common.server import serve
 from services.common.state import State
 from services.rounds.city import RoundsCity
 from services.rounds.pool import SolverPool
 from services.rounds.runner import JobRunner
-from services.rounds.servicer import RoundsServicer
+from services.rounds.served import ServedCity
 
 SERVICE = "traboule.rounds.v1.RoundsService"
 
@@ -46,29 +48,28 @@ async def run(config: Config) -> None:
     """Serve until told to stop."""
     settings = load_section("rounds", RoundsConfig)
     clock = config.city_clock()
-    city = RoundsCity(open_snapshot(config.home, config.city), clock)
-    async with (
-        State.connect(config) as state,
-        SolverPool(settings.pool_size, FIRST_SOLVERS_AFTER_S) as pool,
-    ):
-        live = LiveState(state, clock, street=city.street)
-
-        def on_change(topic: Topic) -> None:
-            if topic is Topic.TRAFFIC:
-                city.traffic = live.traffic
-
-        live.on_change(on_change)
+    async with State.connect(config) as state, SolverPool(settings.pool_size, FIRST_SOLVERS_AFTER_S) as pool:
+        city = RoundsCity(open_snapshot(config.home, config.city), clock)
+        current = Current(ServedCity(city, clock, state, pool))
+        del city  # nothing here may refer to a snapshot, or its maps would be kept after a swap
 
         def register(server: grpc.aio.Server) -> Sequence[str]:
-            rounds_service_pb2_grpc.add_RoundsServiceServicer_to_server(RoundsServicer(city, pool, state), server)
+            servicer = forwarding(rounds_service_pb2_grpc.RoundsServiceServicer, current, "servicer", restart=False)
+            rounds_service_pb2_grpc.add_RoundsServiceServicer_to_server(servicer, server)
             return [SERVICE]
 
         async def state_ready() -> str | None:
             await state.ping()
             return None
 
-        runner = JobRunner(state, city, pool)
-        background = [live.follow, *(runner.work for _ in range(settings.pool_size))]
+        async def build_next(snapshot: CitySnapshot, before: ServedCity) -> ServedCity:
+            return ServedCity(await asyncio.to_thread(RoundsCity, snapshot, clock), clock, state, pool, before.live)
+
+        async def follow() -> None:
+            await follow_snapshots(config.home, config.city, current, build_next)
+
+        runner = JobRunner(state, lambda: current.take().city, pool)
+        background = [follow, *(runner.work for _ in range(settings.pool_size))]
         await serve(config, "rounds", register, readiness={"state": state_ready}, background=background)
 
 

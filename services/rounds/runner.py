@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import msgspec
@@ -52,11 +52,13 @@ class JobRunner:
 
     Parameters
     ----------
-    state, city, pool
-        Where jobs come from, what they are planned in, who solves them.
+    state, pool
+        Where jobs come from, who solves them.
+    city : callable
+        What they are planned in: asked once for each job.
     """
 
-    def __init__(self, state: State, city: RoundsCity, pool: SolverPool) -> None:
+    def __init__(self, state: State, city: Callable[[], RoundsCity], pool: SolverPool) -> None:
         self._state, self._city, self._pool = state, city, pool
 
     async def work(self) -> None:
@@ -87,14 +89,15 @@ class JobRunner:
 
     async def _run(self, claimed: ClaimedJob) -> None:
         request = pb.SubmitRoundsRequest.FromString(claimed.job.payload)
-        preparing = asyncio.ensure_future(prepare(self._city, request))
+        city = self._city()
+        preparing = asyncio.ensure_future(prepare(city, request))
         try:
             if not await self._kept(claimed, preparing):
                 return
         finally:
             await _end(preparing)
         mapped, built = preparing.result()
-        self._city.kept.put(claimed.job.id, mapped.points, built)
+        city.kept.put(claimed.job.id, mapped.points, built)
         work = self._pool.solve(order_of(mapped, built, request.limits))
         began = time.monotonic()
         last: Improvement | None = None
@@ -105,17 +108,14 @@ class JobRunner:
                 if not await self._kept(claimed, following):
                     return
                 last = following.result()
-                if not last.final and not await claimed.report(self._found(last)):
+                if not last.final and not await claimed.report(_found(last, city)):
                     return
         finally:
             if following is not None:
                 await _end(following)
             await _close(work)
-        await claimed.complete(self._found(last))
+        await claimed.complete(_found(last, city))
         log.info("job_done", job=claimed.job.id, seconds=round(time.monotonic() - began, 2), cost=last.plan.cost)
-
-    def _found(self, found: Improvement) -> bytes:
-        return msgspec.msgpack.encode(Found(found.plan, self._city.now()))
 
     async def _kept(self, claimed: ClaimedJob, work: "asyncio.Future[Any]") -> bool:
         """Wait for `work` while keeping the job; False when it was cancelled or given to somebody else."""
@@ -130,6 +130,10 @@ async def _end(work: "asyncio.Future[Any]") -> None:
     """Cancel what still runs, and wait until it is over; what was raised is left to who asks for the result."""
     work.cancel()
     await asyncio.gather(work, return_exceptions=True)
+
+
+def _found(found: Improvement, city: RoundsCity) -> bytes:
+    return msgspec.msgpack.encode(Found(found.plan, city.now()))
 
 
 async def _close(work: AsyncIterator[Improvement]) -> None:

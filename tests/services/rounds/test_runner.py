@@ -45,7 +45,7 @@ CITY: Any = SimpleNamespace(kept=SimpleNamespace(put=lambda *_: None), now=lambd
 @asynccontextmanager
 async def _working(state: State) -> AsyncIterator["asyncio.Task[None]"]:
     async with SolverPool(1) as pool:
-        working = asyncio.create_task(JobRunner(state, CITY, pool).work())
+        working = asyncio.create_task(JobRunner(state, lambda: CITY, pool).work())
         yield working
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)

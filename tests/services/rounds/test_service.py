@@ -59,7 +59,7 @@ async def service(servers: EmbeddedState, porto_snapshot: CitySnapshot, engine: 
             return [SERVICE]
 
         async with grpc_server(config, register) as server, channel_of(server, config, Role.LOGISTICS) as channel:
-            runner = asyncio.create_task(JobRunner(state, city, pool).work(), name="runner")
+            runner = asyncio.create_task(JobRunner(state, lambda: city, pool).work(), name="runner")
             yield rounds_service_pb2_grpc.RoundsServiceStub(channel), pool, channel, config  # type: ignore[call-overload]
             runner.cancel()
             await asyncio.gather(runner, return_exceptions=True)

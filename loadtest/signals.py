@@ -142,7 +142,7 @@ def _controller(signal: SumoSignal, name: str) -> Controller:
     tables = Guard(x, 0, 0).tables
     strategies: dict[str, Strategy | None] = {
         "fixed": None,
-        "actuated": Actuated(x, tables),
+        "actuated": Actuated(x, tables, plan=signal.plan),
         "greedy": Greedy(x),
         "adaptive": MaxPressure(x, tables),
     }

@@ -53,12 +53,18 @@ class WatchedLane:
         How far of it is seen, from its end upstream of the signal, from its begin downstream.
     weight : float
         Share of its vehicles that count for the movement.
+    offset_m : float
+        From its end to the stop line (upstream) or from the exit to its begin (downstream).
+    speed_mps : float
+        Speed limit.
     """
 
     id: str
     length_m: float
     reach_m: float
     weight: float
+    offset_m: float = 0.0
+    speed_mps: float = 13.9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,7 +158,7 @@ def _reach(start: Any, range_m: float, *, upstream: bool) -> tuple[WatchedLane, 
         lane_id, length = str(lane.getID()), float(lane.getLength())
         if lane_id in found:
             continue
-        found[lane_id] = WatchedLane(lane_id, length, min(length, left), weight)
+        found[lane_id] = WatchedLane(lane_id, length, min(length, left), weight, range_m - left, float(lane.getSpeed()))
         if left <= length:
             continue
         if upstream:

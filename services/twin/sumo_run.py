@@ -4,7 +4,7 @@ import importlib
 import warnings
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
@@ -18,6 +18,8 @@ from traffic_lights.model.groups import Aspect
 LETTERS = {Aspect.RED: "r", Aspect.YELLOW: "y", Aspect.GREEN: "G", Aspect.GREEN_YIELD: "g", Aspect.PEDESTRIAN_CLEARANCE: "y"}
 _LETTER = bytes.maketrans(bytes(LETTERS), "".join(LETTERS.values()).encode())
 STANDING_MPS = 0.1
+EXTENSION_S = 2.0
+"""Driving time at the speed limit from the begin of an extension detector to the stop line."""
 
 
 def load_libsumo() -> ModuleType:
@@ -52,6 +54,8 @@ class LaneWatch:
     signal: SumoSignal
     share: float = 1.0
     seed: int = 0
+    _seen_s: dict[int, float] = field(default_factory=dict)
+    """When a vehicle was last on the extension detector of each movement."""
 
     def read(self, sumo: ModuleType) -> Detection:
         """Values of the present second."""
@@ -59,16 +63,20 @@ class LaneWatch:
         movements = self.signal.intersection.movements
         m = len(movements)
         queue, moving, down, space = (np.zeros(m, np.float32) for _ in range(4))
+        now_s = float(sumo.simulation.getTime())
         for i, movement in enumerate(movements):
             for lane in self.signal.upstream[i]:
                 for position_m, slow in self._vehicles(sumo, lane, seen):
                     if lane.length_m - position_m <= lane.reach_m:
                         (queue if slow else moving)[i] += lane.weight * movement.lanes
+                    if lane.offset_m + lane.length_m - position_m <= EXTENSION_S * lane.speed_mps:
+                        self._seen_s[i] = now_s
             for lane in self.signal.downstream[i]:
                 held = sum(position_m <= lane.reach_m for position_m, _ in self._vehicles(sumo, lane, seen))
                 down[i] += lane.weight * held
                 space[i] += lane.weight * max(0.0, lane.reach_m / VEHICLE_SPACE_M - held)
-        return Detection(queue / self.share, moving / self.share, down / self.share, space, np.zeros(m, np.int32))
+        gap = np.array([now_s - self._seen_s.get(i, -1e6) for i in range(m)], np.float32)
+        return Detection(queue / self.share, moving / self.share, down / self.share, space, np.zeros(m, np.int32), gap)
 
     def _vehicles(
         self, sumo: ModuleType, lane: WatchedLane, seen: dict[str, list[tuple[float, bool]]]

@@ -100,6 +100,8 @@ def build_tables(x: Intersection) -> GuardTables:
         clearing, max_green, max_red, stage_min, transition, bound, lead, demote, shows_yield, valid, until_green, until_end
     )
     _check_rescue(x, tables)
+    for name in GuardTables.__slots__:
+        getattr(tables, name).setflags(write=False)
     return tables
 
 

@@ -24,7 +24,7 @@ def check_plan(intersection: Intersection, plan: SignalPlan) -> list[str]:
     check_stages(intersection, plan)
     guard, findings = Guard(intersection, plan.stage_at(0), 0), []
     for second in range(4 * plan.cycle_s):
-        command = guard.step(plan.stage_at(second))
+        command = guard.step(second, plan.stage_at(second))
         at = (second - plan.offset_s) % plan.cycle_s
         if second < plan.cycle_s:
             continue  # the first cycle may still be falling into step

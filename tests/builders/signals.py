@@ -1,7 +1,7 @@
 """Drawn junctions, and a checker of signal states that shares no code with the guard."""
 
 import bisect
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from traffic_lights.model.geometry import ApproachGeometry, ExitGeometry, IntersectionGeometry
@@ -34,9 +34,24 @@ def limits_of(x: Any) -> dict[str, Any]:
     }
 
 
-def find_violations(limits: dict[str, Any], states: Sequence[bytes]) -> list[str]:
-    """Everything wrong in a sequence of shown states, one a second; 2 and 3 are green, 1 and 4 clearing, 0 red."""
+def find_violations(
+    limits: dict[str, Any], states: Sequence[bytes], lost: Collection[int] = (), resumed: Collection[int] = ()
+) -> list[str]:
+    """Everything wrong in a sequence of shown states, one a second; 2 and 3 are green, 1 and 4 clearing, 0 red.
+
+    In the seconds `lost` nobody could change the lamps: they may prolong what is shown, never shorten it. From the seconds
+    `resumed` on, whoever changes the lamps knew only what they showed then, not since when.
+    """
     found: list[str] = []
+
+    def allowance(a: int, b: int, spill: int) -> int:
+        """Seconds of the run [a, b), or of the time that led to it, that nobody could know of or do anything about."""
+        start = max((r for r in resumed if a <= r <= b), default=a)
+        return start - a + sum(start - spill <= t < b for t in lost)
+
+    # Lamps that stay too long make the next groups late, too, until all have had their turn.
+    spill = max(limits["max_red"])
+
     n = len(limits["clearing"])
     runs: list[list[tuple[str, int, int]]] = []  # per group: (what, first second, last second + 1)
     for g in range(n):
@@ -58,19 +73,20 @@ def find_violations(limits: dict[str, Any], states: Sequence[bytes]) -> list[str
             if what == "green":
                 if whole and b - a < limits["min_green"][g]:
                     found.append(f"group {g}: green of {b - a} s at {a}")
-                if limits["max_green"][g] is not None and b - a > limits["max_green"][g]:
+                if limits["max_green"][g] is not None and b - a > limits["max_green"][g] + allowance(a, b, spill):
                     found.append(f"group {g}: green of {b - a} s at {a}, too long")
                 if b < end and limits["clearing"][g] and after != "clear":
                     found.append(f"group {g}: no clearing after green at {b}")
             if what == "clear":
-                if before != "green":
+                if a > 0 and before != "green":
                     found.append(f"group {g}: clearing without green at {a}")
-                if b < end and b - a != limits["clearing"][g]:
+                short = whole and b - a < limits["clearing"][g]
+                if short or (b < end and b - a > limits["clearing"][g] + allowance(a, b, 0)):
                     found.append(f"group {g}: clearing of {b - a} s at {a}")
         greens = [(a, b) for what, a, b in mine if what == "green"]
         edges = [0] + [b for _, b in greens], [a for a, _ in greens] + [end]
         for last, first in zip(*edges, strict=True):
-            if first - last > limits["max_red"][g]:
+            if first - last > limits["max_red"][g] + allowance(last, first, spill):
                 found.append(f"group {g}: red of {first - last} s at {last}")
     green = [[state[g] in (2, 3) for state in states] for g in range(n)]
     begins = [[a for what, a, _ in mine if what == "green"] for mine in runs]
@@ -91,10 +107,10 @@ def find_violations(limits: dict[str, Any], states: Sequence[bytes]) -> list[str
             must = any(limits["yields"][i][j] and state[j] in (2, 3) for j in range(n))
             if state[i] == 2 and must:
                 found.append(f"group {i}: full green at {t} though it must give way")
-    return found + _stage_violations(limits, states)
+    return found + _stage_violations(limits, states, resumed)
 
 
-def _stage_violations(limits: dict[str, Any], states: Sequence[bytes]) -> list[str]:
+def _stage_violations(limits: dict[str, Any], states: Sequence[bytes], resumed: Collection[int]) -> list[str]:
     """Full stages must follow one another along allowed transitions.
 
     A stage is recognised when some group turns green; stages that are part of another begin unseen and may lie between.
@@ -104,6 +120,8 @@ def _stage_violations(limits: dict[str, Any], states: Sequence[bytes]) -> list[s
     unseen = [any(a < b for b in stages) for a in stages]
     last: list[int] = []
     for t in range(1, len(states)):
+        if t in resumed:
+            last = []
         green = {g for g, a in enumerate(states[t]) if a in (2, 3)}
         if not any(states[t - 1][g] not in (2, 3) for g in green):
             continue

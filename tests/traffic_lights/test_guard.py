@@ -33,7 +33,7 @@ GARBAGE: list[Any] = [
 ]
 
 
-def _random_intersection(seed: int) -> Intersection | None:
+def random_intersection(seed: int) -> Intersection | None:
     """Groups, conflicts, permissive pairs, intergreens, stages and transitions drawn at random; None if they contradict."""
     rng = random.Random(seed)
     n = rng.randint(2, 7)
@@ -76,11 +76,11 @@ def attack(x: Intersection, seed: int, seconds: int) -> list[bytes]:
     rng = random.Random(seed)
     guard = _start(x, rng.randrange(len(x.stages)))
     states, mood, stage = [], 0, 0
-    for _ in range(seconds):
+    for second in range(seconds):
         if rng.random() < 0.02:
             mood, stage = rng.randrange(4), rng.randrange(len(x.stages))
         request = (rng.choice(GARBAGE), stage, rng.randrange(len(x.stages)), None)[mood]
-        states.append(guard.step(request).aspects)
+        states.append(guard.step(second, request).aspects)
     return states
 
 
@@ -97,7 +97,7 @@ def test_ten_thousand_malicious_commands_on_drawn_intersections() -> None:
     attacked, seed = 0, 0
     while attacked < 20:
         seed += 1
-        x = _random_intersection(seed)
+        x = random_intersection(seed)
         if x is None:
             continue
         attacked += 1
@@ -149,12 +149,12 @@ def test_maximum_red_forces_a_change_as_late_as_possible() -> None:
     """A controller that only holds is overruled just in time: the waiting group turns green at its maximum red."""
     x = build_intersection(junction(0, 90, 180, 270, pedestrian_crossings=False), BuildLimits(max_green_s=500, max_red_s=100))
     guard = Guard(x, 0, 0)
-    forced = [second for second in range(400) if guard.step(0).verdict is Verdict.FORCED]
+    forced = [second for second in range(400) if guard.step(second, 0).verdict is Verdict.FORCED]
     assert forced, "the guard never intervened"
     guard, reds = Guard(x, 0, 0), [0] * len(x.groups)
     longest = 0
-    for _ in range(400):
-        aspects = guard.step(0).aspects
+    for second in range(400):
+        aspects = guard.step(second, 0).aspects
         reds = [0 if a in (2, 3) else r + 1 for a, r in zip(aspects, reds, strict=True)]
         longest = max(longest, *reds)
     assert 80 <= longest <= 100

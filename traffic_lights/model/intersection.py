@@ -100,8 +100,11 @@ class Intersection:
             if not stage.groups <= set(range(g)):
                 raise InvalidIntersectionError(f"stage {stage.id!r} of {self.id!r} names unknown groups", "stages")
             green[i, list(stage.groups)] = True
-        green.setflags(write=False)
         object.__setattr__(self, "green", green)
+        for name in ("conflicts", "yields", "intergreen_s", "transitions", "green"):  # nobody changes limits behind the guard
+            frozen = getattr(self, name).copy()
+            frozen.setflags(write=False)
+            object.__setattr__(self, name, frozen)
         _check_matrices(self)
         _check_stages(self)
 
@@ -117,6 +120,8 @@ def _check_matrices(x: Intersection) -> None:
         )
     if (x.conflicts & x.yields).any():
         raise InvalidIntersectionError(f"intersection {x.id!r}: a pair both conflicts and yields", "yields")
+    if (x.intergreen_s < 0).any():
+        raise InvalidIntersectionError(f"intersection {x.id!r}: intergreens must be ≥ 0", "intergreen_s")
     related = x.conflicts | x.yields | x.yields.T
     clearing = np.array([group.clearing_s for group in x.groups])
     if (related & (x.intergreen_s < clearing[:, None])).any():

@@ -39,7 +39,7 @@ def find_green_window(x: Intersection, plan: SignalPlan, group: int) -> GreenWin
     """Longest green of `group` when `plan` (taken with offset 0) runs through the guard; length 0 if it has none."""
     base = plan.with_offset(0)
     guard, cycle = Guard(x, base.stages[0], 0), plan.cycle_s
-    shown = [guard.step(base.stage_at(t)).aspects[group] for t in range(3 * cycle)][cycle : 2 * cycle]
+    shown = [guard.step(t, base.stage_at(t)).aspects[group] for t in range(3 * cycle)][cycle : 2 * cycle]
     green = [a in (Aspect.GREEN, Aspect.GREEN_YIELD) for a in shown]
     best = GreenWindow(0, cycle if all(green) else 0)
     for start in range(cycle):

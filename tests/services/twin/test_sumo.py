@@ -25,7 +25,7 @@ def test_guard_runs_the_program_of_the_map_unchanged(name: str) -> None:
         guard = Guard(signal.intersection, 0, 0)
         for second in range(3 * signal.plan.cycle_s):
             wanted = signal.plan.stage_at(second)
-            command = guard.step(wanted)
+            command = guard.step(second, wanted)
             assert command.verdict in (Verdict.HOLD, Verdict.GRANTED, Verdict.IN_TRANSITION)
             assert command.next_stage == wanted
             if not command.in_transition:

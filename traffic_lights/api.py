@@ -259,7 +259,7 @@ class Controller:
         """Stage the strategy wants; -1, and distrust as if detection were stale, when it fails or answers nonsense."""
         try:
             answer = self._strategy.choose(StageView(self._guard.stage, self._guard.held_s, time_s), detection)
-        except Exception as error:  # noqa: BLE001  a strategy is not trusted: whatever it does, the fixed plan goes on
+        except Exception as error:
             self._failure = f"the strategy failed ({type(error).__name__}: {error})"[:200]
             self._stale_at_s = time_s
             return -1

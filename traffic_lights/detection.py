@@ -39,13 +39,12 @@ class Detection:
     gap_s: Float | None = None
 
     def __post_init__(self) -> None:
-        columns = (self.queue_veh, self.approaching_veh, self.downstream_veh, self.downstream_space_veh, self.age_s)
-        columns += () if self.gap_s is None else (self.gap_s,)
+        counts = [self.queue_veh, self.approaching_veh, self.downstream_veh]
+        columns = [*counts, self.downstream_space_veh, self.age_s, *([] if self.gap_s is None else [self.gap_s])]
         if not len({c.shape for c in columns}) == self.queue_veh.ndim == 1:
             raise InvalidDetectionError(f"columns of different shapes {[c.shape for c in columns]}", "queue_veh")
         # One pass over all columns: NaN compares as False too.
         if self.queue_veh.size and not np.concatenate(columns).min() >= 0:
             raise InvalidDetectionError("detector values must not be negative or NaN", "queue_veh")
-        counts = (self.queue_veh, self.approaching_veh, self.downstream_veh)
         if self.queue_veh.size and not np.concatenate(counts).max() < np.inf:
             raise InvalidDetectionError("counts of vehicles must be finite", "queue_veh")

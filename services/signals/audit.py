@@ -9,7 +9,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from traboule.signals.v1 import control_pb2, performance_pb2
+from traboule.signals.v1 import control_pb2, intersection_pb2, performance_pb2
 
 from services.common.errors import ConfigError, CorruptData
 from services.common.identity import Principal
@@ -76,15 +76,21 @@ class AuditLog:
 
     state: State
 
-    async def append_commands(self, commands: Sequence[control_pb2.SignalCommand], at_s: int) -> None:
-        """Append commands of one second as one; returns when they are safe on disk."""
+    async def append_commands(
+        self, commands: Sequence[control_pb2.SignalCommand], at_s: int, notes: Sequence[tuple[str, str, str]] = ()
+    ) -> None:
+        """Append notes (action, intersection, detail) and commands of one second as one; returns when they are safe on disk."""
         await self.state.audit.append(
             LOG,
             [
+                AuditEntry(at=at_s, tenant="", subject="signals", action=action, details={"intersection": x, "detail": detail})
+                for action, x, detail in notes
+            ]
+            + [
                 AuditEntry(
                     at=at_s, tenant="", subject="signals", action="command",
                     details={
-                        "intersection": c.intersection_id, "detail": c.reason,
+                        "intersection": c.intersection_id, "detail": _describe(c),
                         "command": base64.b64encode(c.SerializeToString(deterministic=True)).decode(),
                     },
                 )
@@ -123,6 +129,15 @@ class AuditLog:
         except CorruptData:
             return False
         return True
+
+
+def _describe(command: control_pb2.SignalCommand) -> str:
+    """A command in words: what is shown or proposed, why, and what the guard changed."""
+    green = (intersection_pb2.ASPECT_GREEN, intersection_pb2.ASPECT_GREEN_YIELD)
+    shown = ", ".join(a.signal_group_id for a in command.aspects if a.aspect in green) or "nobody"
+    what = f"stage {command.stage_id}, green: {shown}" if command.binding else f"proposes stage {command.stage_id}"
+    guard = "".join(f"; the guard {text}" for text in command.guard_interventions)
+    return f"{what} ({command.reason}{guard})"
 
 
 def _write_entry(entry: AuditEntry) -> performance_pb2.AuditEntry:

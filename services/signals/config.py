@@ -18,19 +18,19 @@ class SignalsConfig:
         An unchanged command is repeated after this long.
     valid_for_s : int
         After this long a controller at the street no longer obeys a command.
-    catch_up_s : int
-        Seconds made up for in one go when the loop was late; older ones are left out.
     """
 
     key_file: Path | None = None
     keepalive_s: int = 10
     valid_for_s: int = 30
-    catch_up_s: int = 30
 
     def __post_init__(self) -> None:
         if not 1 <= self.keepalive_s < self.valid_for_s <= 600:
             raise ConfigError(
                 "signals: keepalive_s must be at least 1 and shorter than valid_for_s, which is at most 600", field="signals"
             )
-        if not 1 <= self.catch_up_s <= 3600:
-            raise ConfigError("signals.catch_up_s: 1 to 3600 seconds", field="signals.catch_up_s")
+
+    @property
+    def trust_gap_s(self) -> int:
+        """Seconds without a command after which lamps are not believed to show the last one any more."""
+        return self.valid_for_s - self.keepalive_s

@@ -1,5 +1,6 @@
 """Latest detector values of one intersection, and what the engine is told of them."""
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -41,11 +42,15 @@ class DetectorBoard:
         where = f"detector {value.detector_id!r} of {value.intersection_id!r}"
         if value.detector_id not in self.detectors:
             return f"{where} is not known"
+        figures = [value.vehicle_count, value.occupancy, value.queue_vehicles, value.mean_speed_kmh]  # 0 where absent
+        if not all(0 <= figure < math.inf for figure in figures):
+            return f"{where}: counts, occupancy and speed must be finite and not negative"
         at_s = value.observed_unix_ms / 1000
         if at_s > now_s + FUTURE_TOLERANCE_S:
             return f"{where}: observed {at_s - now_s:.0f} s in the future"
         known = self.newest.get(value.detector_id)
-        if known is not None and known.observed_unix_ms >= value.observed_unix_ms:
+        # What was observed "in the future" dates from before a clock was set back: it must not keep out what is true now.
+        if known is not None and value.observed_unix_ms <= known.observed_unix_ms <= (now_s + FUTURE_TOLERANCE_S) * 1000:
             return f"{where}: older than, or the same as, what is known"
         self.newest[value.detector_id] = value
         self.vehicles_since_tick += value.vehicle_count
@@ -55,6 +60,12 @@ class DetectorBoard:
         """Age of the newest value, None when there is none."""
         times = [v.observed_unix_ms for v in self.newest.values()]
         return max(0.0, now_s - max(times) / 1000) if times else None
+
+    def list_blind_groups(self) -> list[str]:
+        """Signal groups of movements that no detector senses."""
+        seen = {group for name, d in self.detectors.items() if self._sensing(name) for group in d.signal_group_ids}
+        x = self.intersection
+        return sorted({x.groups[m.group].id for m in x.movements} - seen)
 
     def list_stale(self, now_s: float) -> list[str]:
         """Detectors whose values are too old, or that never sent any."""
@@ -102,7 +113,10 @@ class DetectorBoard:
         value = self.newest.get(name)
         if value is None:
             return float(UNKNOWN_AGE_S)
-        return now_s - value.observed_unix_ms / 1000 - (self.detectors[name].stale_after_s or DEFAULT_STALE_S)
+        age_s = now_s - value.observed_unix_ms / 1000
+        if age_s < -FUTURE_TOLERANCE_S:
+            return float(UNKNOWN_AGE_S)  # the clock was set back since: how old it is cannot be known
+        return age_s - (self.detectors[name].stale_after_s or DEFAULT_STALE_S)
 
 
 def _queue(value: control_pb2.Detection) -> float:

@@ -1,6 +1,6 @@
 """Errors of the signals service."""
 
-from services.common.errors import FailedPrecondition, NotFound
+from services.common.errors import FailedPrecondition, NotFound, Unavailable
 
 
 class IntersectionNotFound(NotFound):
@@ -13,3 +13,7 @@ class NotControllable(FailedPrecondition):
 
 class CorridorNotFound(NotFound):
     """No street with enough signals of that name."""
+
+
+class StandingBy(Unavailable):
+    """Another service commands the signals of this city."""

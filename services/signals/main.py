@@ -14,6 +14,7 @@ from services.common.state import State
 from services.signals.audit import AuditLog, CommandSigner
 from services.signals.config import SignalsConfig
 from services.signals.control_loop import ControlLoop
+from services.signals.lease import Lease
 from services.signals.loader import SiteLoader
 from services.signals.room import ControlRoom
 from services.signals.servicer import SignalsServicer
@@ -30,9 +31,12 @@ async def run(config: Config) -> None:
     stamp = stamp_pb2.AnswerStamp(city=config.city, snapshot_id=snapshot.id, snapshot_epoch=snapshot.epoch)
     async with State.connect(config) as state:
         audit = AuditLog(state)
-        loop = ControlLoop(clock, signer, audit, settings)
+        lease = Lease(state)
+        loop = ControlLoop(clock, signer, audit, settings, lease)
         room = ControlRoom(SiteLoader(snapshot.street, snapshot.signal_sites), loop, state)
-        await room.restore()
+        loop.on_control = room.restore
+        if not await lease.attempt() or not await loop.take_control():
+            await room.restore()  # stands by: to be able to tell
 
         def register(server: grpc.aio.Server) -> list[str]:
             servicer = SignalsServicer(room, loop, audit, clock, stamp)
@@ -43,7 +47,7 @@ async def run(config: Config) -> None:
             await state.jobs.connection.ping()
             return None
 
-        await serve(config, "signals", register, readiness={"durable state": ready}, background=[loop.run])
+        await serve(config, "signals", register, readiness={"durable state": ready}, background=[lease.keep, loop.run])
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ ASPECT_TO_PROTO = {
     Aspect.GREEN_YIELD: intersection_pb2.ASPECT_GREEN_YIELD,
     Aspect.PEDESTRIAN_CLEARANCE: intersection_pb2.ASPECT_PEDESTRIAN_CLEARANCE,
 }
+ASPECT_FROM_PROTO = {value: key for key, value in ASPECT_TO_PROTO.items()}
 _TURN_TO_PROTO = {
     Turn.THROUGH: intersection_pb2.Movement.TURN_THROUGH,
     Turn.LEFT: intersection_pb2.Movement.TURN_LEFT,
@@ -180,6 +181,27 @@ def write_aspects(x: Intersection, aspects: bytes) -> list[control_pb2.GroupAspe
         control_pb2.GroupAspect(signal_group_id=g.id, aspect=ASPECT_TO_PROTO[Aspect(a)])
         for g, a in zip(x.groups, aspects, strict=True)
     ]
+
+
+def read_aspects(x: Intersection, aspects: Iterable[control_pb2.GroupAspect]) -> bytes:
+    """What each group is said to show, one `Aspect` per group.
+
+    Raises
+    ------
+    InvalidInput
+        If a group is unknown, named twice or missing, or shows nothing that is known.
+    """
+    numbers, shown = {g.id: i for i, g in enumerate(x.groups)}, [-1] * len(x.groups)
+    for said in aspects:
+        i = numbers.get(said.signal_group_id)
+        if i is None or shown[i] >= 0 or said.aspect not in ASPECT_FROM_PROTO:
+            raise InvalidInput(
+                f"signal group {said.signal_group_id!r} is unknown, named twice or shows no known aspect", field="aspects"
+            )
+        shown[i] = ASPECT_FROM_PROTO[said.aspect]
+    if -1 in shown:
+        raise InvalidInput(f"nothing is said of signal group {x.groups[shown.index(-1)].id!r}", field="aspects")
+    return bytes(shown)
 
 
 def write_finding(code: str, message: str, field: str = "", *, forbidding: bool = True) -> performance_pb2.PlanFinding:

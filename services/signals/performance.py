@@ -53,7 +53,7 @@ class PerformanceBook:
         minute.by_mode[name] = minute.by_mode.get(name, 0) + 1
         for g, aspect in enumerate(decision.command.aspects):
             green = aspect in (Aspect.GREEN, Aspect.GREEN_YIELD)
-            self._red_s[g] = 0 if green else self._red_s[g] + 1
+            self._red_s[g] = 0 if green else self._red_s[g] + 1 + decision.command.lost_s
             minute.green_s[g] += green
             minute.wait_s2[g] += self._red_s[g]
             minute.longest_red_s[g] = max(minute.longest_red_s[g], self._red_s[g])

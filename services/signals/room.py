@@ -8,10 +8,12 @@ from traboule.signals.v1 import intersection_pb2, performance_pb2
 
 from services.common.errors import InvalidInput, ServiceError
 from services.common.state import State
-from services.signals.control_loop import ControlledSite, ControlLoop
+from services.signals.control_loop import ControlLoop
 from services.signals.errors import IntersectionNotFound, NotControllable
 from services.signals.loader import SiteLoader
 from services.signals.mapping import read_intersection, read_plan, write_finding, write_intersection
+from services.signals.modes import find_obstacle
+from services.signals.site import ControlledSite
 from traffic_lights.api import Mode, check_plan
 from traffic_lights.errors import SignalsError
 from traffic_lights.guard_tables import build_tables
@@ -44,9 +46,10 @@ class ControlRoom:
             self.loop.sites[document.id] = self._build(message, Mode.FIXED)
         for document in await self.state.settings.list_all(MODES, str):
             try:
-                self.control(document.id).controller.mode = Mode[document.value]
+                site = self.control(document.id)
             except (IntersectionNotFound, SignalsError):
                 continue  # the map no longer has it: the mode waits for its return
+            self._set_mode(site, Mode[document.value])
 
     def list_ids(self) -> list[str]:
         """Ids of all intersections, imported ones and those of the map."""
@@ -73,25 +76,24 @@ class ControlRoom:
             self.loop.sites[intersection_id] = site
         return site
 
-    async def set_mode(self, intersection_ids: list[str], mode: Mode) -> list[ControlledSite]:
-        """Set the mode of all or none.
+    def check_mode(self, intersection_ids: list[str], mode: Mode) -> list[ControlledSite]:
+        """Sites of all intersections, if all may have the mode.
 
         Raises
         ------
         NotControllable
-            For ACTIVE on an intersection derived from a map, or one without detectors.
+            For ACTIVE on an intersection derived from a map, or one whose detectors do not suffice.
         """
         sites = [self.control(name) for name in intersection_ids]
         for i, site in enumerate(sites):
-            where = f"intersection_ids[{i}]"
-            if mode is Mode.ACTIVE and site.message.derived_from_map:
-                raise NotControllable(
-                    f"{site.intersection.id} was derived from a map: its limits are assumptions, so it is never ACTIVE; import "
-                    "the authority's description, or use SHADOW or ADVISORY",
-                    field=where,
-                )
-            if mode is not Mode.FIXED and not site.board.detectors:
-                raise NotControllable(f"{site.intersection.id} has no detectors to adapt to", field=where)
+            obstacle = find_obstacle(site, mode)
+            if obstacle:
+                raise NotControllable(f"{site.intersection.id}: {obstacle}", field=f"intersection_ids[{i}]")
+        return sites
+
+    async def set_mode(self, intersection_ids: list[str], mode: Mode) -> list[ControlledSite]:
+        """Set the mode of all or none; raises as `check_mode`."""
+        sites = self.check_mode(intersection_ids, mode)
         for site in sites:
             await self.state.settings.put(MODES, site.intersection.id, mode.name)
             site.controller.mode = mode
@@ -118,7 +120,8 @@ class ControlRoom:
                 await self.state.settings.put(INTERSECTIONS, message.intersection_id, message.SerializeToString())
                 old = self.loop.sites.get(message.intersection_id)
                 if old is not None:
-                    site.controller.mode, site.sequence = old.controller.mode, old.sequence
+                    site.take_over(old, self.loop.clock.now())
+                    self._set_mode(site, old.controller.mode)
                 self.imported[message.intersection_id] = message
                 self.loop.sites[message.intersection_id] = site
         return len(messages) - len(known), len(known), []
@@ -148,7 +151,15 @@ class ControlRoom:
                 raise InvalidInput(f"the guard would change the plan: {found[0]}", field=f"{path}.plans[0]")
         else:
             plan = assume_plan(x)
-        return ControlledSite.build(message, x, plan, mode)
+        return ControlledSite.build(message, x, plan, mode, self.loop.config.trust_gap_s)
+
+    @staticmethod
+    def _set_mode(site: ControlledSite, mode: Mode) -> None:
+        """Give a site the mode it had before, FIXED if its description no longer allows it."""
+        obstacle = find_obstacle(site, mode)
+        if obstacle:
+            site.notes.append(("set_mode", f"FIXED instead of {mode.name}: {obstacle}"))
+        site.controller.mode = Mode.FIXED if obstacle else mode
 
 
 def assume_plan(x: Intersection) -> SignalPlan:

@@ -13,8 +13,9 @@ from traboule.signals.v1 import signals_service_pb2 as pb
 
 from services.common.clock import CityClock
 from services.common.deadline import run_in_thread
-from services.common.errors import FailedPrecondition, InvalidInput, NotFound, ServiceError
+from services.common.errors import FailedPrecondition, InvalidInput, NotFound, PermissionDenied, ServiceError
 from services.common.identity import current_principal
+from services.common.rules import Role
 from services.signals.audit import AuditLog
 from services.signals.control_loop import ControlLoop
 from services.signals.mapping import (
@@ -35,6 +36,7 @@ from traffic_lights.model.intersection import Intersection
 from traffic_lights.priority import PriorityRequest
 
 HOUR_S = 3600
+PRIORITY_AHEAD_S = 1800
 _CLASS_FROM_PROTO = {value: key for key, value in CLASS_TO_PROTO.items()}
 
 
@@ -55,14 +57,16 @@ class SignalsServicer(signals_service_pb2_grpc.SignalsServiceServicer):
         self, room: ControlRoom, loop: ControlLoop, audit: AuditLog, clock: CityClock, stamp: stamp_pb2.AnswerStamp
     ) -> None:
         self._room, self._loop, self._audit, self._clock, self._stamp = room, loop, audit, clock, stamp
+        self._owners: dict[str, str] = {}
 
     async def ImportIntersections(self, request: Any, context: Any) -> pb.ImportIntersectionsResponse:  # noqa: ARG002, D102, N802
-        created, updated, findings = await self._room.import_all(
-            list(request.intersections), validate_only=request.validate_only
-        )
-        if not findings and not request.validate_only:
-            for x in request.intersections:
+        messages, only = list(request.intersections), request.validate_only
+        created, updated, findings = await self._room.import_all(messages, validate_only=True)
+        if not findings and not only:
+            self._loop.require_control()
+            for x in messages:
                 await self._order("import_intersection", x.intersection_id, f"{len(x.stages)} stages")
+            created, updated, findings = await self._room.import_all(messages, validate_only=False)
         return pb.ImportIntersectionsResponse(created_count=created, updated_count=updated, findings=findings)
 
     async def ListIntersections(self, request: Any, context: Any) -> pb.ListIntersectionsResponse:  # noqa: ARG002, D102, N802
@@ -134,14 +138,17 @@ class SignalsServicer(signals_service_pb2_grpc.SignalsServiceServicer):
             found = check_plan(x, webster.plan)
             out.findings.extend(write_finding("guard_would_change", text, "plan.entries") for text in found)
             if request.store and not found:
-                await self._room.store_plan(x.id, plan, webster.plan)
+                self._loop.require_control()
                 await self._order("store_plan", x.id, f"{plan.plan_id}, cycle {plan.cycle_s} s, offset {plan.offset_s} s")
+                await self._room.store_plan(x.id, plan, webster.plan)
         return response
 
     async def ControlIntersections(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:  # noqa: ARG002, D102, N802
         wanted: set[str] = set()
         rejections: list[str] = []
         queue: asyncio.Queue[list[control_pb2.SignalCommand]] | None = None
+        self._loop.require_control()
+        who = str(current_principal())
 
         async def read() -> None:
             nonlocal queue
@@ -151,11 +158,12 @@ class SignalsServicer(signals_service_pb2_grpc.SignalsServiceServicer):
                 if request.intersection_ids:
                     wanted.update(request.intersection_ids)
                     if queue is not None:
-                        self._loop.unsubscribe(queue)
-                    queue = self._loop.subscribe(wanted)
+                        self._loop.replace(queue, wanted)
+                    else:
+                        queue = self._loop.subscribe(wanted)
                 elif queue is None:
                     raise InvalidInput("the first message must name the intersections meant", field="intersection_ids")
-                _, refused = self._loop.accept(request.detections, request.reports)
+                _, refused = self._loop.accept(request.detections, request.reports, who)
                 rejections.extend(refused)
 
         reader = asyncio.ensure_future(read())
@@ -183,20 +191,25 @@ class SignalsServicer(signals_service_pb2_grpc.SignalsServiceServicer):
                 self._loop.unsubscribe(queue)
 
     async def SendDetections(self, request: Any, context: Any) -> pb.SendDetectionsResponse:  # noqa: ARG002, D102, N802
-        used, rejections = self._loop.accept(request.detections, request.reports)
+        self._loop.require_control()
+        used, rejections = self._loop.accept(request.detections, request.reports, str(current_principal()))
         return pb.SendDetectionsResponse(accepted_count=used, rejections=rejections)
 
     async def WatchCommands(self, request: Any, context: Any) -> AsyncIterator[Any]:  # noqa: ARG002, D102, N802
+        self._loop.require_control()
         for name in request.intersection_ids:
             self._room.control(name)
         async for commands in self._loop.listen(list(request.intersection_ids)):
             yield pb.WatchCommandsResponse(commands=commands, sent_unix_ms=self._now_ms())
 
     async def SetMode(self, request: Any, context: Any) -> pb.SetModeResponse:  # noqa: ARG002, D102, N802
-        mode = MODE_FROM_PROTO[request.mode]
-        sites = await self._room.set_mode(list(request.intersection_ids), mode)
-        for site in sites:
-            await self._order("set_mode", site.intersection.id, f"{mode.name}: {request.reason}")
+        mode, names = MODE_FROM_PROTO[request.mode], list(request.intersection_ids)
+        self._loop.require_control()
+        # Every order is on record before it takes effect.
+        for site in self._room.check_mode(names, mode):
+            detail = f"{site.controller.mode.name} → {mode.name}" + (f": {request.reason}" if request.reason else "")
+            await self._order("set_mode", site.intersection.id, detail)
+        sites = await self._room.set_mode(names, mode)
         return pb.SetModeResponse(statuses=[build_status(site, self._clock.now()) for site in sites])
 
     async def OverrideStage(self, request: Any, context: Any) -> pb.OverrideStageResponse:  # noqa: ARG002, D102, N802
@@ -205,7 +218,7 @@ class SignalsServicer(signals_service_pb2_grpc.SignalsServiceServicer):
         if stage is None:
             raise InvalidInput(f"{request.intersection_id} has no stage {request.stage_id!r}", field="stage_id")
         until = int(self._clock.now()) + request.duration_s
-        # The order is on record before it takes effect.
+        self._loop.require_control()
         await self._order("override_stage", request.intersection_id, f"{request.stage_id} until {until}: {request.reason}")
         site.controller.override(stage, until)
         site.override = control_pb2.StageOverride(
@@ -215,6 +228,7 @@ class SignalsServicer(signals_service_pb2_grpc.SignalsServiceServicer):
 
     async def ClearOverride(self, request: Any, context: Any) -> pb.ClearOverrideResponse:  # noqa: ARG002, D102, N802
         site = self._room.control(request.intersection_id)
+        self._loop.require_control()
         await self._order("clear_override", request.intersection_id, "")
         site.controller.clear_override()
         site.override = None
@@ -227,11 +241,23 @@ class SignalsServicer(signals_service_pb2_grpc.SignalsServiceServicer):
         group = find_group(x, wish.signal_group_id)
         if wish.arrival_unix_s < now - 60:
             raise InvalidInput("the vehicle arrived more than a minute ago", field="priority.arrival_unix_s")
+        if wish.arrival_unix_s > now + PRIORITY_AHEAD_S:
+            raise InvalidInput(
+                f"the vehicle arrives in more than {PRIORITY_AHEAD_S // 60} minutes: ask again when it is nearer",
+                field="priority.arrival_unix_s",
+            )
+        who, emergency = current_principal(), control_pb2.PriorityRequest.VEHICLE_CLASS_EMERGENCY
+        if wish.vehicle_class == emergency and who.role is not Role.TRAFFIC_CONTROL:
+            raise PermissionDenied("priority for emergency vehicles is for TRAFFIC_CONTROL to ask for")
+        if self._owners.get(wish.priority_id, who.tenant) != who.tenant:
+            raise PermissionDenied(f"the request for priority {wish.priority_id!r} is another's")
+        self._loop.require_control()
         engine = PriorityRequest(
             wish.priority_id or uuid.uuid4().hex, group, wish.arrival_unix_s, _CLASS_FROM_PROTO[wish.vehicle_class]
         )
-        site.controller.request_priority(engine)
         await self._order("request_priority", x.id, f"{engine.vehicle_class.name} {wish.vehicle_id} for {wish.signal_group_id}")
+        site.controller.request_priority(engine)
+        self._remember_owner(engine.id, who.tenant)
         wait = max(0, int(site.controller.guard.tables.transition_bound_s.max()) - (wish.arrival_unix_s - int(now)))
         return pb.RequestPriorityResponse(
             priority=write_priority(engine, x.id, wish.signal_group_id), granted=True, expected_wait_s=wait,
@@ -239,7 +265,9 @@ class SignalsServicer(signals_service_pb2_grpc.SignalsServiceServicer):
         )  # fmt: skip
 
     async def CancelPriority(self, request: Any, context: Any) -> pb.CancelPriorityResponse:  # noqa: ARG002, D102, N802
-        for site in self._loop.sites.values():
+        who = current_principal()
+        mine = who.role is Role.TRAFFIC_CONTROL or self._owners.get(request.priority_id) == who.tenant
+        for site in self._loop.sites.values() if mine else ():
             if site.controller.cancel_priority(request.priority_id):
                 await self._order("cancel_priority", site.intersection.id, request.priority_id)
                 return pb.CancelPriorityResponse()
@@ -260,6 +288,11 @@ class SignalsServicer(signals_service_pb2_grpc.SignalsServiceServicer):
         )  # fmt: skip
         token = str(entries[-1].sequence) if more and entries else ""
         return pb.GetAuditResponse(entries=entries, next_page_token=token, chain_intact=await self._audit.is_intact())
+
+    def _remember_owner(self, priority_id: str, tenant: str) -> None:
+        """Who asked for a priority; owners of requests that are over are forgotten."""
+        alive = {r.id for site in self._loop.sites.values() for r in site.controller.priorities}
+        self._owners = {k: v for k, v in self._owners.items() if k in alive} | {priority_id: tenant}
 
     async def _order(self, action: str, intersection_id: str, detail: str) -> None:
         await self._audit.append_order(current_principal(), int(self._clock.now()), action, intersection_id, detail)

@@ -2,8 +2,8 @@
 
 from traboule.signals.v1 import control_pb2
 
-from services.signals.control_loop import ControlledSite
 from services.signals.mapping import MODE_TO_PROTO, write_aspects
+from services.signals.site import ControlledSite
 from traffic_lights.api import Source
 from traffic_lights.priority import PriorityClass, PriorityRequest
 

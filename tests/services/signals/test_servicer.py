@@ -21,6 +21,7 @@ from services.common.state.embedded import EmbeddedState
 from services.signals.audit import LOG, AuditLog, CommandSigner, verify_command
 from services.signals.config import SignalsConfig
 from services.signals.control_loop import ControlLoop
+from services.signals.lease import Lease
 from services.signals.mapping import write_intersection
 from services.signals.room import ControlRoom
 from services.signals.servicer import SignalsServicer
@@ -60,9 +61,12 @@ async def _desk(servers: EmbeddedState, city: str | None = None) -> AsyncIterato
     own = {name.removeprefix("TRABOULE_"): url for name, url in servers.environment("signals").items()}
     async with state_of(servers, city, **own) as state:
         audit = AuditLog(state)
-        loop = ControlLoop(clock, signer, audit, SignalsConfig())
+        lease = Lease(state)
+        loop = ControlLoop(clock, signer, audit, SignalsConfig(), lease)
         room = ControlRoom(None, loop, state)
-        await room.restore()
+        loop.on_control = room.restore
+        assert await lease.attempt()
+        assert await loop.take_control()
 
         def register(server: grpc.aio.Server) -> list[str]:
             servicer = SignalsServicer(room, loop, audit, clock, stamp)
@@ -71,6 +75,7 @@ async def _desk(servers: EmbeddedState, city: str | None = None) -> AsyncIterato
 
         async with grpc_server(config, register) as server, channel_of(server, config, _ROLE) as channel:
             yield Desk(signals_service_pb2_grpc.SignalsServiceStub(channel), room, loop, state, signer)
+        await lease.release()
 
 
 def _values(x: Any, now_ms: int, queue: dict[str, float]) -> list[control_pb2.Detection]:
@@ -93,6 +98,7 @@ async def test_commands_are_safe_signed_and_audited(servers: EmbeddedState) -> N
         )
         assert answer.statuses[0].mode == control_pb2.CONTROL_MODE_ACTIVE
         start = int(desk.room.loop.clock.now())
+        desk.loop.subscribe(["k1"])
         commands, shown, states = [], bytes(len(x.signal_groups)), []
         numbers = {g.signal_group_id: i for i, g in enumerate(x.signal_groups)}
         for t in range(start, start + 200):
@@ -121,7 +127,12 @@ async def test_commands_are_safe_signed_and_audited(servers: EmbeddedState) -> N
         assert [e.sequence for e in entries] == list(range(1, len(entries) + 1))
         assert all(b.previous_hash == a.hash for a, b in pairwise(entries))
         assert [e.action for e in entries[:2]] == ["import_intersection", "set_mode"]
-        assert [e.command.sequence for e in entries if e.action == "command"] == [c.sequence for c in commands]
+        assert {e.action for e in entries[2:4]} == {"take_control", "resume"}
+        numbered = list(dict.fromkeys(c.sequence for c in commands))
+        assert [e.command.sequence for e in entries if e.action == "command"] == numbered
+        assert len(numbered) < len(commands), "commands repeated unchanged keep their number and are not written again"
+        assert all(b == a + 1 for a, b in pairwise(numbered))
+        assert "green: " in entries[-1].detail
         performance = await desk.stub.GetPerformance(pb.GetPerformanceRequest())
         assert performance.performances[0].vehicle_count > 0
         assert performance.performances[0].mode_share["active"] > 0.8

@@ -87,8 +87,9 @@ def test_permissive_turns_call_only_when_they_stand() -> None:
     yields[1, 0] = True
     stages = (Stage("both", frozenset({0, 1})), Stage("turn", frozenset({1})))
     pair = slice(0, 2)
+    groups = (x.groups[0], replace(x.groups[1], max_green_s=None))
     x = Intersection(
-        "left", (x.groups[0], replace(x.groups[1], max_green_s=None)), np.zeros((2, 2), bool), yields[pair, pair], x.intergreen_s[pair, pair], stages,
+        "left", groups, np.zeros((2, 2), bool), yields[pair, pair], x.intergreen_s[pair, pair], stages,
         ~np.eye(2, dtype=bool), (0, 1), x.movements[pair],
     )  # fmt: skip
     none, one = np.zeros(2, np.float32), np.array([0.0, 1.0], np.float32)

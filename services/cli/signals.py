@@ -1,6 +1,10 @@
 """``traboule signals list|show|mode|override|clear|performance|audit|simulate``."""
 
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+
 import click
+from rich.markup import escape
 from traboule.signals.v1 import control_pb2, performance_pb2, signals_service_pb2, signals_service_pb2_grpc
 
 from services.city.snapshot import open_snapshot
@@ -26,29 +30,70 @@ def _mode(code: "control_pb2.ControlMode.ValueType") -> str:
     return control_pb2.ControlMode.Name(code).removeprefix("CONTROL_MODE_").lower()
 
 
+def _state(status: control_pb2.IntersectionStatus) -> str:
+    """What keeps a junction from simply doing what its mode says, or what it does."""
+    if status.fault:
+        return "fault reported: nothing is sent"
+    said = "" if status.commands_taken else "nobody takes its commands; "
+    if status.HasField("override"):
+        return escape(f"{said}held by {status.override.ordered_by}: {status.override.reason}")
+    return escape(f"{said}{'FALLBACK: ' if status.fallback else ''}{status.explanation or 'about to start'}")
+
+
+def _age(status: control_pb2.IntersectionStatus) -> str:
+    age = f"{status.detection_age_s:.0f} s" if status.HasField("detection_age_s") else "never"
+    return f"{age}, {len(status.stale_detector_ids)} stale" if status.stale_detector_ids else age
+
+
+def list_rows(
+    intersections: Iterable[signals_service_pb2.IntersectionSummary], *, controlled_only: bool
+) -> list[tuple[str, ...]]:
+    """Rows of `traboule signals list`: junction, name, mode, may be ACTIVE, stage, plan, detection, state."""
+    rows: list[tuple[str, ...]] = []
+    for i in intersections:
+        may = "no" if i.not_active_reason else "yes"
+        if i.HasField("status"):
+            s = i.status
+            stage = s.stage_id or "changing"
+            rows.append((i.intersection_id, escape(i.name), _mode(s.mode), may, stage, s.plan_id, _age(s), _state(s)))
+        elif not controlled_only:
+            rows.append((i.intersection_id, escape(i.name), "not controlled", may, "", "", "", ""))
+    return rows
+
+
+def count_modes(intersections: Sequence[signals_service_pb2.IntersectionSummary]) -> list[str]:
+    """How many junctions are in which mode, and why how many cannot be ACTIVE."""
+    modes = Counter(_mode(i.status.mode) if i.HasField("status") else "not controlled" for i in intersections)
+    reasons = Counter(i.not_active_reason for i in intersections if i.not_active_reason)
+    counted = ", ".join(f"{n} {mode}" for mode, n in modes.most_common()) or "none in this city"
+    return [f"{len(intersections)} junctions: {counted}"] + [
+        f"{n} cannot be ACTIVE: {text}" for text, n in reasons.most_common()
+    ]
+
+
 @signals.command("list")
+@click.option("--controlled", is_flag=True, help="Only junctions under control.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer of the service as JSON.")
 @click.pass_obj
 @plain_errors
-def list_(context: CommandContext, as_json: bool) -> None:
-    """List the signalised junctions and what they show."""
+def list_(context: CommandContext, controlled: bool, as_json: bool) -> None:
+    """List the signalised junctions: mode, stage, plan, age of detection, and why one is not ACTIVE.
+
+    A junction is under control from the first order for it, or from the moment somebody takes its commands; until then
+    nothing is computed for it and no lamp hangs on it.
+    """
     answer = context.client.call(
         "signals", Stub, "ListIntersections", signals_service_pb2.ListIntersectionsRequest(page_size=1000)
     )
     if as_json:
         print_json(answer)
         return
-    rows = [
-        (
-            i.intersection_id,
-            i.name,
-            _mode(i.status.mode) if i.HasField("status") else "not controlled",
-            i.status.stage_id,
-            "fallback" if i.status.fallback else "",
-        )
-        for i in answer.intersections
-    ]
-    print_table(("junction", "name", "mode", "stage", ""), rows)
+    print_table(
+        ("junction", "name", "mode", "may be ACTIVE", "stage", "plan", "detection", "state"),
+        list_rows(answer.intersections, controlled_only=controlled),
+    )
+    for line in count_modes(answer.intersections):
+        say(line)
 
 
 @signals.command()
@@ -64,8 +109,17 @@ def show(context: CommandContext, intersection_id: str, as_json: bool) -> None:
         print_json(answer)
         return
     junction, status = answer.intersection, answer.status
-    name = junction.name or junction.intersection_id
-    say(f"[bold]{plain(name)}[/]  {_mode(status.mode)}, stage {plain(f'{status.stage_id} {status.explanation}')}")
+    say(f"[bold]{plain(junction.name or junction.intersection_id)}[/]")
+    if answer.HasField("status"):
+        shown = "no report" if not status.HasField("report_age_s") else f"reported {status.report_age_s:.0f} s ago"
+        say(f"mode {_mode(status.mode)}, stage {plain(status.stage_id or 'changing')}, {_state(status)}")
+        say(f"plan {plain(status.plan_id)}, detection {_age(status)}, what the street shows: {shown}")
+        say(f"last command {status.sequence}, changed by the guard {status.guard_intervention_count} times")
+    else:
+        say("not controlled: nobody has ordered anything for it yet, nothing is computed or sent")
+    reason = status.not_active_reason if answer.HasField("status") else ""
+    if reason or junction.derived_from_map:
+        say(f"cannot be ACTIVE: {plain(reason or 'derived from a map')}")
     print_table(("stage", "green groups"), [(s.stage_id, ", ".join(s.signal_group_ids)) for s in junction.stages])
 
 
@@ -132,13 +186,31 @@ def performance(context: CommandContext, intersection_ids: tuple[str, ...], as_j
 
 
 @signals.command()
-@click.option("--json", "as_json", is_flag=True, help="Print the answer of the service as JSON.")
+@click.argument("intersection_id", default="")
+@click.option(
+    "--last", type=click.IntRange(1, 10000), default=100, show_default=True, help="How many entries, the latest ones."
+)
+@click.option("--orders", is_flag=True, help="Without commands: what people ordered, and what the service notes.")
+@click.option("--json", "as_json", is_flag=True, help="Print the last answer of the service as JSON.")
 @click.pass_obj
 @plain_errors
-def audit(context: CommandContext, as_json: bool) -> None:
-    """Show the latest commands and actions, and whether the signed chain is intact."""
-    answer = context.client.call("signals", Stub, "GetAudit", signals_service_pb2.GetAuditRequest())
+def audit(context: CommandContext, intersection_id: str, last: int, orders: bool, as_json: bool) -> None:
+    """Show the latest orders, commands and remarks of the service, and whether the signed chain is intact.
+
+    Remarks are: take_control (this service commands from now on), resume (how the guard began, and why), fault, clock_jump and
+    seconds_lost (nothing was decided in these seconds). Commands repeated unchanged are not written again.
+    """
+    request = signals_service_pb2.GetAuditRequest(intersection_id=intersection_id, page_size=1000)
+    found: deque[performance_pb2.AuditEntry] = deque(maxlen=last)
+    while True:
+        answer = context.client.call("signals", Stub, "GetAudit", request)
+        found.extend(e for e in answer.entries if not (orders and e.action == "command"))
+        if not answer.next_page_token:
+            break
+        request.page_token = answer.next_page_token
     if as_json:
+        del answer.entries[:]
+        answer.entries.extend(found)
         print_json(answer)
         return
     rows = [
@@ -150,7 +222,7 @@ def audit(context: CommandContext, as_json: bool) -> None:
             e.intersection_id,
             e.detail,
         )
-        for e in answer.entries
+        for e in found
     ]
     print_table(("no", "at", "who", "what", "junction", "detail"), rows)
     say("[green]chain intact[/]" if answer.chain_intact else "[red]the chain is broken: entries were changed[/]")

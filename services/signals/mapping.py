@@ -35,6 +35,7 @@ ASPECT_TO_PROTO = {
     Aspect.PEDESTRIAN_CLEARANCE: intersection_pb2.ASPECT_PEDESTRIAN_CLEARANCE,
 }
 ASPECT_FROM_PROTO = {value: key for key, value in ASPECT_TO_PROTO.items()}
+SHORTEST_YELLOW_S = 3
 _TURN_TO_PROTO = {
     Turn.THROUGH: intersection_pb2.Movement.TURN_THROUGH,
     Turn.LEFT: intersection_pb2.Movement.TURN_LEFT,
@@ -255,6 +256,9 @@ def _read_group(g: intersection_pb2.SignalGroup, path: str) -> SignalGroup:
     kind = (
         GroupKind.PEDESTRIAN if g.kind == intersection_pb2.SIGNAL_GROUP_KIND_PEDESTRIAN else GroupKind.VEHICLE
     )  # bicycles and trams clear with a yellow of their own, as vehicles
+    of_cars = g.kind in (intersection_pb2.SIGNAL_GROUP_KIND_VEHICLE, intersection_pb2.SIGNAL_GROUP_KIND_UNSPECIFIED)
+    if of_cars and g.clearing_s < SHORTEST_YELLOW_S:
+        raise InvalidInput(f"the yellow of vehicles is at least {SHORTEST_YELLOW_S} s", field=f"{path}.clearing_s")
     if g.HasField("max_green_s") and g.max_green_s < g.min_green_s:
         raise InvalidInput("max_green_s is shorter than min_green_s", field=f"{path}.max_green_s")
     return SignalGroup(

@@ -1,5 +1,7 @@
 """Which modes an intersection may have, and why not others."""
 
+from traboule.signals.v1 import intersection_pb2
+
 from services.signals.site import ControlledSite
 from traffic_lights.api import Mode
 
@@ -8,6 +10,11 @@ DERIVED = (
     "or ADVISORY"
 )
 NO_DETECTORS = "no detectors to adapt to"
+
+
+def find_obstacle_uncontrolled(message: intersection_pb2.Intersection) -> str:
+    """Why an intersection that is not under control cannot be ACTIVE, as far as its description says; empty if it can."""
+    return DERIVED if message.derived_from_map else "" if message.detectors else NO_DETECTORS
 
 
 def find_obstacle(site: ControlledSite, mode: Mode) -> str:

@@ -76,6 +76,10 @@ class ControlRoom:
             self.loop.sites[intersection_id] = site
         return site
 
+    def look_at(self, intersection_id: str) -> ControlledSite:
+        """The intersection as it is under control or would be; reading puts nothing under control."""
+        return self.loop.sites.get(intersection_id) or self._build(self.describe(intersection_id), Mode.FIXED)
+
     def check_mode(self, intersection_ids: list[str], mode: Mode) -> list[ControlledSite]:
         """Sites of all intersections, if all may have the mode.
 

@@ -27,12 +27,13 @@ from services.signals.mapping import (
     write_finding,
     write_plan,
 )  # fmt: skip
+from services.signals.modes import find_obstacle_uncontrolled
 from services.signals.optimise import build_plans, share_demand
 from services.signals.room import ControlRoom
+from services.signals.site import ControlledSite
 from services.signals.status import CLASS_TO_PROTO, build_status, write_priority
 from traffic_lights.api import check_plan
 from traffic_lights.errors import SignalsError
-from traffic_lights.model.intersection import Intersection
 from traffic_lights.priority import PriorityRequest
 
 HOUR_S = 3600
@@ -92,8 +93,10 @@ class SignalsServicer(signals_service_pb2_grpc.SignalsServiceServicer):
                 intersection_id=name, name=x.name, location=at, derived_from_map=x.derived_from_map
             )
             site = self._loop.sites.get(name)
+            summary.not_active_reason = find_obstacle_uncontrolled(x)
             if site is not None:
                 summary.status.CopyFrom(build_status(site, now))
+                summary.not_active_reason = summary.status.not_active_reason
         return response
 
     async def GetIntersection(self, request: Any, context: Any) -> pb.GetIntersectionResponse:  # noqa: ARG002, D102, N802
@@ -116,9 +119,9 @@ class SignalsServicer(signals_service_pb2_grpc.SignalsServiceServicer):
         return pb.ValidatePlanResponse(valid=not findings, findings=findings)
 
     async def OptimisePlans(self, request: Any, context: Any) -> pb.OptimisePlansResponse:  # noqa: ARG002, D102, N802
-        sites = [self._room.control(name) for name in request.intersection_ids]
+        sites = [self._room.look_at(name) for name in request.intersection_ids]
         xs = [site.intersection for site in sites]
-        demands = [self._demand(x, request) for x in xs]
+        demands = [self._demand(site, request) for site in sites]
         result = await run_in_thread(
             build_plans, xs, demands, min_cycle_s=request.min_cycle_s or 40, max_cycle_s=request.max_cycle_s or 120,
             time_limit_s=request.time_limit_s or 10.0,
@@ -276,7 +279,7 @@ class SignalsServicer(signals_service_pb2_grpc.SignalsServiceServicer):
     async def GetPerformance(self, request: Any, context: Any) -> pb.GetPerformanceResponse:  # noqa: ARG002, D102, N802
         begin, end = self._span(request.period)
         names = unique(request.intersection_ids) or sorted(self._loop.sites)
-        figures = [self._room.control(name).book.summarise(begin, end) for name in names]
+        figures = [self._room.look_at(name).book.summarise(begin, end) for name in names]
         return pb.GetPerformanceResponse(performances=figures, stamp=self._now_stamp())
 
     async def GetAudit(self, request: Any, context: Any) -> pb.GetAuditResponse:  # noqa: ARG002, D102, N802
@@ -297,13 +300,14 @@ class SignalsServicer(signals_service_pb2_grpc.SignalsServiceServicer):
     async def _order(self, action: str, intersection_id: str, detail: str) -> None:
         await self._audit.append_order(current_principal(), int(self._clock.now()), action, intersection_id, detail)
 
-    def _demand(self, x: Intersection, request: pb.OptimisePlansRequest) -> npt.NDArray[np.float64]:
+    def _demand(self, site: ControlledSite, request: pb.OptimisePlansRequest) -> npt.NDArray[np.float64]:
         """Demand given for an intersection, else the one observed."""
+        x = site.intersection
         given = {find_group(x, d.signal_group_id): d.flow_vph for d in request.demands if d.intersection_id in ("", x.id)}
         if given:
             return share_demand(x, given)
         begin, end = self._span(request.period)
-        observed = self._loop.sites[x.id].book.summarise(begin, end)
+        observed = site.book.summarise(begin, end)
         if observed.vehicle_count == 0:
             raise FailedPrecondition(f"nothing was observed at {x.id} in this period; give its demand", field="demands")
         lanes = np.array([m.lanes for m in x.movements])

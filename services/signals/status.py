@@ -3,8 +3,9 @@
 from traboule.signals.v1 import control_pb2
 
 from services.signals.mapping import MODE_TO_PROTO, write_aspects
+from services.signals.modes import find_obstacle
 from services.signals.site import ControlledSite
-from traffic_lights.api import Source
+from traffic_lights.api import Mode, Source
 from traffic_lights.priority import PriorityClass, PriorityRequest
 
 CLASS_TO_PROTO = {
@@ -26,6 +27,10 @@ def build_status(site: ControlledSite, now_s: float) -> control_pb2.Intersection
         guard_intervention_count=controller.intervention_count,
         priorities=[write_priority(r, x.id, x.groups[r.group].id) for r in controller.priorities],
     )
+    status.commands_taken, status.fault = site.taken, controller.fault
+    status.not_active_reason = find_obstacle(site, Mode.ACTIVE)
+    if site.reported_at_s:
+        status.report_age_s = max(0.0, now_s - site.reported_at_s)
     age = site.board.age_s(now_s)
     if age is not None:
         status.detection_age_s = age

@@ -1,4 +1,6 @@
-"""The controller: modes, stale detection, operator, priority; and its speed."""
+"""The controller: modes, stale detection, operator, priority, faults."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -108,3 +110,31 @@ def test_wrong_input_is_refused_without_stepping() -> None:
     with pytest.raises(InvalidRequestError):
         controller.request_priority(PriorityRequest("x", 99, 10))
     assert check_plan(x, SignalPlan((0, 1), (0, 4), 80))
+
+
+def test_infinite_counts_and_a_clock_set_back() -> None:
+    """Infinite counts are refused; after the clock was set back trust is regained in the usual time, not in hours."""
+    x = _crossroads()
+    seen = _seen(x, 0)
+    with pytest.raises(InvalidDetectionError, match="finite"):
+        replace(seen, queue_veh=seen.queue_veh + np.inf)
+    controller = Controller(x, PLAN, Mode.ACTIVE)
+    for t in range(5000, 5020):
+        assert controller.step(t, None).source is not Source.ADAPTIVE
+    sources = [controller.step(t, seen).source for t in range(100, 140)]
+    assert sources[-1] is Source.ADAPTIVE
+    assert Source.ADAPTIVE not in sources[:15]
+
+
+def test_a_fault_stops_the_guard_and_ends_with_the_start_up() -> None:
+    """While the equipment reports a fault nothing is decided; afterwards control begins in all-red."""
+    x = _crossroads()
+    controller = Controller(x, PLAN)
+    before = [controller.step(t).command.aspects for t in range(30)][-1]
+    controller.set_fault(True, 30)
+    assert {controller.step(t).command.aspects for t in range(30, 60)} == {before}
+    assert controller.step(60).source is Source.FALLBACK
+    controller.set_fault(False, 61)
+    after = controller.step(61)
+    assert (after.command.stage, after.command.aspects, after.source) == (-1, bytes(len(x.groups)), Source.RESCUE)
+    assert after.reason == "start-up: the fault is over"

@@ -7,7 +7,7 @@ seconds that the guard never sees. What the street showed is what is checked.
 import random
 from dataclasses import dataclass, field
 
-import pytest
+import numpy as np
 import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
@@ -17,6 +17,7 @@ from tests.traffic_lights.test_guard import GARBAGE, random_intersection
 from traffic_lights.build import build_intersection
 from traffic_lights.errors import SignalsError
 from traffic_lights.guard import TRUST_GAP_S, Guard, Resumption, Verdict
+from traffic_lights.model.groups import SignalGroup, Stage
 from traffic_lights.model.intersection import Intersection
 
 
@@ -210,6 +211,26 @@ def test_a_stall_brings_the_rescue_forward() -> None:
         if gap_s == 0:
             undisturbed_s = t
     assert t == undisturbed_s
+
+
+def test_lost_seconds_go_on_counting_in_later_stages() -> None:
+    """Seconds lost in one stage count for the reds of those who wait through the next one, too."""
+    conflicts = ~np.eye(3, dtype=bool)
+    x = Intersection(
+        "three", tuple(SignalGroup(f"g{k}", max_green_s=200, max_red_s=100) for k in range(3)), conflicts,
+        np.zeros((3, 3), bool), np.full((3, 3), 5, np.int32), tuple(Stage(f"s{k}", frozenset({k})) for k in range(3)),
+        conflicts, (0, 1, 2),
+    )  # fmt: skip
+    served_at_s = []
+    for gap_s in (0, 15):
+        guard, t = Guard(x), 0
+        while guard.held_s < 8:  # in the first stage
+            guard.step(t := t + 1, 0)
+        t += gap_s
+        while guard.step(t := t + 1, 1).aspects[2] == 0:  # then the second is held for as long as the guard allows
+            assert t < 500
+        served_at_s.append(t)
+    assert served_at_s[0] == served_at_s[1]
 
 
 def test_start_up_is_the_longest_intergreen_in_red() -> None:

@@ -238,6 +238,80 @@ async def test_bad_requests_say_which_field(servers: EmbeddedState) -> None:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await call
             assert caught.value.code() is code
+        listed = (await desk.stub.ListIntersections(pb.ListIntersectionsRequest())).intersections
+        assert "derived from a map" in listed[0].not_active_reason
+        assert not listed[0].status.commands_taken
+
+
+async def test_active_needs_detectors_that_see_every_movement(servers: EmbeddedState) -> None:
+    """A junction of which a part is blind is refused with the names; one imported anew without them falls back to FIXED."""
+    async with _desk(servers) as desk:
+        whole, blind = _authority("seen"), _authority("seen")
+        del blind.detectors[1:]
+        await desk.stub.ImportIntersections(pb.ImportIntersectionsRequest(intersections=[blind]))
+        order = pb.SetModeRequest(intersection_ids=["seen"], mode=control_pb2.CONTROL_MODE_ACTIVE)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await desk.stub.SetMode(order)
+        assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+        assert "no loop or area detector for signal group v1, v2, v3" in str(caught.value.details())
+        await desk.stub.ImportIntersections(pb.ImportIntersectionsRequest(intersections=[whole]))
+        assert (await desk.stub.SetMode(order)).statuses[0].not_active_reason == ""
+        whole.derived_from_map = True
+        await desk.stub.ImportIntersections(pb.ImportIntersectionsRequest(intersections=[whole]))
+        found = await desk.stub.GetIntersection(pb.GetIntersectionRequest(intersection_id="seen"))
+        assert found.status.mode == control_pb2.CONTROL_MODE_FIXED
+        await desk.loop.tick(int(desk.loop.clock.now()))
+        entries = (await desk.stub.GetAudit(pb.GetAuditRequest())).entries
+        assert any("FIXED instead of ACTIVE" in e.detail for e in entries)
+
+
+async def test_reading_puts_nothing_under_control_and_yellow_is_long_enough(servers: EmbeddedState) -> None:
+    """GetPerformance of a junction that nobody controls is empty; a yellow of two seconds is not imported."""
+    async with _desk(servers) as desk:
+        short = _authority("k1")
+        short.signal_groups[0].clearing_s = 2
+        answer = await desk.stub.ImportIntersections(pb.ImportIntersectionsRequest(intersections=[short]))
+        assert answer.findings[0].field_path == "intersections[0].signal_groups[0].clearing_s"
+        await desk.stub.ImportIntersections(pb.ImportIntersectionsRequest(intersections=[_authority("k1")]))
+        del desk.loop.sites["k1"]  # as a junction of the map is before the first order
+        answer = await desk.stub.GetPerformance(pb.GetPerformanceRequest(intersection_ids=["k1"]))
+        assert answer.performances[0].vehicle_count == 0
+        assert desk.loop.sites == {}
+
+
+async def test_a_service_that_stands_by_refuses_orders(servers: EmbeddedState) -> None:
+    """Reading works; orders, detections and streams are UNAVAILABLE and say who commands."""
+    async with _desk(servers, "two") as desk:
+        await desk.stub.ImportIntersections(pb.ImportIntersectionsRequest(intersections=[_authority("k1")]))
+        await desk.loop.lease.release()
+        assert await Lease(desk.state, holder="another").attempt()
+        assert not await desk.loop.lease.attempt()
+        assert len((await desk.stub.ListIntersections(pb.ListIntersectionsRequest())).intersections) == 1
+        calls = [
+            desk.stub.SetMode(pb.SetModeRequest(intersection_ids=["k1"], mode=control_pb2.CONTROL_MODE_SHADOW)),
+            desk.stub.OverrideStage(pb.OverrideStageRequest(intersection_id="k1", stage_id="s1", duration_s=5, reason="r")),
+            desk.stub.SendDetections(pb.SendDetectionsRequest()),
+            desk.stub.WatchCommands(pb.WatchCommandsRequest()).read(),
+        ]
+        for call in calls:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await call
+            assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+            assert "another" in str(caught.value.details())
+
+
+async def test_priority_is_bounded_in_time(servers: EmbeddedState) -> None:
+    """A vehicle that arrives in a day cannot occupy a place until then."""
+    async with _desk(servers) as desk:
+        await desk.stub.ImportIntersections(pb.ImportIntersectionsRequest(intersections=[_authority("k1")]))
+        wish = control_pb2.PriorityRequest(
+            intersection_id="k1", signal_group_id="v0", arrival_unix_s=int(desk.loop.clock.now()) + 86400,
+            vehicle_class=control_pb2.PriorityRequest.VEHICLE_CLASS_BUS,
+        )  # fmt: skip
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await desk.stub.RequestPriority(pb.RequestPriorityRequest(priority=wish))
+        assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert "ask again" in str(caught.value.details())
 
 
 async def test_optimised_plans_are_valid_and_coordinated(servers: EmbeddedState) -> None:

@@ -1,8 +1,8 @@
 """OSM extract → `StreetGraph`.
 
-Two passes with pyosmium (`osm_reader_raw`), tags read by pure functions (`osm_reader_tags`, `osm_reader_speeds`), ways cut at
-junctions with NumPy (`osm_reader_pieces`), relations turned into forbidden arc sequences (`osm_reader_restrictions`). The same
-file always gives the same graph.
+One pass with pyosmium (`osm_reader_extract`), tags read by pure functions, once per distinct combination (`osm_reader_raw`,
+`osm_reader_tags`, `osm_reader_speeds`), ways cut at junctions with NumPy (`osm_reader_pieces`), relations turned into forbidden
+arc sequences (`osm_reader_restrictions`). The same file always gives the same graph.
 """
 
 from collections.abc import Collection

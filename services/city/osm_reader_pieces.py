@@ -98,7 +98,7 @@ def _segment_m(raw: RawStreets, row: Int64) -> npt.NDArray[np.float64]:
 
 def lay_out(raw: RawStreets, pieces: Pieces) -> StreetGraph:
     """Turn pieces into arcs sorted by tail; nodes follow a space-filling curve, so neighbours lie close in memory."""
-    access = np.array([way.access for way in raw.traits], np.uint16).reshape(-1, 2)
+    access = np.array([traits.access for traits in raw.traits], np.uint16).reshape(-1, 2)[raw.way_traits]
     along = np.flatnonzero(access[pieces.way, 0])
     against = np.flatnonzero(access[pieces.way, 1])
     piece = np.concatenate([along, against])
@@ -119,7 +119,6 @@ def lay_out(raw: RawStreets, pieces: Pieces) -> StreetGraph:
     first_shape, shape = _shapes(pieces, piece, backward)
     rows = pieces.node[shape]
     ways = pieces.way[piece]
-    names, name_of_way = _names(raw)
     nothing = np.zeros(0, np.int32)
     return StreetGraph(
         node_osm_id=raw.node_id[used],
@@ -133,7 +132,7 @@ def lay_out(raw: RawStreets, pieces: Pieces) -> StreetGraph:
         arc_way_osm_id=raw.way_id[ways],
         arc_length_m=pieces.length_m[piece].astype(np.float32),
         **_arc_columns(raw, pieces, piece, backward, access),
-        arc_name=name_of_way[ways],
+        arc_name=raw.way_name[ways],
         arc_reverse=place[(~backward).astype(np.int8), piece].astype(np.int32),
         first_shape=first_shape,
         shape_lat_e7=raw.node_lat_e7[rows],
@@ -141,7 +140,7 @@ def lay_out(raw: RawStreets, pieces: Pieces) -> StreetGraph:
         first_restriction=np.zeros(1, np.int32),
         restriction_arcs=nothing,
         restriction_modes=np.zeros(0, np.uint16),
-        names=names,
+        names=StringTable.build(raw.names),
     )
 
 
@@ -150,27 +149,26 @@ def _arc_columns(
 ) -> dict[str, Any]:
     """Arc columns that come from the traits of the ways."""
     ways, side = pieces.way[piece], backward.astype(np.int8)
-    speed = np.array([way.speed_kmh for way in raw.traits], np.float32).reshape(-1, 2)[ways, side]
-    duration = np.array([way.duration_s for way in raw.traits], np.float64)
-    way_m = np.bincount(pieces.way, weights=pieces.length_m, minlength=len(raw.traits))
-    timed = duration[ways] > 0
-    speed[timed] = np.clip(way_m[ways[timed]] / duration[ways[timed]] * 3.6, 0.2, 100.0)
+    kind = raw.way_traits[ways]
+
+    def column(name: str, dtype: type[np.generic]) -> npt.NDArray[Any]:
+        return np.array([getattr(traits, name) for traits in raw.traits], dtype)
+
+    speed = column("speed_kmh", np.float32)[kind, side]
+    duration = column("duration_s", np.float64)[kind]
+    way_m = np.bincount(pieces.way, weights=pieces.length_m, minlength=len(raw.way_id))
+    timed = duration > 0
+    speed[timed] = np.clip(way_m[ways[timed]] / duration[timed] * 3.6, 0.2, 100.0)
     mask = access[ways, side]
     return {
         "arc_access": mask,
-        "arc_no_through": np.array([way.no_through for way in raw.traits], np.uint16)[ways] & mask,
+        "arc_no_through": column("no_through", np.uint16)[kind] & mask,
         "arc_routable": mask,
         "arc_speed_kmh": speed,
-        "arc_road_class": np.array([way.road_class for way in raw.traits], np.uint8)[ways],
-        "arc_lanes": np.array([way.lanes for way in raw.traits], np.uint8).reshape(-1, 2)[ways, side],
-        "arc_flags": np.array([way.flags for way in raw.traits], np.uint8)[ways],
+        "arc_road_class": column("road_class", np.uint8)[kind],
+        "arc_lanes": column("lanes", np.uint8)[kind, side],
+        "arc_flags": column("flags", np.uint8)[kind],
     }
-
-
-def _names(raw: RawStreets) -> tuple[StringTable, npt.NDArray[np.int32]]:
-    texts = sorted({way.name for way in raw.traits} | {""})
-    index = {text: i for i, text in enumerate(texts)}
-    return StringTable.build(texts), np.array([index[way.name] for way in raw.traits], np.int32)
 
 
 def _shapes(pieces: Pieces, piece: Int64, backward: npt.NDArray[np.bool_]) -> tuple[Int64, Int64]:

@@ -8,6 +8,10 @@ import functools
 import re
 from collections.abc import Mapping
 
+_LIMIT_KEYS = ("maxspeed", "zone:maxspeed", "maxspeed:type", "source:maxspeed")
+SPEED_KEYS = (*_LIMIT_KEYS, "maxspeed:forward", "maxspeed:backward")
+"""Keys `speeds_kmh` looks at."""
+
 _USUAL_KMH = {
     "motorway": 110.0, "motorway_link": 60.0, "trunk": 80.0, "trunk_link": 50.0, "primary": 50.0, "primary_link": 50.0,
     "secondary": 50.0, "secondary_link": 45.0, "tertiary": 50.0, "tertiary_link": 40.0, "unclassified": 45.0,
@@ -30,11 +34,7 @@ _UNITS = {"mph": 1.609344, "knots": 1.852}
 def speeds_kmh(tags: Mapping[str, str], road_class: str) -> tuple[float, float]:
     """Free-flow speeds along and against a way."""
     limit = next(
-        (
-            kmh
-            for key in ("maxspeed", "zone:maxspeed", "maxspeed:type", "source:maxspeed")
-            if (kmh := limit_kmh(tags.get(key, "")))
-        ),
+        (kmh for key in _LIMIT_KEYS if (kmh := limit_kmh(tags.get(key, "")))),
         None,
     )
     usual = limit or _USUAL_KMH.get(road_class, _OTHER_KMH)

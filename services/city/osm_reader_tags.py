@@ -18,7 +18,7 @@ from routing.model.street_graph import (
     NODE_TRAFFIC_SIGNALS,
     ROAD_CLASSES,
 )
-from services.city.osm_reader_speeds import duration_s, speeds_kmh
+from services.city.osm_reader_speeds import SPEED_KEYS, duration_s, speeds_kmh
 
 Tags = Mapping[str, str]
 
@@ -69,6 +69,19 @@ _BARRIER_STOPS = {
 """Modes a barrier node stops when no access tag says anything; other kinds (gates, toll booths, kerbs…) stop nobody."""
 
 
+NODE_KEYS = ("highway", "barrier")
+"""Keys of the nodes that matter to streets."""
+
+TRAIT_KEYS = frozenset(
+    {
+        "highway", "route", "junction", "motorroad", "surface", "tunnel", "bridge", "toll", "duration", "ramp:wheelchair",
+        "oneway", "oneway:bicycle", "oneway:foot", "cycleway", "cycleway:left", "cycleway:right", "cycleway:both",
+        "lanes", "lanes:forward", "lanes:backward", *_ACCESS_KEYS, *SPEED_KEYS,
+    }
+)  # fmt: skip
+"""All keys `way_traits` looks at; ways that agree in them share their traits."""
+
+
 class WayTraits(NamedTuple):
     """A way as the street graph needs it; pairs are (along the way, against it).
 
@@ -81,7 +94,6 @@ class WayTraits(NamedTuple):
     lanes: tuple[int, int]
     road_class: int
     flags: int
-    name: str
     duration_s: int
 
 
@@ -109,9 +121,13 @@ def way_traits(tags: Tags) -> WayTraits | None:
         _lanes(tags, highway, two_way=bool(access[0] & MOTOR) and bool(access[1] & MOTOR)),
         ROAD_CLASSES.index(road_class) if road_class in ROAD_CLASSES else ROAD_CLASSES.index("other"),
         _flags(tags, highway, ferry=ferry),
-        tags.get("name") or tags.get("ref") or "",
         duration_s(tags.get("duration", "")) if ferry else 0,
     )
+
+
+def way_name(tags: Tags) -> str:
+    """Name of a way, else its number; empty if it has neither."""
+    return tags.get("name") or tags.get("ref") or ""
 
 
 def node_traits(tags: Tags) -> tuple[int, int]:

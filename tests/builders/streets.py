@@ -23,9 +23,8 @@ from routing.model.modes import StreetMode
 from routing.model.street_graph import StreetGraph
 from routing.street.api import Snaps, StreetEngine, StreetMetric
 from services.city.osm_reader import StreetReport, build_street_graph
-from services.city.osm_reader_raw import RawStreets, read_raw_streets
-from services.city.osm_reader_restrictions import RawRestriction, read_restriction
-from services.city.osm_reader_tags import WayTraits, node_traits, way_traits
+from services.city.osm_reader_extract import Extract, Member
+from services.city.osm_reader_raw import RawStreets, read_raw_streets, understand
 from tests.builders.shared_data import porto
 
 ORIGIN_DEG = (41.15, -8.61)
@@ -88,32 +87,28 @@ def draw(text: str) -> Drawn:
 
 def raw_streets(text: str) -> RawStreets:
     """Read a drawing as far as an OSM file is read."""
+    return understand(drawn_extract(text))
+
+
+def drawn_extract(text: str) -> Extract:
+    """What a file with the elements of a drawing would hold."""
     picture, _, table = text.strip("\n").partition("---")
     positions = _positions(picture)
     lines = [line.split() for line in table.splitlines() if line.strip()]
-    notes = {parts[0][:-1]: _tags(parts[1:]) for parts in lines if parts[0].endswith(":")}
     ways = [(parts[0], _tags(parts[1:])) for parts in lines if parts[0].isupper()]
     ids = {letters: number for number, (letters, _) in enumerate(ways, 1)}
-    restrictions, skipped = _restrictions([parts for parts in lines if parts[0].islower()], ids)
-    kept: list[tuple[int, str, WayTraits]] = []
-    for letters, tags in ways:
-        traits = way_traits(tags if "route" in tags else {"highway": "residential", **tags})
-        if traits is not None:
-            kept.append((ids[letters], letters, traits))
     order = sorted(positions)
-    marks = [node_traits(notes.get(letter, {})) for letter in order]
-    return RawStreets(
+    return Extract(
         node_id=np.array([ord(letter) for letter in order], np.int64),
         node_lat_e7=np.array([positions[letter][0] for letter in order], np.int32),
         node_lon_e7=np.array([positions[letter][1] for letter in order], np.int32),
-        node_flags=np.array([flags for flags, _ in marks], np.uint8),
-        node_blocked=np.array([blocked for _, blocked in marks], np.uint16),
-        way_id=np.array([number for number, _, _ in kept], np.int64),
-        first_ref=np.cumsum([0, *(len(letters) for _, letters, _ in kept)]).astype(np.int64),
-        refs=np.array([ord(letter) for _, letters, _ in kept for letter in letters], np.int64),
-        traits=[traits for _, _, traits in kept],
-        restrictions=restrictions,
-        skipped=skipped,
+        node_tags={ord(parts[0][:-1]): _tags(parts[1:]) for parts in lines if parts[0].endswith(":")},
+        way_id=np.arange(1, len(ways) + 1, dtype=np.int64),
+        first_ref=np.cumsum([0, *(len(letters) for letters, _ in ways)]).astype(np.int64),
+        refs=np.array([ord(letter) for letters, _ in ways for letter in letters], np.int64),
+        way_tags=np.arange(len(ways), dtype=np.int32),
+        tags=[tags if "route" in tags else {"highway": "residential", **tags} for _, tags in ways],
+        relations=[_relation(number, parts, ids) for number, parts in enumerate((p for p in lines if p[0].islower()), 1)],
     )
 
 
@@ -135,19 +130,11 @@ def _tags(parts: list[str]) -> dict[str, str]:
     return {key: value.replace("_", " ") if key == "name" else value for key, value in pairs}
 
 
-def _restrictions(lines: list[list[str]], ids: dict[str, int]) -> tuple[list[RawRestriction], dict[str, int]]:
-    kept: list[RawRestriction] = []
-    skipped: dict[str, int] = {}
-    for number, parts in enumerate(lines, 1):
-        kind, words = parts[0], [part for part in parts[1:] if "=" not in part]
-        tags = {"type": "restriction", **_tags([part for part in parts[1:] if "=" in part])}
-        if "=" not in kind and kind != "tagged":
-            tags["restriction"] = kind
-        members = [("w", ids[words[0]], "from"), ("w", ids[words[-1]], "to")]
-        members += [("n", ord(word), "via") if len(word) == 1 else ("w", ids[word], "via") for word in words[1:-1]]
-        read = read_restriction(number, tags, members)
-        if isinstance(read, RawRestriction):
-            kept.append(read)
-        else:
-            skipped[read] = skipped.get(read, 0) + 1
-    return kept, skipped
+def _relation(number: int, parts: list[str], ids: dict[str, int]) -> tuple[int, dict[str, str], list[Member]]:
+    kind, words = parts[0], [part for part in parts[1:] if "=" not in part]
+    tags = {"type": "restriction", **_tags([part for part in parts[1:] if "=" in part])}
+    if "=" not in kind and kind != "tagged":
+        tags["restriction"] = kind
+    members: list[Member] = [("w", ids[words[0]], "from"), ("w", ids[words[-1]], "to")]
+    members += [("n", ord(word), "via") if len(word) == 1 else ("w", ids[word], "via") for word in words[1:-1]]
+    return number, tags, members

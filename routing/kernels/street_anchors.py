@@ -31,9 +31,11 @@ def turn_sources(
     arc_states: Int32,
     first_edge: Int32,
     edge_to: Int32,
-    edge_cost_ms: Int32,
+    turn_ms: Int32,
 ) -> AnchorColumns:
     """Source anchors of an edge-based network: every turn out of the arc, in both directions of a two-way street.
+
+    Turns that cost `INFINITE` are forbidden.
 
     Returns ``first int32[k + 1], state int32[a], time_ms int32[a], arc int32[a]`` (the arc travelled first).
     """
@@ -52,9 +54,11 @@ def turn_sources(
                 rest = part_ms(arc_time_ms[arc], 1.0 - fractions[i] if way == 0 else np.float64(fractions[i]))
                 plain = arc_states[arc_first_state[arc]]
                 for e in range(first_edge[plain], first_edge[plain + 1]):
+                    if turn_ms[e] >= INFINITE:
+                        continue
                     if write == 1:
                         state[count] = edge_to[e]
-                        time[count] = rest + edge_cost_ms[e]
+                        time[count] = rest + turn_ms[e]
                         along[count] = arc
                     count += 1
             first[i + 1] = count

@@ -7,6 +7,7 @@ class StreetMode(IntEnum):
     """A street mode; its value is its bit in access masks.
 
     ``WHEELCHAIR`` is walking without steps. ``VAN`` is a delivery van: it may use `destination` and `delivery` access.
+    ``CARGO_BIKE`` goes where bicycles go, but not through what is too narrow for it.
     """
 
     CAR = 0
@@ -15,6 +16,7 @@ class StreetMode(IntEnum):
     BICYCLE = 3
     FOOT = 4
     WHEELCHAIR = 5
+    CARGO_BIKE = 6
 
     @property
     def bit(self) -> int:

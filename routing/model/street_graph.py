@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from routing.errors import InvalidInput
 from routing.model.strings import StringTable
+from routing.model.time_rules import TimeRules
 
 NODE_TRAFFIC_SIGNALS = 1
 """Bit of `StreetGraph.node_flags`: `highway=traffic_signals` stands on the node."""
@@ -14,12 +15,21 @@ NODE_TRAFFIC_SIGNALS = 1
 ARC_STEPS, ARC_TUNNEL, ARC_BRIDGE, ARC_ROUNDABOUT, ARC_TOLL, ARC_FERRY = 1, 2, 4, 8, 16, 32
 """Bits of `StreetGraph.arc_flags`."""
 
+SMOOTHNESS = ("unknown", "excellent", "good", "intermediate", "bad", "very_bad", "horrible", "impassable")
+"""How well wheels roll (words of OSM's `smoothness`); the position is the code in `StreetGraph.arc_smoothness`."""
+
+LIMITS = ("height_dm", "width_dm", "length_dm", "weight_100kg", "axle_load_100kg")
+"""Columns of `StreetGraph.limits`."""
+
+CLOSED_WHILE, OPEN_ONLY_WHILE, NO_THROUGH_WHILE = 0, 1, 2
+"""Values of `StreetGraph.condition_effect`."""
+
 
 @dataclass(frozen=True, slots=True)
 class StreetGraph:
     """A directed street graph with turn restrictions; arcs sorted by tail (CSR).
 
-    n nodes, m arcs, p shape points, r restrictions. A two-way street is two arcs.
+    n nodes, m arcs, p shape points, r restrictions, c conditions. A two-way street is two arcs.
 
     Attributes
     ----------
@@ -36,7 +46,7 @@ class StreetGraph:
     arc_way_osm_id : int64[m]
     arc_length_m : float32[m]
     arc_access : uint16[m]
-        Bit `StreetMode` set = the mode may travel along the arc.
+        Bit `StreetMode` set = the mode may travel along the arc, if only at certain times (see `condition_arc`).
     arc_no_through : uint16[m]
         Bit `StreetMode` set = only trips that start or end in the zone of such arcs may use it
         (`access=destination` and alike).
@@ -45,13 +55,22 @@ class StreetGraph:
         part of the mode's network.
         Positions are snapped to such arcs only.
     arc_speed_kmh : float32[m]
-        Free-flow speed of a car (of the ship on a ferry): limit × the class's free-flow factor, without waiting at junctions.
+        Free-flow speed of a car (of the ship on a ferry): limit × the class's free-flow factor × what the surface allows,
+        without waiting at junctions.
     arc_road_class : uint8[m]
         Index into `ROAD_CLASSES`.
     arc_lanes : uint8[m]
         Lanes in the direction of the arc, at least 1.
     arc_flags : uint8[m]
         `ARC_*` bits.
+    arc_smoothness : uint8[m]
+        Index into `SMOOTHNESS`, from the tags for smoothness, surface and grade of track.
+    arc_incline_pct : int8[m]
+        Metres risen per 100 m along the arc, negative downhill; 0 = level or unknown.
+    arc_limit : uint16[m]
+        Row of `limits`; row 0 limits nothing.
+    limits : uint16[l, 5]
+        Largest vehicle by `LIMITS`, in steps of 10 cm and 100 kg; 0 = any.
     arc_name : int32[m]
         Index into `names`; 0 is the empty name.
     arc_reverse : int32[m]
@@ -65,6 +84,17 @@ class StreetGraph:
     restriction_arcs : int32[…]
     restriction_modes : uint16[r]
         Modes it binds.
+    restriction_rule : int32[r]
+        Index into `rules`, -1 = always.
+    condition_arc : int32[c]
+        Access that depends on the time. With the modes `condition_modes`, the arc is closed while the rule holds
+        (`CLOSED_WHILE`), or open only while it holds (`OPEN_ONLY_WHILE`), or not to be cut through while it holds
+        (`NO_THROUGH_WHILE`: for information, searches do not obey it).
+    condition_modes : uint16[c]
+    condition_effect : uint8[c]
+    condition_rule : int32[c]
+        Index into `rules`.
+    rules : TimeRules
     names : StringTable
     """
 
@@ -85,6 +115,10 @@ class StreetGraph:
     arc_road_class: npt.NDArray[np.uint8]
     arc_lanes: npt.NDArray[np.uint8]
     arc_flags: npt.NDArray[np.uint8]
+    arc_smoothness: npt.NDArray[np.uint8]
+    arc_incline_pct: npt.NDArray[np.int8]
+    arc_limit: npt.NDArray[np.uint16]
+    limits: npt.NDArray[np.uint16]
     arc_name: npt.NDArray[np.int32]
     arc_reverse: npt.NDArray[np.int32]
     first_shape: npt.NDArray[np.int64]
@@ -93,6 +127,12 @@ class StreetGraph:
     first_restriction: npt.NDArray[np.int32]
     restriction_arcs: npt.NDArray[np.int32]
     restriction_modes: npt.NDArray[np.uint16]
+    restriction_rule: npt.NDArray[np.int32]
+    condition_arc: npt.NDArray[np.int32]
+    condition_modes: npt.NDArray[np.uint16]
+    condition_effect: npt.NDArray[np.uint8]
+    condition_rule: npt.NDArray[np.int32]
+    rules: TimeRules
     names: StringTable
 
     def __post_init__(self) -> None:
@@ -106,6 +146,11 @@ class StreetGraph:
             raise InvalidInput(f"street graph: first_out or first_shape does not fit {n} nodes and {m} arcs", "first_out")
         if len(self.first_restriction) != len(self.restriction_modes) + 1:
             raise InvalidInput("street graph: first_restriction does not fit restriction_modes", "first_restriction")
+        if len(self.restriction_rule) != len(self.restriction_modes):
+            raise InvalidInput("street graph: restriction_rule does not fit restriction_modes", "restriction_rule")
+        for name in ("condition_modes", "condition_effect", "condition_rule"):
+            if len(getattr(self, name)) != len(self.condition_arc):
+                raise InvalidInput(f"street graph: {name} does not fit condition_arc", name)
 
     @property
     def node_count(self) -> int:

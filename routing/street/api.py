@@ -16,7 +16,7 @@ from routing.street.cch import Hierarchy, build_hierarchy
 from routing.street.metric import StreetMetric, build_metric
 from routing.street.network import StreetNetwork, build_network, frozen_graph
 from routing.street.path import StreetPath, StreetStep, build_path
-from routing.street.profiles import DEFAULT_SPEEDS, DEFAULT_TURN_COSTS, NO_TURN_COSTS, SpeedOptions, TurnCosts
+from routing.street.profiles import DEFAULT_SPEEDS, DEFAULT_TURN_COSTS, NO_TURN_COSTS, SpeedOptions, TurnCosts, VehicleLimits
 from routing.street.search import Searcher, limit_in_ms
 from routing.street.snapping import SnapGrid, Snaps, usable_for_snapping
 
@@ -96,6 +96,7 @@ class StreetEngine:
         arc_speed_kmh: npt.ArrayLike | None = None,
         closed_arcs: npt.ArrayLike | None = None,
         options: SpeedOptions = DEFAULT_SPEEDS,
+        rules_holding: npt.NDArray[np.bool_] | None = None,
     ) -> StreetMetric:
         """Weigh the streets for a mode.
 
@@ -108,9 +109,13 @@ class StreetEngine:
         closed_arcs : int[…] or bool[m], optional
             Arcs nobody may travel now. Positions on them are unreachable.
         options : SpeedOptions
+        rules_holding : bool[k], optional
+            Time rules of the graph that hold (`routing.model.time_rules.rules_holding`); none if left out.
         """
         searcher = self.searcher(mode)
-        return build_metric(self.graph, searcher.network, options, arc_speed_kmh, closed_arcs, searcher.hierarchy)
+        return build_metric(
+            self.graph, searcher.network, options, arc_speed_kmh, closed_arcs, searcher.hierarchy, rules_holding
+        )
 
     def one_to_many(self, metric: StreetMetric, sources: Snaps, i: int, targets: Snaps, limit_s: float | None = None) -> Times:
         """Times (uint32 ms [k]) from source `i` to every target; what takes longer than `limit_s` counts as unreachable."""
@@ -225,5 +230,6 @@ __all__ = [
     "StreetPath",
     "StreetStep",
     "TurnCosts",
+    "VehicleLimits",
     "build_hierarchy",
 ]

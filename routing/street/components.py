@@ -1,11 +1,13 @@
 """Islands: which arcs belong to the part of a mode's network that hangs together."""
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
 from routing.kernels import street_components as kernels
 from routing.model.modes import StreetMode
-from routing.model.street_graph import StreetGraph
+from routing.model.street_graph import OPEN_ONLY_WHILE, StreetGraph
 from routing.street.network import StreetNetwork, build_network, frozen_graph
 from routing.street.profiles import NO_TURN_COSTS
 
@@ -13,14 +15,23 @@ from routing.street.profiles import NO_TURN_COSTS
 def routable_arcs(graph: StreetGraph) -> npt.NDArray[np.uint16]:
     """Modes (uint16[m], `StreetMode` bits) for which an arc is reached from, and reaches, the largest connected part.
 
-    Connected means strongly, with turn restrictions, barriers and no-through zones; O(modes × turns).
+    Connected means strongly, with turn restrictions, barriers and no-through zones; O(modes × turns). Streets that are open at
+    certain hours only count as closed.
     """
-    graph = frozen_graph(graph)
+    graph = frozen_graph(replace(graph, arc_access=always_open(graph)))
     mask = np.zeros(graph.arc_count, np.uint16)
     for mode in StreetMode:
         if ((graph.arc_access & mode.bit) != 0).any():
             mask[_routable(graph, build_network(graph, mode, NO_TURN_COSTS))] |= mode.bit
     return mask
+
+
+def always_open(graph: StreetGraph) -> npt.NDArray[np.uint16]:
+    """Modes (uint16[m]) that may travel an arc at any hour, but for hours when it is closed by exception."""
+    access = graph.arc_access.copy()
+    only = graph.condition_effect == OPEN_ONLY_WHILE
+    np.bitwise_and.at(access, graph.condition_arc[only], ~graph.condition_modes[only])
+    return access
 
 
 def _routable(graph: StreetGraph, network: StreetNetwork) -> npt.NDArray[np.bool_]:

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 Int32 = npt.NDArray[np.int32]
-Sequences = list[tuple[int, ...]]
+Sequences = list[tuple[tuple[int, ...], int]]
+"""Forbidden sequences of arcs, each with the time rule it holds by (-1 = always)."""
 _Memory = tuple[int, int, bool]
 
 
@@ -30,17 +31,20 @@ class Edges(NamedTuple):
 
 @dataclass
 class _Trie:
-    """Prefixes of forbidden sequences; node 0 is the root, depth-1 nodes carry no memory of their own."""
+    """Prefixes of forbidden sequences; node 0 is the root, depth-1 nodes carry no memory of their own.
+
+    ``rules[node]`` are those by which a sequence ending in the node is forbidden.
+    """
 
     child: list[dict[int, int]] = field(default_factory=lambda: [{}])
     fail: list[int] = field(default_factory=lambda: [0])
     depth: list[int] = field(default_factory=lambda: [0])
-    forbidden: list[bool] = field(default_factory=lambda: [False])
+    rules: list[frozenset[int]] = field(default_factory=lambda: [frozenset()])
 
     @classmethod
     def build(cls, sequences: Sequences) -> "_Trie":
         trie = cls()
-        for sequence in sequences:
+        for sequence, rule in sequences:
             node = 0
             for arc in sequence:
                 if arc not in trie.child[node]:
@@ -48,15 +52,15 @@ class _Trie:
                     trie.child.append({})
                     trie.fail.append(0)
                     trie.depth.append(trie.depth[node] + 1)
-                    trie.forbidden.append(False)
+                    trie.rules.append(frozenset())
                 node = trie.child[node][arc]
-            trie.forbidden[node] = True
+            trie.rules[node] |= {rule}
         queue = deque(trie.child[0].values())
         while queue:
             node = queue.popleft()
             for arc, below in trie.child[node].items():
                 trie.fail[below] = trie.follow(trie.fail[node], arc)
-                trie.forbidden[below] |= trie.forbidden[trie.fail[below]]
+                trie.rules[below] |= trie.rules[trie.fail[below]]
                 queue.append(below)
         return trie
 
@@ -67,7 +71,9 @@ class _Trie:
         return self.child[node].get(arc, 0)
 
 
-def with_memory(plain: Edges, arcs: Int32, zone: npt.NDArray[np.bool_], sequences: Sequences) -> tuple[Edges, Int32]:
+def with_memory(
+    plain: Edges, arcs: Int32, zone: npt.NDArray[np.bool_], sequences: Sequences
+) -> tuple[Edges, Int32, list[tuple[int, int]]]:
     """Turn arc-to-arc edges into state-to-state edges.
 
     Parameters
@@ -78,7 +84,7 @@ def with_memory(plain: Edges, arcs: Int32, zone: npt.NDArray[np.bool_], sequence
         The usable arcs, ascending; they become the plain states ``0…u - 1`` in this order.
     zone : bool[m]
         Arcs of no-through zones.
-    sequences : list of tuples
+    sequences : list of (arcs, rule)
         Forbidden sequences of three arcs or more.
 
     Returns
@@ -86,6 +92,8 @@ def with_memory(plain: Edges, arcs: Int32, zone: npt.NDArray[np.bool_], sequence
     Edges
         Indexed by state.
     state_arc : int32[s]
+    timed : list of (edge, rule)
+        Edges that are forbidden while a rule holds.
     """
     trie = _Trie.build(sequences)
     plain_state = np.full(len(zone), -1, np.int32)
@@ -109,13 +117,13 @@ def with_memory(plain: Edges, arcs: Int32, zone: npt.NDArray[np.bool_], sequence
         for e in range(plain.first[arc], plain.first[arc + 1]):
             into = int(plain.to[e])
             to[e] = state_of(into, trie.follow(node, into), bool(zone[into] and not zone[arc]))
-    rows, ends = _expand(plain, zone, trie, waiting, state_of)
+    rows, ends, timed = _expand(plain, zone, trie, waiting, state_of)
     more = np.array(rows, np.int32).reshape(-1, 3)
     last = plain.first[-1:]
     first = np.concatenate([plain.first[arcs], last, last + np.array(ends, np.int32)]).astype(np.int32)
     columns = [np.concatenate([old, more[:, i]]) for i, old in enumerate((to, plain.arc, plain.cost_ms))]
     state_arc = np.concatenate([arcs, np.array([memory[0] for memory in extra], np.int32)])
-    return Edges(first, *columns), state_arc.astype(np.int32)
+    return Edges(first, *columns), state_arc.astype(np.int32), [(len(plain.to) + row, rule) for row, rule in timed]
 
 
 def _expand(
@@ -124,11 +132,12 @@ def _expand(
     trie: _Trie,
     waiting: list[_Memory],
     state_of: Callable[[int, int, bool], int],
-) -> tuple[list[tuple[int, int, int]], list[int]]:
+) -> tuple[list[tuple[int, int, int]], list[int], list[tuple[int, int]]]:
     """Edges out of the extra states, in their order, found as they appear.
 
-    Returns rows ``(to, arc, cost)`` and, state by state, where its rows end.
+    Returns rows ``(to, arc, cost)``; state by state, where its rows end; and the rows ``(row, rule)`` forbidden by a time rule.
     """
+    timed: list[tuple[int, int]] = []
     rows: list[tuple[int, int, int]] = []
     ends: list[int] = []
     done = 0
@@ -139,8 +148,9 @@ def _expand(
         for e in range(plain.first[arc], plain.first[arc + 1]):
             into = int(plain.to[e])
             after = trie.follow(node, into)
-            if trie.forbidden[after] or (entered and not zone[into]):
+            if -1 in trie.rules[after] or (entered and not zone[into]):
                 continue
+            timed.extend((len(rows), rule) for rule in sorted(trie.rules[after]))
             rows.append((state_of(into, after, entered or bool(zone[into] and not zone[arc])), arc, int(plain.cost_ms[e])))
         ends.append(len(rows))
-    return rows, ends
+    return rows, ends, timed

@@ -10,14 +10,27 @@ from routing.errors import InvalidInput
 from routing.kernels.street_search import INFINITE
 from routing.kernels.street_turns import edge_weights
 from routing.model.modes import UNREACHABLE_MS, StreetMode
-from routing.model.street_graph import ARC_FERRY, StreetGraph
+from routing.model.street_graph import ARC_FERRY, ARC_STEPS, CLOSED_WHILE, OPEN_ONLY_WHILE, StreetGraph
 from routing.street.cch import Hierarchy
 from routing.street.customization import HierarchyWeights, customise
 from routing.street.network import StreetNetwork, frozen
-from routing.street.profiles import BICYCLE_FACTORS, FOOT_FACTORS, NODE_BASED_MODES, SpeedOptions
+from routing.street.profiles import (
+    BICYCLE_FACTORS,
+    CYCLE_MODES,
+    FOOT_FACTORS,
+    INCLINE_FACTORS,
+    NODE_BASED_MODES,
+    SMOOTHNESS_FACTORS,
+    STEEPEST_PCT,
+    SpeedOptions,
+    VehicleLimits,
+)
 
 MIN_KMH, MAX_KMH = 2.0, 200.0
 """Live speeds outside are clamped: a standing queue still moves, a sensor may not fly."""
+
+PUSHING_KMH = 2.5
+"""Whoever cannot ride up a hill pushes."""
 
 SLOWEST_KMH = 0.2
 """The slowest free-flow speed (a ferry whose crossing time includes waiting)."""
@@ -49,12 +62,15 @@ class StreetMetric:
         `UNREACHABLE_MS` where the mode may not go or the arc is closed.
     edge_ms, back_edge_ms : int32[e]
         Weight of the network's edges, forward and reversed.
+    turn_ms : int32[e]
+        Part of it lost in turning; `INFINITE` where the turn is forbidden now.
     """
 
     network: StreetNetwork
     arc_time_ms: npt.NDArray[np.uint32]
     edge_ms: npt.NDArray[np.int32]
     back_edge_ms: npt.NDArray[np.int32]
+    turn_ms: npt.NDArray[np.int32]
     _customised: _Customised | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -80,36 +96,80 @@ def build_metric(
     arc_speed_kmh: npt.ArrayLike | None,
     closed_arcs: npt.ArrayLike | None,
     hierarchy: Hierarchy | None = None,
+    rules_holding: npt.NDArray[np.bool_] | None = None,
 ) -> StreetMetric:
-    """Weigh `network`; O(arcs + turns), a few milliseconds for a city."""
-    speed = _speeds_kmh(graph, network.mode, options, arc_speed_kmh)
+    """Weigh `network`; O(arcs + turns), a few milliseconds for a city.
+
+    `rules_holding` (bool[k], see `rules_holding` of the time rules) says which of the graph's time rules hold; without it,
+    none does: what is closed at certain hours is open, what is open at certain hours closed.
+    """
+    mode = network.mode
+    speed = _speeds_kmh(graph, mode, options, arc_speed_kmh)
     time = np.maximum(np.rint(graph.arc_length_m.astype(np.float64) * 3600.0 / speed), 1.0)
     arc_time = np.minimum(time, INFINITE - 1).astype(np.uint32)
-    arc_time[(graph.arc_access & network.mode.bit) == 0] = UNREACHABLE_MS
+    arc_time[(graph.arc_access & mode.bit) == 0] = UNREACHABLE_MS
+    arc_time[closed_by_time(graph, mode, rules_holding)] = UNREACHABLE_MS
+    if mode in options.limits:
+        arc_time[closed_to_vehicle(graph, options.limits[mode])] = UNREACHABLE_MS
+    if mode == StreetMode.WHEELCHAIR:
+        arc_time[np.abs(graph.arc_incline_pct) > options.wheelchair_max_incline_pct] = UNREACHABLE_MS
     if closed_arcs is not None:
         arc_time[_closed(closed_arcs, graph.arc_count)] = UNREACHABLE_MS
-    return weigh(network, arc_time, hierarchy)
+    return weigh(network, arc_time, hierarchy, rules_holding)
 
 
-def weigh(network: StreetNetwork, arc_time_ms: npt.NDArray[np.uint32], hierarchy: Hierarchy | None = None) -> StreetMetric:
+def weigh(
+    network: StreetNetwork,
+    arc_time_ms: npt.NDArray[np.uint32],
+    hierarchy: Hierarchy | None = None,
+    rules_holding: npt.NDArray[np.bool_] | None = None,
+) -> StreetMetric:
     """Metric of `network` from travel times given arc by arc (uint32[m], `UNREACHABLE_MS` = closed)."""
-    times = frozen(arc_time_ms)
+    times, turn_ms = frozen(arc_time_ms), network.edge_cost_ms
+    if rules_holding is not None and len(network.timed_edge):
+        turn_ms = turn_ms.copy()
+        turn_ms[network.timed_edge[rules_holding[network.timed_edge_rule]]] = INFINITE
+        turn_ms = frozen(turn_ms)
     edge_ms, back_edge_ms = np.empty(len(network.edge_to), np.int32), np.empty(len(network.edge_to), np.int32)
-    edge_weights(network.edge_arc, network.edge_cost_ms, network.back_edge, times, edge_ms, back_edge_ms)
-    edges = frozen(edge_ms)
-    return StreetMetric(network, times, edges, frozen(back_edge_ms), _Customised(hierarchy, edges) if hierarchy else None)
+    edge_weights(network.edge_arc, turn_ms, network.back_edge, times, edge_ms, back_edge_ms)
+    edges, customised = frozen(edge_ms), None
+    if hierarchy is not None:
+        customised = _Customised(hierarchy, edges)
+    return StreetMetric(network, times, edges, frozen(back_edge_ms), turn_ms, customised)
+
+
+def closed_to_vehicle(graph: StreetGraph, vehicle: VehicleLimits) -> npt.NDArray[np.bool_]:
+    """Arcs (bool[m]) a vehicle is too high, wide, long or heavy for; O(arcs)."""
+    steps = np.array(vehicle.measures) * 10.0 - 1e-6
+    limits = graph.limits.reshape(-1, len(steps))
+    too_small: npt.NDArray[np.bool_] = np.any((limits > 0) & (limits < steps), axis=1)
+    return too_small[graph.arc_limit]
+
+
+def closed_by_time(graph: StreetGraph, mode: StreetMode, rules_holding: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.bool_]:
+    """Arcs (bool[m]) closed to a mode while the given time rules hold (bool[k]; None = no rule does)."""
+    closed = np.zeros(graph.arc_count, np.bool_)
+    bound = (graph.condition_modes & mode.bit) != 0
+    holds = np.zeros(len(bound), np.bool_)
+    if rules_holding is not None:
+        if rules_holding.shape != (len(graph.rules),):
+            raise InvalidInput(
+                f"rules_holding has shape {rules_holding.shape}, the graph {len(graph.rules)} rules", "rules_holding"
+            )
+        holds = rules_holding[graph.condition_rule]
+    only = bound & (graph.condition_effect == OPEN_ONLY_WHILE)
+    closed[graph.condition_arc[only]] = True
+    closed[graph.condition_arc[only & holds]] = False
+    closed[graph.condition_arc[bound & holds & (graph.condition_effect == CLOSED_WHILE)]] = True
+    return closed
 
 
 def _speeds_kmh(
     graph: StreetGraph, mode: StreetMode, options: SpeedOptions, live: npt.ArrayLike | None
 ) -> npt.NDArray[np.float64]:
     free_flow = np.maximum(graph.arc_speed_kmh.astype(np.float64), SLOWEST_KMH)
-    if mode in NODE_BASED_MODES:
-        walk = options.foot_kmh if mode == StreetMode.FOOT else options.wheelchair_kmh
-        return np.where(graph.arc_flags & ARC_FERRY, free_flow, walk * np.array(FOOT_FACTORS)[graph.arc_road_class])
-    if mode == StreetMode.BICYCLE:
-        ride = options.bicycle_kmh * np.array(BICYCLE_FACTORS)[graph.arc_road_class]
-        return np.where(graph.arc_flags & ARC_FERRY, free_flow, ride)
+    if mode in NODE_BASED_MODES or mode in CYCLE_MODES:
+        return np.where(graph.arc_flags & ARC_FERRY, free_flow, _muscle_kmh(graph, mode, options))
     speed = free_flow
     if live is not None:
         given = np.asarray(live, np.float64)
@@ -118,6 +178,22 @@ def _speeds_kmh(
         known = np.isfinite(given) & (given > 0.0)
         speed = np.where(known, np.clip(given, MIN_KMH, MAX_KMH), free_flow)
     return np.minimum(speed, options.max_kmh.get(mode, MAX_KMH))
+
+
+def _muscle_kmh(graph: StreetGraph, mode: StreetMode, options: SpeedOptions) -> npt.NDArray[np.float64]:
+    """Speeds of who walks, rolls or cycles: on level ground, on the class and surface of the street, and its incline."""
+    level = {
+        StreetMode.FOOT: options.foot_kmh,
+        StreetMode.WHEELCHAIR: options.wheelchair_kmh,
+        StreetMode.BICYCLE: options.bicycle_kmh,
+        StreetMode.CARGO_BIKE: options.cargo_bike_kmh,
+    }[mode]
+    by_class = np.array(BICYCLE_FACTORS if mode in CYCLE_MODES else FOOT_FACTORS)[graph.arc_road_class]
+    ground = np.minimum(by_class, np.array(SMOOTHNESS_FACTORS[mode])[graph.arc_smoothness])
+    slope = np.clip(graph.arc_incline_pct.astype(np.int64), -STEEPEST_PCT, STEEPEST_PCT)
+    slope[(graph.arc_flags & ARC_STEPS) != 0] = 0
+    kmh: npt.NDArray[np.float64] = level * ground * np.array(INCLINE_FACTORS[mode])[slope + STEEPEST_PCT]
+    return np.maximum(kmh, PUSHING_KMH) if mode in CYCLE_MODES else kmh
 
 
 def _closed(closed_arcs: npt.ArrayLike, arc_count: int) -> npt.NDArray[np.bool_] | npt.NDArray[np.int64]:

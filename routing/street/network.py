@@ -1,6 +1,6 @@
 """One mode's state graph: what the searches run on. Built once per mode, shared by every metric and thread."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,8 @@ class StreetNetwork:
         States of arc `a` are ``arc_states[arc_first_state[a]:arc_first_state[a + 1]]``, the plain one first.
     blocked : bool[n]
         Nodes the mode cannot pass.
+    timed_edge, timed_edge_rule : int32[q]
+        Edges that are forbidden while a rule of the graph's `rules` holds (turn restrictions of certain hours).
     """
 
     mode: StreetMode
@@ -53,6 +55,8 @@ class StreetNetwork:
     arc_first_state: Int32
     arc_states: Int32
     blocked: npt.NDArray[np.bool_]
+    timed_edge: Int32 = field(default_factory=lambda: np.empty(0, np.int32))
+    timed_edge_rule: Int32 = field(default_factory=lambda: np.empty(0, np.int32))
 
     @property
     def state_count(self) -> int:
@@ -79,26 +83,44 @@ def _turn_network(graph: StreetGraph, mode: StreetMode, costs: TurnCosts) -> Str
     usable = (graph.arc_access & mode.bit) != 0
     blocked = (graph.node_blocked & mode.bit) != 0
     short, long = _restrictions(graph, mode, usable)
-    plain = _plain_turns(graph, usable, blocked, short, costs)
+    always = np.array(sorted(key for key, rule in short if rule < 0), np.int64)
+    plain = _plain_turns(graph, usable, blocked, always, costs)
     zone = usable & ((graph.arc_no_through & mode.bit) != 0)
-    edges, state_arc = with_memory(plain, np.flatnonzero(usable).astype(np.int32), zone, long)
-    return _finish(mode, True, edges, state_arc, graph.arc_count, blocked)
+    edges, state_arc, timed = with_memory(plain, np.flatnonzero(usable).astype(np.int32), zone, long)
+    timed += _timed_turns(graph, edges, state_arc, [(key, rule) for key, rule in short if rule >= 0])
+    network = _finish(mode, True, edges, state_arc, graph.arc_count, blocked)
+    edge, rule = np.array(sorted(set(timed)), np.int32).reshape(-1, 2).T
+    return replace(network, timed_edge=frozen(edge), timed_edge_rule=frozen(rule))
 
 
 def _restrictions(
     graph: StreetGraph, mode: StreetMode, usable: npt.NDArray[np.bool_]
-) -> tuple[npt.NDArray[np.int64], Sequences]:
-    """Split the restrictions binding `mode` into sorted two-arc keys and longer sequences."""
-    short, long = [], []
+) -> tuple[list[tuple[int, int]], Sequences]:
+    """Split the restrictions binding `mode` into (two-arc key, rule) and longer sequences; rule -1 = always."""
+    short: set[tuple[int, int]] = set()
+    long: set[tuple[tuple[int, ...], int]] = set()
     for r in np.flatnonzero((graph.restriction_modes & mode.bit) != 0):
         arcs = graph.restriction_arcs[graph.first_restriction[r] : graph.first_restriction[r + 1]]
         if not usable[arcs].all():
             continue
+        rule = int(graph.restriction_rule[r])
         if len(arcs) == 2:
-            short.append(int(arcs[0]) * graph.arc_count + int(arcs[1]))
+            short.add((int(arcs[0]) * graph.arc_count + int(arcs[1]), rule))
         else:
-            long.append(tuple(int(arc) for arc in arcs))
-    return np.unique(np.array(short, np.int64)), sorted(set(long))
+            long.add((tuple(int(arc) for arc in arcs), rule))
+    return sorted(short), sorted(long)
+
+
+def _timed_turns(graph: StreetGraph, edges: Edges, state_arc: Int32, short: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Edges between two arcs that are forbidden by a rule."""
+    if not short:
+        return []
+    key = edges.arc.astype(np.int64) * graph.arc_count + state_arc[edges.to]
+    found = np.flatnonzero(np.isin(key, np.array([turn for turn, _ in short], np.int64)))
+    rules: dict[int, list[int]] = {}
+    for turn, rule in short:
+        rules.setdefault(turn, []).append(rule)
+    return [(edge, rule) for edge in found.tolist() for rule in rules[int(key[edge])]]
 
 
 def _plain_turns(
@@ -159,7 +181,8 @@ def _finish(
 
 def frozen_graph(graph: StreetGraph) -> StreetGraph:
     """Return `graph` with all arrays `frozen`."""
-    arrays: dict[str, Any] = {f.name: frozen(getattr(graph, f.name)) for f in fields(graph) if f.name != "names"}
+    tables = ("names", "rules")
+    arrays: dict[str, Any] = {f.name: frozen(getattr(graph, f.name)) for f in fields(graph) if f.name not in tables}
     return replace(graph, **arrays)
 
 

@@ -123,7 +123,7 @@ class Searcher(StateSearcher):
         return Anchors(
             *anchor_kernels.turn_sources(
                 snaps.arc, snaps.fraction, metric.arc_time_ms, graph.arc_reverse, net.arc_first_state, net.arc_states,
-                net.first_edge, net.edge_to, net.edge_cost_ms,
+                net.first_edge, net.edge_to, metric.turn_ms,
             )
         )  # fmt: skip
 

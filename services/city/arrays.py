@@ -20,7 +20,7 @@ import numpy.typing as npt
 from routing.model.strings import StringTable
 from services.city.errors import SnapshotCorruptError, SnapshotError, SnapshotFormatError, SnapshotMissingError
 
-FORMAT = 2
+FORMAT = 3
 """Version of the layout on disk; a snapshot of another version is refused."""
 
 META = "meta.json"

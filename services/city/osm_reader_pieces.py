@@ -10,7 +10,9 @@ import numpy.typing as npt
 from routing.model.street_graph import StreetGraph
 from routing.model.strings import StringTable
 from services.city.errors import CityInputError
+from services.city.osm_reader_limits import NO_LIMITS, strictest
 from services.city.osm_reader_raw import RawStreets
+from services.city.osm_reader_times import build_rules
 
 BBox = tuple[float, float, float, float]
 """South, west, north, east in degrees."""
@@ -80,6 +82,7 @@ def _cut_nodes(
     count = len(raw.node_id)
     degree = np.bincount(row[:-1][joined], minlength=count) + np.bincount(row[1:][joined], minlength=count)
     cut: npt.NDArray[np.bool_] = (degree != 2) | (raw.node_flags != 0) | (raw.node_blocked != 0)
+    cut[list(raw.node_limits)] = True
     runs = np.concatenate([[False], joined, [False]]).astype(np.int8)
     ends = np.flatnonzero(runs[1:] != runs[:-1])  # where a run of joined positions begins or ends
     cut[row[ends]] = True
@@ -97,7 +100,10 @@ def _segment_m(raw: RawStreets, row: Int64) -> npt.NDArray[np.float64]:
 
 
 def lay_out(raw: RawStreets, pieces: Pieces) -> StreetGraph:
-    """Turn pieces into arcs sorted by tail; nodes follow a space-filling curve, so neighbours lie close in memory."""
+    """Turn pieces into arcs sorted by tail; nodes follow a space-filling curve, so neighbours lie close in memory.
+
+    Turn restrictions are not in it yet.
+    """
     access = np.array([traits.access for traits in raw.traits], np.uint16).reshape(-1, 2)[raw.way_traits]
     along = np.flatnonzero(access[pieces.way, 0])
     against = np.flatnonzero(access[pieces.way, 1])
@@ -120,6 +126,9 @@ def lay_out(raw: RawStreets, pieces: Pieces) -> StreetGraph:
     rows = pieces.node[shape]
     ways = pieces.way[piece]
     nothing = np.zeros(0, np.int32)
+    rules, rule_of = build_rules(
+        [c.hours for traits in raw.traits for c in traits.conditions] + [r.hours for r in raw.restrictions if r.hours]
+    )
     return StreetGraph(
         node_osm_id=raw.node_id[used],
         node_lat_e7=raw.node_lat_e7[used],
@@ -132,6 +141,8 @@ def lay_out(raw: RawStreets, pieces: Pieces) -> StreetGraph:
         arc_way_osm_id=raw.way_id[ways],
         arc_length_m=pieces.length_m[piece].astype(np.float32),
         **_arc_columns(raw, pieces, piece, backward, access),
+        **_limits(raw, pieces, piece, number, tail, head),
+        **_conditions(raw, raw.way_traits[ways], access[ways, backward.astype(np.int8)], rule_of),
         arc_name=raw.way_name[ways],
         arc_reverse=place[(~backward).astype(np.int8), piece].astype(np.int32),
         first_shape=first_shape,
@@ -140,6 +151,8 @@ def lay_out(raw: RawStreets, pieces: Pieces) -> StreetGraph:
         first_restriction=np.zeros(1, np.int32),
         restriction_arcs=nothing,
         restriction_modes=np.zeros(0, np.uint16),
+        restriction_rule=nothing,
+        rules=rules,
         names=StringTable.build(raw.names),
     )
 
@@ -168,7 +181,41 @@ def _arc_columns(
         "arc_road_class": column("road_class", np.uint8)[kind],
         "arc_lanes": column("lanes", np.uint8)[kind, side],
         "arc_flags": column("flags", np.uint8)[kind],
+        "arc_smoothness": column("smoothness", np.uint8)[kind],
+        "arc_incline_pct": column("incline_pct", np.int8)[kind] * np.where(backward, -1, 1).astype(np.int8),
     }
+
+
+def _limits(raw: RawStreets, pieces: Pieces, piece: Int64, number: Int64, tail: Int64, head: Int64) -> dict[str, Any]:
+    """Limits of the arcs. What limits a node (a height restrictor) closes the shorter of the pieces beside it."""
+    codes: dict[tuple[int, ...], int] = {NO_LIMITS: 0}
+    of_traits = np.array([codes.setdefault(traits.limits, len(codes)) for traits in raw.traits], np.uint16)
+    code = of_traits[raw.way_traits[pieces.way[piece]]]
+    for row, limits in sorted(raw.node_limits.items()):
+        beside = np.flatnonzero((tail == number[row]) | (head == number[row]))
+        if number[row] >= 0 and len(beside):
+            shortest = piece[beside[np.argmin(pieces.length_m[piece[beside]])]]
+            arcs = beside[piece[beside] == shortest]
+            both = strictest(limits, list(codes)[code[arcs[0]]])
+            code[arcs] = codes.setdefault(both, len(codes))
+    return {"arc_limit": code, "limits": np.array(list(codes), np.uint16)}
+
+
+def _conditions(
+    raw: RawStreets, kind: npt.NDArray[np.int32], access: npt.NDArray[np.uint16], rule_of: dict[str, int]
+) -> dict[str, Any]:
+    """Access that depends on the time, arc by arc."""
+    rows = [
+        (arc, condition.modes & int(access[arc]), condition.effect, rule_of[condition.hours])
+        for k, traits in enumerate(raw.traits)
+        if traits.conditions
+        for arc in np.flatnonzero(kind == k).tolist()
+        for condition in traits.conditions
+        if condition.modes & int(access[arc])
+    ]
+    table = np.array(sorted(rows), np.int64).reshape(-1, 4).T
+    names = (("arc", np.int32), ("modes", np.uint16), ("effect", np.uint8), ("rule", np.int32))
+    return {f"condition_{name}": column.astype(dtype) for (name, dtype), column in zip(names, table, strict=True)}
 
 
 def _shapes(pieces: Pieces, piece: Int64, backward: npt.NDArray[np.bool_]) -> tuple[Int64, Int64]:

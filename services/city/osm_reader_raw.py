@@ -26,6 +26,8 @@ class RawStreets:
     node_lat_e7, node_lon_e7 : int32[n]
     node_flags : uint8[n]
     node_blocked : uint16[n]
+    node_limits : dict
+        Largest vehicle that passes a barrier, by row of the node.
     way_id : int64[w]
     first_ref : int64[w + 1]
     refs : int64[…]
@@ -39,7 +41,7 @@ class RawStreets:
         Ascending; the first is empty.
     restrictions : list of RawRestriction
     skipped : dict
-        Why relations were left out, and how often.
+        Why relations and conditions were left out, and how often.
     """
 
     node_id: npt.NDArray[np.int64]
@@ -47,6 +49,7 @@ class RawStreets:
     node_lon_e7: npt.NDArray[np.int32]
     node_flags: npt.NDArray[np.uint8]
     node_blocked: npt.NDArray[np.uint16]
+    node_limits: dict[int, tuple[int, ...]]
     way_id: npt.NDArray[np.int64]
     first_ref: npt.NDArray[np.int64]
     refs: npt.NDArray[np.int64]
@@ -84,17 +87,24 @@ def understand(extract: Extract) -> RawStreets:
     rows = np.flatnonzero(np.isin(extract.node_id, refs))
     node_id = extract.node_id[rows]
     flags, blocked = np.zeros(len(rows), np.uint8), np.zeros(len(rows), np.uint16)
+    node_limits: dict[int, tuple[int, ...]] = {}
     for number, tags in extract.node_tags.items():
         row = int(np.searchsorted(node_id, number))
         if row < len(node_id) and node_id[row] == number:
-            flags[row], blocked[row] = node_traits(tags)
+            flags[row], blocked[row], limits = node_traits(tags)
+            if any(limits):
+                node_limits[row] = limits
     restrictions, skipped = _restrictions(extract)
+    unread = np.array([t.not_understood for t in traits], np.int64)[trait_of[extract.way_tags[kept]]].sum() if traits else 0
+    if unread:
+        skipped["access condition not understood"] = int(unread)
     return RawStreets(
         node_id,
         extract.node_lat_e7[rows],
         extract.node_lon_e7[rows],
         flags,
         blocked,
+        node_limits,
         extract.way_id[kept],
         first,
         refs,
@@ -130,9 +140,9 @@ def _restrictions(extract: Extract) -> tuple[list[RawRestriction], dict[str, int
     kept: list[RawRestriction] = []
     skipped: dict[str, int] = {}
     for number, tags, members in extract.relations:
-        restriction = read_restriction(number, tags, members)
-        if isinstance(restriction, RawRestriction):
-            kept.append(restriction)
+        read = read_restriction(number, tags, members)
+        if isinstance(read, str):
+            skipped[read] = skipped.get(read, 0) + 1
         else:
-            skipped[restriction] = skipped.get(restriction, 0) + 1
+            kept.extend(read)
     return kept, skipped

@@ -1,8 +1,8 @@
-"""Turn restrictions: from OSM relations to forbidden sequences of arcs (pure).
+"""Turn restrictions: from OSM relations to sequences of arcs (pure).
 
-https://wiki.openstreetmap.org/wiki/Relation:restriction. Conditional and time-limited ones are left out and counted. An
-``only_*`` becomes bans on its alternatives: all other turns at a via node; with via ways, every way off them for who came over
-`from` (whoever does not enter the via way is not bound).
+https://wiki.openstreetmap.org/wiki/Relation:restriction, …/Conditional_restrictions. Restrictions of some hours of the week
+(``restriction:conditional``, or the outdated ``day_on``, ``hour_on``) keep their hours. What conditions other than hours and
+weights demand is not read; such relations are counted and left out.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,17 +10,20 @@ from dataclasses import dataclass
 from itertools import product
 
 from routing.model.modes import StreetMode
+from services.city.osm_reader_times import clauses, old_style_hours, weekly_hours
 
 _CAR_VAN = StreetMode.CAR.bit | StreetMode.VAN.bit
 _MOTOR = _CAR_VAN | StreetMode.TRUCK.bit
-_VEHICLES = _MOTOR | StreetMode.BICYCLE.bit
+_CYCLE = StreetMode.BICYCLE.bit | StreetMode.CARGO_BIKE.bit
+_VEHICLES = _MOTOR | _CYCLE
 _BOUND = {
     "motor_vehicle": _MOTOR, "motorcar": _CAR_VAN, "goods": StreetMode.VAN.bit, "hgv": StreetMode.TRUCK.bit,
-    "bicycle": StreetMode.BICYCLE.bit, "vehicle": _VEHICLES,
+    "bicycle": _CYCLE, "vehicle": _VEHICLES,
 }  # fmt: skip
 _TURNS = ("left_turn", "right_turn", "straight_on", "u_turn")
 _KINDS = {f"{word}_{turn}" for word in ("no", "only") for turn in _TURNS} | {"no_entry", "no_exit"}
 _TIMED = ("day_on", "day_off", "hour_on", "hour_off")
+_CONDITIONAL = ":conditional"
 
 Member = tuple[str, int, str]
 """(type n, w or r; id; role)."""
@@ -28,7 +31,7 @@ Member = tuple[str, int, str]
 
 @dataclass(frozen=True, slots=True)
 class RawRestriction:
-    """One relation.
+    """What one relation forbids or demands, always or at certain hours.
 
     Attributes
     ----------
@@ -41,6 +44,8 @@ class RawRestriction:
     via_node : int
         -1 if it goes over ways.
     via_ways : tuple of int
+    hours : str
+        Opening-hours text, empty = always.
     """
 
     osm_id: int
@@ -50,40 +55,64 @@ class RawRestriction:
     to_ways: tuple[int, ...]
     via_node: int
     via_ways: tuple[int, ...]
+    hours: str = ""
 
 
-def read_restriction(osm_id: int, tags: Mapping[str, str], members: Sequence[Member]) -> RawRestriction | str:
-    """Read a restriction relation, or say why it is left out (a short reason to count by)."""
-    kind, modes = _kind_and_modes(tags)
-    if kind is None:
-        conditional = any(key.startswith("restriction") and key.endswith(":conditional") for key in tags)
-        return "conditional" if conditional else "unknown kind"
-    if any(key in tags for key in _TIMED):
-        return "conditional"
+def read_restriction(osm_id: int, tags: Mapping[str, str], members: Sequence[Member]) -> list[RawRestriction] | str:
+    """Read a restriction relation (several if it says different things at different hours).
+
+    Returns
+    -------
+    list of RawRestriction, or why it is left out (a short reason to count by)
+    """
+    said = _statements(tags)
+    if isinstance(said, str):
+        return said
+    excepted = 0
     for word in (part.strip() for part in tags.get("except", "").split(";")):
-        modes &= ~_BOUND.get(word, 0)
-    if not modes:
+        excepted |= _BOUND.get(word, 0)
+    said = [(kind, modes & ~excepted, hours) for kind, modes, hours in said if modes & ~excepted]
+    if not said:
         return "binds no mode"
     ways = {role: tuple(ref for type_, ref, r in members if type_ == "w" and r == role) for role in ("from", "to", "via")}
     nodes = [ref for type_, ref, role in members if type_ == "n" and role == "via"]
     if not ways["from"] or not ways["to"] or bool(nodes) == bool(ways["via"]) or len(nodes) > 1:
         return "incomplete"
-    if (len(ways["from"]) > 1 and kind != "no_entry") or (len(ways["to"]) > 1 and kind != "no_exit"):
-        return "ambiguous"
-    return RawRestriction(osm_id, kind, modes, ways["from"], ways["to"], nodes[0] if nodes else -1, ways["via"])
+    for kind, _, _ in said:
+        if (len(ways["from"]) > 1 and kind != "no_entry") or (len(ways["to"]) > 1 and kind != "no_exit"):
+            return "ambiguous"
+    via = nodes[0] if nodes else -1
+    return [
+        RawRestriction(osm_id, kind, modes, ways["from"], ways["to"], via, ways["via"], hours) for kind, modes, hours in said
+    ]
 
 
-def _kind_and_modes(tags: Mapping[str, str]) -> tuple[str | None, int]:
-    """The plain restriction, or those for single classes of vehicle (``restriction:hgv``)."""
-    if tags.get("restriction") in _KINDS:
-        typed = tags.get("type", "").partition(":")[2]
-        return tags["restriction"], _BOUND.get(typed, 0) if typed else _VEHICLES
-    kind, modes = None, 0
-    for word, bound in _BOUND.items():
-        value = tags.get(f"restriction:{word}")
-        if value in _KINDS and kind in (None, value):
-            kind, modes = value, modes | bound
-    return kind, modes
+def _statements(tags: Mapping[str, str]) -> list[tuple[str, int, str]] | str:
+    """All (kind, modes bound, hours) of a relation, or why it cannot be read."""
+    typed = tags.get("type", "").partition(":")[2]
+    hours = ""
+    if any(key in tags for key in _TIMED):
+        hours = old_style_hours(*(tags.get(key, "") for key in _TIMED))
+        if weekly_hours(hours) is None:
+            return "condition not understood"
+    found: dict[tuple[str, str], int] = {}
+    for word in ("", *_BOUND):
+        key = f"restriction:{word}" if word else "restriction"
+        modes = _BOUND[word] if word else _BOUND.get(typed, 0) if typed else _VEHICLES
+        if tags.get(key) in _KINDS:
+            found[tags[key], hours] = found.get((tags[key], hours), 0) | modes
+        if key + _CONDITIONAL not in tags:
+            continue
+        read = clauses(tags[key + _CONDITIONAL])
+        for clause in read or ():
+            if clause.value in _KINDS and clause.measure[0] in ("", "weight"):
+                bound = modes & StreetMode.TRUCK.bit if clause.measure[0] else modes
+                found[clause.value, clause.hours] = found.get((clause.value, clause.hours), 0) | bound
+            else:
+                read = None
+        if read is None:
+            return "condition not understood"
+    return [(kind, modes, text) for (kind, text), modes in sorted(found.items())] or "unknown kind"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +131,8 @@ class ArcView:
         OSM node → node; only nodes of the graph.
     reverse : callable
         Other direction of an arc, -1 if none.
+    access : callable
+        Modes that may travel an arc.
     """
 
     arcs_of_way: Mapping[int, Sequence[int]]
@@ -110,10 +141,11 @@ class ArcView:
     out: Callable[[int], Sequence[int]]
     node_of_osm: Mapping[int, int]
     reverse: Callable[[int], int]
+    access: Callable[[int], int]
 
 
-def forbidden_sequences(restriction: RawRestriction, view: ArcView) -> list[tuple[int, ...]] | str:
-    """Arc sequences a restriction forbids, or why it cannot be used."""
+def find_paths(restriction: RawRestriction, view: ArcView) -> list[tuple[int, ...]] | str:
+    """Arc sequences a restriction speaks of (one for ``only_*``), or why it cannot be used."""
     if any(way not in view.arcs_of_way for way in restriction.from_ways + restriction.to_ways + restriction.via_ways):
         return "way not a street of the extract"
     if restriction.via_ways:
@@ -127,11 +159,7 @@ def forbidden_sequences(restriction: RawRestriction, view: ArcView) -> list[tupl
         paths = _via_node_paths(restriction, view, node)
     if not paths:
         return "ways do not meet"
-    if restriction.kind.startswith("only_"):
-        if len(paths) > 1:
-            return "ambiguous"
-        return _alternatives(paths[0], view)
-    return paths
+    return "ambiguous" if restriction.kind.startswith("only_") and len(paths) > 1 else paths
 
 
 def _via_node_paths(restriction: RawRestriction, view: ArcView, node: int) -> list[tuple[int, ...]]:
@@ -142,8 +170,13 @@ def _via_node_paths(restriction: RawRestriction, view: ArcView, node: int) -> li
     same_way = set(restriction.from_ways) == set(restriction.to_ways)
     if u_turn and same_way:
         return [(a, b) for a, b in product(into, onto) if view.reverse(a) == b]
+    # of a way passing through its via node only one half may be open to traffic; else it does not say which half is meant
+    if len(into) > len(restriction.from_ways):
+        into = [arc for arc in into if view.access(arc) & restriction.modes]
+    if len(onto) > len(restriction.to_ways):
+        onto = [arc for arc in onto if view.access(arc) & restriction.modes]
     if len(into) > len(restriction.from_ways) or len(onto) > len(restriction.to_ways):
-        return []  # a way passing through its via node does not say which half is meant
+        return []
     return [(a, b) for a, b in product(into, onto) if a != b]
 
 
@@ -178,7 +211,11 @@ def _covers(path: tuple[int, ...], restriction: RawRestriction, view: ArcView) -
     return all(inner & set(view.arcs_of_way[way]) for way in restriction.via_ways)
 
 
-def _alternatives(path: tuple[int, ...], view: ArcView) -> list[tuple[int, ...]]:
-    """Everything but `path` for who has come along its beginning (the turn into a via way itself stays free)."""
+def alternatives(path: tuple[int, ...], view: ArcView) -> list[tuple[int, ...]]:
+    """Everything but `path` for who has come along its beginning: what an ``only_*`` forbids.
+
+    At a via node these are all other turns; with via ways, every way off them for who came over `from` (the turn into the first
+    via way itself stays free: who does not enter it is not bound).
+    """
     start = 1 if len(path) == 2 else 2
     return [(*path[:k], arc) for k in range(start, len(path)) for arc in view.out(view.head(path[k - 1])) if arc != path[k]]

@@ -79,7 +79,9 @@ def _street(building: Building, say: Say) -> None:
         turn_restrictions=report.restrictions,
         street_ways=report.ways,
     )
-    building.warnings += [f"osm: {count} turn restrictions left out: {why}" for why, count in sorted(report.skipped.items())]
+    building.warnings += [
+        f"osm: {count} turn restrictions or access conditions left out: {why}" for why, count in sorted(report.skipped.items())
+    ]
     if report.missing_nodes:
         building.warnings.append(f"osm: {report.missing_nodes} nodes of ways are not in the extract")
 

@@ -11,7 +11,7 @@
     no_left_turn AB B BD        (from-way, via node or via ways, to-way; further tags may follow)
 
 Letters are nodes, 100 m apart; a way is the string of its nodes, `highway=residential` unless it says otherwise. Underscores in
-values stand for blanks. Text goes through the same pure functions as an OSM file.
+names and tildes in conditions stand for blanks. Text goes through the same pure functions as an OSM file.
 """
 
 import functools
@@ -127,7 +127,8 @@ def _positions(picture: str) -> dict[str, tuple[int, int]]:
 
 def _tags(parts: list[str]) -> dict[str, str]:
     pairs = (part.split("=", 1) for part in parts)
-    return {key: value.replace("_", " ") if key == "name" else value for key, value in pairs}
+    tags = {key: value.replace("_", " ") if key == "name" else value for key, value in pairs}
+    return {key: value.replace("~", " ") if key.endswith(":conditional") else value for key, value in tags.items()}
 
 
 def _relation(number: int, parts: list[str], ids: dict[str, int]) -> tuple[int, dict[str, str], list[Member]]:

@@ -18,7 +18,9 @@ State = tuple[tuple[int, ...], bool]
 class Reference:
     """All movements of one mode on a small graph."""
 
-    def __init__(self, graph: StreetGraph, metric: StreetMetric, costs: TurnCosts) -> None:
+    def __init__(
+        self, graph: StreetGraph, metric: StreetMetric, costs: TurnCosts, holding: frozenset[int] = frozenset()
+    ) -> None:
         self.graph, self.metric, self.bit = graph, metric, metric.mode.bit
         self.costs = costs
         self.walking = metric.mode in NODE_BASED_MODES
@@ -28,7 +30,7 @@ class Reference:
         self.banned = {
             tuple(graph.restriction_arcs[graph.first_restriction[r] : graph.first_restriction[r + 1]].tolist())
             for r in range(len(graph.restriction_modes))
-            if graph.restriction_modes[r] & self.bit and not self.walking
+            if graph.restriction_modes[r] & self.bit and not self.walking and graph.restriction_rule[r] in {-1, *holding}
         }
         self.banned = {sequence for sequence in self.banned if set(sequence) <= self.usable}
         self.prefixes = {sequence[:k] for sequence in self.banned for k in range(1, len(sequence))}

@@ -54,7 +54,8 @@ IJ
         ("no_entry WC C NC", "WC", "NC", "WC CS SC CN"),
         ("tagged WC C NC restriction:hgv=no_left_turn", "WC", "NC", "WC CN"),
         ("tagged WC C NC restriction:motorcar=no_left_turn", "WC", "NC", "WC CS SC CN"),
-        ("tagged WC C NC restriction:conditional=no_left_turn@(07:00-09:00)", "WC", "NC", "WC CN"),
+        ("tagged WC C NC restriction:conditional=no_left_turn~@~(07:00-09:00)", "WC", "NC", "WC CN"),
+        ("tagged WC C NC restriction:conditional=no_left_turn~@~(weight>7.5)", "WC", "NC", "WC CN"),
         ("no_left_turn WC C NC hour_on=07:00 hour_off=09:00", "WC", "NC", "WC CN"),
     ],
 )
@@ -162,7 +163,9 @@ def _turns(drawn):
     ("text", "reason"),
     [
         ("no_left_turn WC C NC except=motor_vehicle;bicycle", "binds no mode"),
-        ("tagged WC C NC restriction:conditional=no_left_turn@(Mo-Fr)", "conditional"),
+        ("tagged WC C NC restriction:conditional=no_left_turn@(sunset-sunrise)", "condition not understood"),
+        ("tagged WC C NC restriction:conditional=none@(Mo-Fr)", "condition not understood"),
+        ("no_left_turn WC C NC hour_on=seven", "condition not understood"),
         ("tagged WC C NC restriction=maybe", "unknown kind"),
         ("no_left_turn WC NC", "incomplete"),
         ("no_left_turn WC N CS", "ways do not meet"),
@@ -173,3 +176,50 @@ def test_left_out(text, reason):
     drawn = draw(CROSS + text)
     assert drawn.report.skipped == {reason: 1}
     assert drawn.way("WC", "NC") == "WC CN"
+
+
+@pytest.mark.parametrize(
+    "restrictions",
+    [
+        "only_straight_on WC C CE\nonly_right_turn WC C CS",
+        "only_straight_on WC C CE\nno_straight_on WC C CE",
+    ],
+)
+def test_contradictory(restrictions):
+    """Restrictions that leave nothing to do are all left out, and counted; nobody is stranded."""
+    drawn = draw(CROSS + restrictions)
+    assert drawn.report.skipped == {"contradictory": 2}
+    for goal in ("CE", "NC", "CS"):
+        assert drawn.way("WC", goal) == f"WC {goal if goal[0] == 'C' else goal[::-1]}"
+
+
+def test_agreeing_and_for_different_vehicles():
+    """The same demand twice, one beside a ban on another turn, and two for different vehicles do not contradict each other."""
+    twice = draw(CROSS + "only_straight_on WC C CE\nonly_straight_on WC C CE\nno_left_turn WC C NC")
+    assert twice.report.skipped == {}
+    assert twice.way("WC", "NC") == "WC CE EC CN"
+    split = draw(CROSS + "tagged WC C CE restriction:hgv=only_straight_on\ntagged WC C CS restriction:motorcar=only_right_turn")
+    assert split.report.skipped == {}
+    assert split.way("WC", "NC") == "WC CS SC CN"
+    assert split.way("WC", "NC", StreetMode.TRUCK) == "WC CE EC CN"
+
+
+def test_only_into_nowhere():
+    """A demand to go where one may not strands nobody: it binds only who may go there."""
+    closed = draw(CROSS.replace("CE\n", "CE highway=footway\n") + "only_straight_on WC C CE")
+    assert closed.report.skipped == {"leads where nobody it binds may go": 1}
+    assert closed.way("WC", "NC") == "WC CN"
+    buses = draw(CROSS.replace("CE\n", "CE motor_vehicle=no\n") + "only_straight_on WC C CE")
+    assert buses.way("WC", "NC") == "WC CN"
+    assert buses.way("WC", "NC", StreetMode.BICYCLE) == "WC CE EC CN"
+    against = draw(CROSS.replace("CE\n", "EC oneway=yes\n").replace("CE", "EC") + "only_straight_on WC C EC")
+    assert against.way("WC", "NC") == "WC CN"
+
+
+def test_a_way_that_passes_its_via_node():
+    """Of a one-way street that runs on through the via node, the half that leads there is meant."""
+    drawn = draw(CROSS.replace("WC\nCE\n", "WCE oneway=yes\n") + "no_left_turn WCE C NC")
+    assert drawn.report.restrictions == 1
+    assert drawn.way("WC", "NC") == "WC CS SC CN"
+    unclear = draw(CROSS.replace("WC\nCE\n", "WCE\n") + "no_left_turn WCE C NC")
+    assert unclear.report.skipped == {"ways do not meet": 1}

@@ -8,7 +8,7 @@ from routing.model.modes import UNREACHABLE_MS, StreetMode
 from routing.street.api import SpeedOptions
 from tests.builders.streets import ORIGIN_DEG, draw
 
-CAR, VAN, TRUCK, BICYCLE, FOOT, WHEELCHAIR = StreetMode
+CAR, VAN, TRUCK, BICYCLE, FOOT, WHEELCHAIR, CARGO_BIKE = StreetMode
 BYPASS = """
 S A     B T
 
@@ -88,14 +88,23 @@ def test_who_may_pass(tags, mode, there, back):
 @pytest.mark.parametrize(
     ("tags", "passing"),
     [
-        ("barrier=bollard", {BICYCLE, FOOT, WHEELCHAIR}),
+        ("barrier=bollard", {BICYCLE, FOOT, WHEELCHAIR, CARGO_BIKE}),
         ("barrier=gate", set(StreetMode)),
         ("barrier=gate access=private", set()),
         ("barrier=gate access=private foot=yes", {FOOT, WHEELCHAIR}),
         ("barrier=bollard motor_vehicle=yes", set(StreetMode)),
         ("barrier=stile", {FOOT}),
         ("barrier=cycle_barrier", {BICYCLE, FOOT, WHEELCHAIR}),
-        ("barrier=sump_buster", {TRUCK, BICYCLE, FOOT, WHEELCHAIR}),
+        ("barrier=block", {BICYCLE, FOOT, WHEELCHAIR, CARGO_BIKE}),
+        ("barrier=lift_gate vehicle=no", {FOOT, WHEELCHAIR}),
+        ("barrier=kerb", set(StreetMode) - {WHEELCHAIR}),
+        ("barrier=kerb kerb=lowered", set(StreetMode)),
+        ("barrier=kerb wheelchair=yes", set(StreetMode)),
+        ("highway=crossing kerb=raised", set(StreetMode) - {WHEELCHAIR}),
+        ("highway=crossing kerb=flush", set(StreetMode)),
+        ("barrier=sump_buster", {TRUCK, BICYCLE, FOOT, WHEELCHAIR, CARGO_BIKE}),
+        ("barrier=height_restrictor maxheight=2.2", set(StreetMode) - {VAN, TRUCK}),
+        ("barrier=gate maxwidth=2.3", set(StreetMode) - {TRUCK}),
         ("barrier=toll_booth", set(StreetMode)),
         ("barrier=no", set(StreetMode)),
         ("highway=crossing", set(StreetMode)),

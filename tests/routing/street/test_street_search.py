@@ -11,16 +11,23 @@ from routing.kernels.street_components import strong_components
 from routing.model.modes import UNREACHABLE_MS, StreetMode
 from routing.model.street_graph import StreetGraph
 from routing.street.api import DEFAULT_TURN_COSTS, NO_TURN_COSTS, Snaps, StreetEngine
+from services.city.osm_reader_times import build_rules
 from tests.builders.streets import draw
 from tests.routing.street.reference import Reference
 
-TAGS = ("", "", "", "oneway=yes", "oneway=-1", "access=destination", "motor_vehicle=no", "maxspeed=10", "junction=roundabout")
+TAGS = (
+    "", "", "", "oneway=yes", "oneway=-1", "access=destination", "motor_vehicle=no", "maxspeed=10", "junction=roundabout",
+    "vehicle:conditional=no@(Mo)", "motor_vehicle=no motor_vehicle:conditional=destination@(Tu)", "maxwidth=0.8",
+)  # fmt: skip
 MARKS = ("highway=traffic_signals", "barrier=bollard", "barrier=gate access=private", "barrier=stile")
 
 
 @st.composite
 def streets(draw_from: st.DrawFn) -> StreetGraph:
-    """A small random network with one-ways, zones, barriers, signals and forbidden sequences of two to four arcs."""
+    """A small random network with one-ways, zones, barriers, signals and forbidden sequences of two to four arcs.
+
+    Some rules depend on the day; there are two of them.
+    """
     seed = draw_from(st.integers(0, 2**32 - 1))
     rng = np.random.default_rng(seed)
     count = int(rng.integers(3, 10))
@@ -52,7 +59,14 @@ def _with_bans(graph: StreetGraph, rng: np.random.Generator) -> StreetGraph:
     bans = sorted(sequences)
     first = np.concatenate([[0], np.cumsum([len(ban) for ban in bans])]).astype(np.int32)
     arcs = np.array([arc for ban in bans for arc in ban], np.int32)
-    return replace(graph, first_restriction=first, restriction_arcs=arcs, restriction_modes=np.full(len(bans), 15, np.uint16))
+    return replace(
+        graph,
+        first_restriction=first,
+        restriction_arcs=arcs,
+        restriction_modes=np.full(len(bans), 15, np.uint16),
+        restriction_rule=rng.choice([-1, -1, 0, 1], len(bans)).astype(np.int32),
+        rules=build_rules(["Mo", "Tu"])[0],
+    )
 
 
 def _places(graph: StreetGraph, rng: np.random.Generator, mode: StreetMode) -> Snaps:
@@ -78,8 +92,10 @@ def test_equals_naive_search(graph, seed, mode, contracted):
     if contracted:
         engine.hierarchy(mode)
     closed = rng.random(graph.arc_count) < 0.1
-    metric = engine.metric(mode, closed_arcs=closed)
-    reference = Reference(graph, metric, DEFAULT_TURN_COSTS.get(mode, NO_TURN_COSTS))
+    holding = rng.random(2) < 0.5
+    metric = engine.metric(mode, closed_arcs=closed, rules_holding=holding)
+    holding_now = frozenset(np.flatnonzero(holding).tolist())
+    reference = Reference(graph, metric, DEFAULT_TURN_COSTS.get(mode, NO_TURN_COSTS), holding_now)
     places = _places(graph, rng, mode)
     expected = [reference.times((int(places.arc[i]), float(places.fraction[i])), places) for i in range(5)]
     expected.append([UNREACHABLE_MS] * 6)

@@ -2,8 +2,9 @@
 
 import pytest
 
+from services.city.osm_reader_access import CAR, FOOT, MOTOR, TRUCK, VAN, access_masks
 from services.city.osm_reader_speeds import duration_s, limit_kmh, speeds_kmh
-from services.city.osm_reader_tags import CAR, FOOT, MOTOR, TRUCK, VAN, access_masks, way_traits
+from services.city.osm_reader_tags import way_traits
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +49,9 @@ def from_osm(pbf: Path, mode: StreetMode, keep: np.ndarray, dijkstra: bool) -> N
     clock = [time.perf_counter()]
     graph, _ = read_street_graph_and_report(pbf, keep_nodes=set(keep.tolist()))
     clock.append(time.perf_counter())
-    engine = StreetEngine(graph)
+    # other classes that share the network would add what this one may not use
+    only = replace(graph, arc_access=graph.arc_access & np.uint16(mode.bit))
+    engine = StreetEngine(only)
     net = engine.network(mode)
     clock.append(time.perf_counter())
     hierarchy = None if dijkstra else engine.hierarchy(mode)
@@ -70,7 +72,7 @@ def from_osm(pbf: Path, mode: StreetMode, keep: np.ndarray, dijkstra: bool) -> N
         turns = {
             "from_arc": np.repeat(np.arange(net.state_count), np.diff(net.first_edge)),
             "to_arc": net.edge_to.astype(np.int64),
-            "ms": net.edge_cost_ms.astype(np.int64),
+            "ms": metric.turn_ms.astype(np.int64),
         }
     else:
         turns = free_turns(graph.arc_tail[arc], graph.arc_head[arc], (graph.node_blocked & mode.bit) != 0)

@@ -14,9 +14,17 @@ from routing.model.modes import UNREACHABLE_MS, StreetMode
 from routing.model.street_graph import StreetGraph
 from routing.street.cch import Hierarchy, build_hierarchy
 from routing.street.metric import StreetMetric, build_metric
-from routing.street.network import StreetNetwork, build_network, frozen_graph
+from routing.street.network import StreetNetwork, build_shared_network, frozen_graph
 from routing.street.path import StreetPath, StreetStep, build_path
-from routing.street.profiles import DEFAULT_SPEEDS, DEFAULT_TURN_COSTS, NO_TURN_COSTS, SpeedOptions, TurnCosts, VehicleLimits
+from routing.street.profiles import (
+    DEFAULT_SPEEDS,
+    DEFAULT_TURN_COSTS,
+    NO_TURN_COSTS,
+    SpeedOptions,
+    TurnCosts,
+    VehicleLimits,
+    classes_of,
+)
 from routing.street.search import Searcher, limit_in_ms
 from routing.street.snapping import SnapGrid, Snaps, usable_for_snapping
 
@@ -37,7 +45,8 @@ class StreetEngine:
     turn_costs : Mapping, optional
         By mode; modes left out turn freely. Default: `DEFAULT_TURN_COSTS`.
     hierarchies : Mapping, optional
-        By mode, from `build_hierarchy`; a mode without one is searched by Dijkstra's algorithm.
+        By mode, from `hierarchy`; one serves all modes that share its network (`NETWORK_CLASSES`). A mode without one is
+        searched by Dijkstra's algorithm.
     """
 
     def __init__(
@@ -47,7 +56,7 @@ class StreetEngine:
         hierarchies: Mapping[StreetMode, Hierarchy] = MappingProxyType({}),
     ) -> None:
         self.graph = frozen_graph(graph)
-        self._hierarchies = dict(hierarchies)
+        self._hierarchies = {classes_of(mode)[0]: hierarchy for mode, hierarchy in hierarchies.items()}
         self._turn_costs = turn_costs
         self._grid = SnapGrid(self.graph)
         self._usable: dict[StreetMode, npt.NDArray[np.bool_]] = {}
@@ -67,28 +76,30 @@ class StreetEngine:
         return self._grid.snap(lat_deg, lon_deg, self._usable[mode], max_distance_m)
 
     def network(self, mode: StreetMode) -> StreetNetwork:
-        """State graph of a mode, built on first use."""
+        """State graph of a mode, built on first use; shared by the modes of its class."""
         return self.searcher(mode).network
 
     def searcher(self, mode: StreetMode) -> Searcher:
         """Searches of a mode on its network; made on first use."""
+        classes = classes_of(mode)
         with self._lock:
-            if mode not in self._searchers:
-                network = build_network(self.graph, mode, self._turn_costs.get(mode, NO_TURN_COSTS))
-                hierarchy = self._hierarchies.get(mode)
+            if classes[0] not in self._searchers:
+                network = build_shared_network(self.graph, classes, self._turn_costs)
+                hierarchy = self._hierarchies.get(classes[0])
                 if hierarchy is not None:
                     hierarchy.check_fits(network)
-                self._searchers[mode] = Searcher(self.graph, network, hierarchy)
-            return self._searchers[mode]
+                self._searchers[classes[0]] = Searcher(self.graph, network, hierarchy)
+            return self._searchers[classes[0]]
 
     def hierarchy(self, mode: StreetMode) -> Hierarchy:
         """Hierarchy of a mode, built now (seconds for a city) if the engine was not given one."""
-        if mode not in self._hierarchies:
+        first = classes_of(mode)[0]
+        if first not in self._hierarchies:
             hierarchy = build_hierarchy(self.network(mode))
             with self._lock:
-                self._hierarchies[mode] = hierarchy
-                del self._searchers[mode]
-        return self._hierarchies[mode]
+                self._hierarchies[first] = hierarchy
+                del self._searchers[first]
+        return self._hierarchies[first]
 
     def metric(
         self,
@@ -114,7 +125,7 @@ class StreetEngine:
         """
         searcher = self.searcher(mode)
         return build_metric(
-            self.graph, searcher.network, options, arc_speed_kmh, closed_arcs, searcher.hierarchy, rules_holding
+            self.graph, searcher.network, options, arc_speed_kmh, closed_arcs, searcher.hierarchy, rules_holding, mode
         )
 
     def one_to_many(self, metric: StreetMetric, sources: Snaps, i: int, targets: Snaps, limit_s: float | None = None) -> Times:

@@ -64,6 +64,8 @@ class StreetMetric:
         Weight of the network's edges, forward and reversed.
     turn_ms : int32[e]
         Part of it lost in turning; `INFINITE` where the turn is forbidden now.
+    mode : StreetMode
+        The mode the times are for.
     """
 
     network: StreetNetwork
@@ -71,6 +73,7 @@ class StreetMetric:
     edge_ms: npt.NDArray[np.int32]
     back_edge_ms: npt.NDArray[np.int32]
     turn_ms: npt.NDArray[np.int32]
+    mode: StreetMode
     _customised: _Customised | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -83,11 +86,6 @@ class StreetMetric:
         if self._customised is not None:
             self._customised.get()
 
-    @property
-    def mode(self) -> StreetMode:
-        """The mode the times are for."""
-        return self.network.mode
-
 
 def build_metric(
     graph: StreetGraph,
@@ -97,13 +95,14 @@ def build_metric(
     closed_arcs: npt.ArrayLike | None,
     hierarchy: Hierarchy | None = None,
     rules_holding: npt.NDArray[np.bool_] | None = None,
+    mode: StreetMode | None = None,
 ) -> StreetMetric:
-    """Weigh `network`; O(arcs + turns), a few milliseconds for a city.
+    """Weigh `network` for a mode it serves (default: its first); O(arcs + turns), a few milliseconds for a city.
 
     `rules_holding` (bool[k], see `rules_holding` of the time rules) says which of the graph's time rules hold; without it,
     none does: what is closed at certain hours is open, what is open at certain hours closed.
     """
-    mode = network.mode
+    mode = network.mode if mode is None else mode
     speed = _speeds_kmh(graph, mode, options, arc_speed_kmh)
     time = np.maximum(np.rint(graph.arc_length_m.astype(np.float64) * 3600.0 / speed), 1.0)
     arc_time = np.minimum(time, INFINITE - 1).astype(np.uint32)
@@ -115,7 +114,7 @@ def build_metric(
         arc_time[np.abs(graph.arc_incline_pct) > options.wheelchair_max_incline_pct] = UNREACHABLE_MS
     if closed_arcs is not None:
         arc_time[_closed(closed_arcs, graph.arc_count)] = UNREACHABLE_MS
-    return weigh(network, arc_time, hierarchy, rules_holding)
+    return weigh(network, arc_time, hierarchy, rules_holding, mode)
 
 
 def weigh(
@@ -123,19 +122,25 @@ def weigh(
     arc_time_ms: npt.NDArray[np.uint32],
     hierarchy: Hierarchy | None = None,
     rules_holding: npt.NDArray[np.bool_] | None = None,
+    mode: StreetMode | None = None,
 ) -> StreetMetric:
-    """Metric of `network` from travel times given arc by arc (uint32[m], `UNREACHABLE_MS` = closed)."""
-    times, turn_ms = frozen(arc_time_ms), network.edge_cost_ms
+    """Metric of `network` for a mode it serves (default: its first).
+
+    Travel times are given arc by arc (uint32[m], `UNREACHABLE_MS` = closed).
+    """
+    mode = network.mode if mode is None else mode
+    times, turn_ms = frozen(arc_time_ms), network.turn_cost_ms(mode)
     if rules_holding is not None and len(network.timed_edge):
+        forbidden = rules_holding[network.timed_edge_rule] & ((network.timed_edge_modes & mode.bit) != 0)
         turn_ms = turn_ms.copy()
-        turn_ms[network.timed_edge[rules_holding[network.timed_edge_rule]]] = INFINITE
+        turn_ms[network.timed_edge[forbidden]] = INFINITE
         turn_ms = frozen(turn_ms)
     edge_ms, back_edge_ms = np.empty(len(network.edge_to), np.int32), np.empty(len(network.edge_to), np.int32)
     edge_weights(network.edge_arc, turn_ms, network.back_edge, times, edge_ms, back_edge_ms)
     edges, customised = frozen(edge_ms), None
     if hierarchy is not None:
         customised = _Customised(hierarchy, edges)
-    return StreetMetric(network, times, edges, frozen(back_edge_ms), turn_ms, customised)
+    return StreetMetric(network, times, edges, frozen(back_edge_ms), turn_ms, mode, customised)
 
 
 def closed_to_vehicle(graph: StreetGraph, vehicle: VehicleLimits) -> npt.NDArray[np.bool_]:

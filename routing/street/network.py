@@ -1,23 +1,27 @@
 """One mode's state graph: what the searches run on. Built once per mode, shared by every metric and thread."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from routing.errors import InvalidInput
 from routing.kernels import street_turns as kernels
+from routing.kernels.street_search import INFINITE
 from routing.model.modes import StreetMode
 from routing.model.street_graph import NODE_TRAFFIC_SIGNALS, StreetGraph
-from routing.street.memory import Edges, Sequences, with_memory
-from routing.street.profiles import NODE_BASED_MODES, TurnCosts
+from routing.street.memory import Edges, Sequences, Timed, with_memory
+from routing.street.profiles import NO_TURN_COSTS, NODE_BASED_MODES, TurnCosts
 
 Int32 = npt.NDArray[np.int32]
+Int64 = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class StreetNetwork:
-    """States and edges of one mode, forward and reversed (CSR).
+    """States and edges of one mode, or of several that share them, forward and reversed (CSR).
 
     Edge-based (wheels): a state is an arc being entered, an edge drives that arc and turns into the next. An arc has further
     states where the past matters (inside a via-way restriction, inside a no-through zone entered from outside). Node-based
@@ -26,10 +30,11 @@ class StreetNetwork:
     Attributes
     ----------
     mode : StreetMode
+        The first of `modes`.
     edge_based : bool
     first_edge : int32[s + 1]
     edge_to, edge_arc, edge_cost_ms : int32[e]
-        State reached, arc travelled, time lost turning.
+        State reached, arc travelled, time `mode` loses turning.
     state_arc : int32[s]
         Arc of a state (-1 in node-based networks).
     back_first, back_to, back_edge : int32
@@ -38,8 +43,12 @@ class StreetNetwork:
         States of arc `a` are ``arc_states[arc_first_state[a]:arc_first_state[a + 1]]``, the plain one first.
     blocked : bool[n]
         Nodes the mode cannot pass.
-    timed_edge, timed_edge_rule : int32[q]
-        Edges that are forbidden while a rule of the graph's `rules` holds (turn restrictions of certain hours).
+    modes : tuple of StreetMode
+        Modes served; empty = `mode` only.
+    class_cost_ms : int32[k, e]
+        Time each of `modes` loses turning; `INFINITE` where it may not turn so.
+    timed_edge, timed_edge_rule, timed_edge_modes : int32[q]
+        Edges that are forbidden to some modes while a rule of the graph's `rules` holds (turn restrictions of certain hours).
     """
 
     mode: StreetMode
@@ -55,18 +64,35 @@ class StreetNetwork:
     arc_first_state: Int32
     arc_states: Int32
     blocked: npt.NDArray[np.bool_]
+    modes: tuple[StreetMode, ...] = ()
+    class_cost_ms: Int32 = field(default_factory=lambda: np.empty((0, 0), np.int32))
     timed_edge: Int32 = field(default_factory=lambda: np.empty(0, np.int32))
     timed_edge_rule: Int32 = field(default_factory=lambda: np.empty(0, np.int32))
+    timed_edge_modes: Int32 = field(default_factory=lambda: np.empty(0, np.int32))
 
     @property
     def state_count(self) -> int:
         """Number of states."""
         return len(self.first_edge) - 1
 
+    def turn_cost_ms(self, mode: StreetMode) -> Int32:
+        """Time (int32[e]) a mode loses turning at the end of every edge, `INFINITE` where it may not.
+
+        Raises
+        ------
+        InvalidInput
+            If the network does not serve the mode.
+        """
+        if mode not in (self.modes or (self.mode,)):
+            raise InvalidInput(
+                f"the network of {self.mode.name} does not serve {mode.name}: ask the engine for its own", "mode"
+            )
+        return self.class_cost_ms[self.modes.index(mode)] if self.modes else self.edge_cost_ms
+
 
 def build_network(graph: StreetGraph, mode: StreetMode, costs: TurnCosts) -> StreetNetwork:
     """Build the state graph of `mode`; O(arcs + turns)."""
-    return _node_network(graph, mode) if mode in NODE_BASED_MODES else _turn_network(graph, mode, costs)
+    return build_shared_network(graph, (mode,), {mode: costs})
 
 
 def _node_network(graph: StreetGraph, mode: StreetMode) -> StreetNetwork:
@@ -74,63 +100,114 @@ def _node_network(graph: StreetGraph, mode: StreetMode) -> StreetNetwork:
     arcs = np.flatnonzero(((graph.arc_access & mode.bit) != 0) & ~blocked[graph.arc_tail]).astype(np.int32)
     first = np.zeros(graph.node_count + 1, np.int32)
     np.cumsum(np.bincount(graph.arc_tail[arcs], minlength=graph.node_count), out=first[1:])
-    edges = Edges(first, graph.arc_head[arcs].astype(np.int32), arcs, np.zeros(len(arcs), np.int32))
+    edges = Edges(first, graph.arc_head[arcs].astype(np.int32), arcs, arcs, np.full(len(arcs), mode.bit, np.uint16))
     nobody = np.full(graph.node_count, -1, np.int32)
-    return _finish(mode, False, edges, nobody, graph.arc_count, blocked)
+    return _finish(mode, False, edges, np.zeros(len(arcs), np.int32), nobody, graph.arc_count, blocked)
 
 
-def _turn_network(graph: StreetGraph, mode: StreetMode, costs: TurnCosts) -> StreetNetwork:
-    usable = (graph.arc_access & mode.bit) != 0
-    blocked = (graph.node_blocked & mode.bit) != 0
-    short, long = _restrictions(graph, mode, usable)
-    always = np.array(sorted(key for key, rule in short if rule < 0), np.int64)
-    plain = _plain_turns(graph, usable, blocked, always, costs)
-    zone = usable & ((graph.arc_no_through & mode.bit) != 0)
-    edges, state_arc, timed = with_memory(plain, np.flatnonzero(usable).astype(np.int32), zone, long)
-    timed += _timed_turns(graph, edges, state_arc, [(key, rule) for key, rule in short if rule >= 0])
-    network = _finish(mode, True, edges, state_arc, graph.arc_count, blocked)
-    edge, rule = np.array(sorted(set(timed)), np.int32).reshape(-1, 2).T
-    return replace(network, timed_edge=frozen(edge), timed_edge_rule=frozen(rule))
+def build_shared_network(
+    graph: StreetGraph, modes: tuple[StreetMode, ...], costs: Mapping[StreetMode, TurnCosts]
+) -> StreetNetwork:
+    """Build one state graph for several classes of vehicle; O(classes × (arcs + turns)).
+
+    Its states and edges are the union of theirs; `StreetNetwork.turn_cost_ms` says what a class may do. The answers for each
+    are those of a network of its own.
+
+    Parameters
+    ----------
+    graph : StreetGraph
+    modes : tuple of StreetMode
+        None of `NODE_BASED_MODES`, unless it is the only one.
+    costs : Mapping
+        Turn costs by mode; modes left out turn freely.
+    """
+    if modes[0] in NODE_BASED_MODES:
+        return _node_network(graph, modes[0])
+    usable = {mode: (graph.arc_access & mode.bit) != 0 for mode in modes}
+    short, long = _restrictions(graph, modes, usable)
+    turns = [
+        _plain_turns(
+            graph, usable[mode], (graph.node_blocked & mode.bit) != 0,
+            np.array([key for key, rule, bound in short if rule < 0 and bound & mode.bit], np.int64),
+            costs.get(mode, NO_TURN_COSTS),
+        )
+        for mode in modes
+    ]  # fmt: skip
+    plain, cost_ms = _united(graph.arc_count, modes, turns)
+    zone = graph.arc_no_through & np.bitwise_or.reduce([usable[mode] * np.uint16(mode.bit) for mode in modes])
+    arcs = np.flatnonzero(np.logical_or.reduce(list(usable.values()))).astype(np.int32)
+    edges, state_arc, timed = with_memory(plain, arcs, zone, long)
+    timed += _timed_turns(graph, edges, state_arc, [turn for turn in short if turn[1] >= 0])
+    bits = np.array([mode.bit for mode in modes], np.uint16)[:, None]
+    class_cost_ms = np.where(edges.modes & bits, cost_ms[:, edges.turn], np.int32(INFINITE))
+    blocked = np.logical_and.reduce([(graph.node_blocked & mode.bit) != 0 for mode in modes])
+    network = _finish(modes[0], True, edges, class_cost_ms[0], state_arc, graph.arc_count, blocked)
+    columns = [frozen(column) for column in np.array(sorted(set(timed)), np.int32).reshape(-1, 3).T]
+    return replace(
+        network, modes=modes, class_cost_ms=frozen(class_cost_ms),
+        timed_edge=columns[0], timed_edge_rule=columns[1], timed_edge_modes=columns[2],
+    )  # fmt: skip
+
+
+def _united(
+    arc_count: int, modes: tuple[StreetMode, ...], turns: list[tuple[Int64, Int32]]
+) -> tuple[Edges, npt.NDArray[np.int32]]:
+    """Edges between arcs that any class may take, with their costs by class (int32[k, e], `INFINITE` = not allowed)."""
+    keys = turns[0][0] if len(turns) == 1 else np.unique(np.concatenate([key for key, _ in turns]))
+    cost_ms = np.full((len(modes), len(keys)), INFINITE, np.int32)
+    allowed = np.zeros(len(keys), np.uint16)
+    for row, (mode, (key, cost)) in enumerate(zip(modes, turns, strict=True)):
+        place = np.searchsorted(keys, key)
+        cost_ms[row, place] = cost
+        allowed[place] |= np.uint16(mode.bit)
+    arc, to = (part.astype(np.int32) for part in np.divmod(keys, max(arc_count, 1)))
+    first = np.zeros(arc_count + 1, np.int32)
+    np.cumsum(np.bincount(arc, minlength=arc_count), out=first[1:])
+    return Edges(first, to, arc, np.arange(len(keys), dtype=np.int32), allowed), cost_ms
 
 
 def _restrictions(
-    graph: StreetGraph, mode: StreetMode, usable: npt.NDArray[np.bool_]
-) -> tuple[list[tuple[int, int]], Sequences]:
-    """Split the restrictions binding `mode` into (two-arc key, rule) and longer sequences; rule -1 = always."""
-    short: set[tuple[int, int]] = set()
-    long: set[tuple[tuple[int, ...], int]] = set()
-    for r in np.flatnonzero((graph.restriction_modes & mode.bit) != 0):
+    graph: StreetGraph, modes: tuple[StreetMode, ...], usable: Mapping[StreetMode, npt.NDArray[np.bool_]]
+) -> tuple[list[tuple[int, int, int]], Sequences]:
+    """Split the restrictions of some modes into (two-arc key, rule, modes) and longer sequences; rule -1 = always."""
+    short: dict[tuple[int, int], int] = {}
+    long: dict[tuple[tuple[int, ...], int], int] = {}
+    for r in np.flatnonzero(graph.restriction_modes & sum(mode.bit for mode in modes)):
         arcs = graph.restriction_arcs[graph.first_restriction[r] : graph.first_restriction[r + 1]]
-        if not usable[arcs].all():
-            continue
+        bound = sum(mode.bit for mode in modes if graph.restriction_modes[r] & mode.bit and usable[mode][arcs].all())
         rule = int(graph.restriction_rule[r])
-        if len(arcs) == 2:
-            short.add((int(arcs[0]) * graph.arc_count + int(arcs[1]), rule))
-        else:
-            long.add((tuple(int(arc) for arc in arcs), rule))
-    return sorted(short), sorted(long)
+        if bound and len(arcs) == 2:
+            turn = int(arcs[0]) * graph.arc_count + int(arcs[1]), rule
+            short[turn] = short.get(turn, 0) | bound
+        elif bound:
+            sequence = tuple(int(arc) for arc in arcs), rule
+            long[sequence] = long.get(sequence, 0) | bound
+    return (
+        sorted((key, rule, bound) for (key, rule), bound in short.items()),
+        sorted((arcs, rule, bound) for (arcs, rule), bound in long.items()),
+    )
 
 
-def _timed_turns(graph: StreetGraph, edges: Edges, state_arc: Int32, short: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def _timed_turns(graph: StreetGraph, edges: Edges, state_arc: Int32, short: list[tuple[int, int, int]]) -> Timed:
     """Edges between two arcs that are forbidden by a rule."""
     if not short:
         return []
     key = edges.arc.astype(np.int64) * graph.arc_count + state_arc[edges.to]
-    found = np.flatnonzero(np.isin(key, np.array([turn for turn, _ in short], np.int64)))
-    rules: dict[int, list[int]] = {}
-    for turn, rule in short:
-        rules.setdefault(turn, []).append(rule)
-    return [(edge, rule) for edge in found.tolist() for rule in rules[int(key[edge])]]
+    found = np.flatnonzero(np.isin(key, np.array([turn for turn, _, _ in short], np.int64)))
+    rules: dict[int, list[tuple[int, int]]] = {}
+    for turn, rule, bound in short:
+        rules.setdefault(turn, []).append((rule, bound))
+    return [(edge, rule, bound) for edge in found.tolist() for rule, bound in rules[int(key[edge])]]
 
 
 def _plain_turns(
     graph: StreetGraph,
     usable: npt.NDArray[np.bool_],
     blocked: npt.NDArray[np.bool_],
-    banned: npt.NDArray[np.int64],
+    banned: Int64,
     costs: TurnCosts,
-) -> Edges:
-    """All allowed turns between arcs, as if no restriction had a memory; `edge_to` holds arcs."""
+) -> tuple[Int64, Int32]:
+    """All turns a class may take as if no restriction had a memory: keys ``from · m + to``, ascending, and their costs."""
     degree = np.zeros(graph.node_count, np.int32)
     kernels.junction_degree(graph.arc_tail, graph.arc_head, graph.arc_reverse, usable, degree)
     tail_deg, head_deg = np.empty(graph.arc_count, np.float32), np.empty(graph.arc_count, np.float32)
@@ -147,12 +224,18 @@ def _plain_turns(
         )  # fmt: skip
         if not write:
             to, cost_ms = np.empty(count, np.int32), np.empty(count, np.int32)
-    travelled = np.repeat(np.arange(graph.arc_count, dtype=np.int32), np.diff(first))
-    return Edges(first.astype(np.int32), to, travelled, cost_ms)
+    travelled = np.repeat(np.arange(graph.arc_count, dtype=np.int64), np.diff(first))
+    return travelled * graph.arc_count + to, cost_ms
 
 
 def _finish(
-    mode: StreetMode, edge_based: bool, edges: Edges, state_arc: Int32, arc_count: int, blocked: npt.NDArray[np.bool_]
+    mode: StreetMode,
+    edge_based: bool,
+    edges: Edges,
+    cost_ms: Int32,
+    state_arc: Int32,
+    arc_count: int,
+    blocked: npt.NDArray[np.bool_],
 ) -> StreetNetwork:
     states, count = len(edges.first) - 1, len(edges.to)
     back_first = np.zeros(states + 1, np.int32)
@@ -167,7 +250,7 @@ def _finish(
         edges.first,
         edges.to,
         edges.arc,
-        edges.cost_ms,
+        cost_ms,
         state_arc,
         back_first,
         back_to,

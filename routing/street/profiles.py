@@ -48,6 +48,20 @@ DEFAULT_TURN_COSTS: Mapping[StreetMode, TurnCosts] = MappingProxyType(
 NODE_BASED_MODES = frozenset({StreetMode.FOOT, StreetMode.WHEELCHAIR})
 """Modes without turn costs or restrictions: their search runs on nodes, not on arcs."""
 
+NETWORK_CLASSES: tuple[tuple[StreetMode, ...], ...] = (
+    (StreetMode.CAR, StreetMode.VAN, StreetMode.TRUCK),
+    (StreetMode.BICYCLE, StreetMode.CARGO_BIKE),
+    (StreetMode.FOOT,),
+    (StreetMode.WHEELCHAIR,),
+)
+"""Modes that share one network and one hierarchy; each answers by weights of its own."""
+
+
+def classes_of(mode: StreetMode) -> tuple[StreetMode, ...]:
+    """Modes that share a network with `mode`; the first one lends it its name."""
+    return next(classes for classes in NETWORK_CLASSES if mode in classes)
+
+
 CYCLE_MODES = frozenset({StreetMode.BICYCLE, StreetMode.CARGO_BIKE})
 
 _BICYCLE_FACTOR = {"track": 0.75, "path": 0.75, "footway": 0.6, "pedestrian": 0.4, "living_street": 0.85, "service": 0.85}

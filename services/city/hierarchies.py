@@ -10,8 +10,8 @@ from services.city import arrays
 
 FOLDER = "hierarchies"
 
-HIERARCHY_MODES = (StreetMode.CAR, StreetMode.VAN, StreetMode.BICYCLE, StreetMode.FOOT)
-"""Modes whose hierarchies are stored; others are searched without."""
+HIERARCHY_MODES = (StreetMode.CAR, StreetMode.BICYCLE, StreetMode.FOOT)
+"""Modes whose hierarchies are stored, for all modes that share their networks; others are searched without."""
 
 
 def build_hierarchies(folder: Path, graph: StreetGraph, modes: tuple[StreetMode, ...] = HIERARCHY_MODES) -> dict[str, int]:

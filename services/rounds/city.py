@@ -237,9 +237,8 @@ class RoundsCity:
         network = self._lengths.network(mode)
         times = np.maximum(np.rint(self.street.graph.arc_length_m * 10.0), 1).astype(np.uint32)
         times[self._lengths.metric(mode).arc_time_ms == UNREACHABLE_MS] = UNREACHABLE_MS
-        found = self._lengths.many_to_many(weigh(network, times, self._lengths.searcher(mode).hierarchy), snaps, snaps).astype(
-            np.float64
-        )
+        metric = weigh(network, times, self._lengths.searcher(mode).hierarchy, mode=mode)
+        found = self._lengths.many_to_many(metric, snaps, snaps).astype(np.float64)
         return np.where(found == UNREACHABLE_MS, 1e9, found / 10.0)
 
     def _stop(self, stop_id: str, path: str) -> Point:

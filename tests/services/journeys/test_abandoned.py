@@ -12,8 +12,8 @@ from traboule.journeys.v1 import matrix_pb2, tour_pb2
 
 from services.common.deadline import Deadline, current_deadline, run_in_thread, set_deadline, threads_for_calls
 from services.common.errors import DeadlineExceeded
+from services.journeys.keeper import ViewKeeper
 from services.journeys.matrices import get_matrix
-from services.journeys.view import ViewKeeper
 from tests.builders.journeys import TRINDADE, at, point
 
 pytestmark = pytest.mark.timeout(90)

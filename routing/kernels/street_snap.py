@@ -56,7 +56,7 @@ def fill_cells(
 
 
 @kernel
-def _fraction(
+def arc_fraction(
     arc: Number, shape: Number, part: float, east: float, first_shape: Int64, shape_lat_e7: Int32, shape_lon_e7: Int32
 ) -> float:
     """Share of an arc's length before the point at `part` of the segment that begins at `shape`."""
@@ -139,7 +139,7 @@ def nearest(
         if best_arc < 0:
             fraction_out[q], distance_out[q], lat_out[q], lon_out[q] = np.nan, np.nan, np.nan, np.nan
             continue
-        fraction = _fraction(best_arc, best_shape, best_part, east, first_shape, shape_lat_e7, shape_lon_e7)
+        fraction = arc_fraction(best_arc, best_shape, best_part, east, first_shape, shape_lat_e7, shape_lon_e7)
         a, b = best_shape, best_shape + 1
         lat_out[q] = (shape_lat_e7[a] + best_part * (np.float64(shape_lat_e7[b]) - shape_lat_e7[a])) * 1e-7
         lon_out[q] = (shape_lon_e7[a] + best_part * (np.float64(shape_lon_e7[b]) - shape_lon_e7[a])) * 1e-7

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from routing.errors import InvalidInput
 from routing.kernels import street_snap as kernels
+from routing.kernels.street_candidates import Grid
 from routing.model.modes import StreetMode
 from routing.model.street_graph import StreetGraph
 from routing.street.network import frozen
@@ -57,7 +58,7 @@ class SnapGrid:
     """Grid over all street segments; building it takes some 20 ms per 100 000 arcs."""
 
     def __init__(self, graph: StreetGraph) -> None:
-        self._graph = graph
+        self.graph = graph
         lat, lon = graph.shape_lat_e7, graph.shape_lon_e7
         self._south, self._west = (float(lat.min()), float(lon.min())) if len(lat) else (0.0, 0.0)
         height, width = (float(lat.max()) - self._south, float(lon.max()) - self._west) if len(lat) else (0.0, 0.0)
@@ -75,6 +76,12 @@ class SnapGrid:
         self._fill(arcs, first[:-1].copy(), segment_arc, segment_shape, True)
         self._first, self._segment_arc, self._segment_shape = frozen(first), frozen(segment_arc), frozen(segment_shape)
 
+    @property
+    def cells(self) -> Grid:
+        """The grid as kernels take it."""
+        sizes = (self._south, self._west, self._cell_lat, self._cell_lon, self._rows, self._columns)
+        return Grid(*sizes, self._first, self._segment_arc, self._segment_shape)
+
     def _fill(
         self,
         arcs: npt.NDArray[np.int32],
@@ -83,7 +90,7 @@ class SnapGrid:
         segment_shape: npt.NDArray[np.int32],
         write: bool,
     ) -> None:
-        graph = self._graph
+        graph = self.graph
         kernels.fill_cells(
             arcs, graph.first_shape, graph.shape_lat_e7, graph.shape_lon_e7, self._south, self._west, self._cell_lat,
             self._cell_lon, self._rows, self._columns, first, segment_arc, segment_shape, write,
@@ -96,7 +103,7 @@ class SnapGrid:
         lat = np.atleast_1d(np.array(lat_deg, np.float64))
         lon = np.atleast_1d(np.array(lon_deg, np.float64))
         _check(lat, lon, max_distance_m)
-        graph, k = self._graph, len(lat)
+        graph, k = self.graph, len(lat)
         arc, fraction, distance = np.empty(k, np.int32), np.empty(k, np.float32), np.empty(k, np.float32)
         on_lat, on_lon = np.empty(k, np.float64), np.empty(k, np.float64)
         kernels.nearest(

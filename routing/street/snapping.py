@@ -1,6 +1,7 @@
 """From positions to streets."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,10 @@ class Snaps:
         From the position asked for to the street (NaN without arc).
     lat_deg, lon_deg : float64[k]
         The point on the street (NaN without arc).
+    side : int8[k], optional
+        Where the position lies as seen in the direction of the arc: 1 right, -1 left, 0 on the street or not known.
+    directed : bool[k], optional
+        The street may be left and reached in the direction of the arc only; default: never.
     """
 
     arc: npt.NDArray[np.int32]
@@ -37,11 +42,18 @@ class Snaps:
     distance_m: npt.NDArray[np.float32]
     lat_deg: npt.NDArray[np.float64]
     lon_deg: npt.NDArray[np.float64]
+    side: npt.NDArray[np.int8] = field(default_factory=lambda: np.empty(0, np.int8))
+    directed: npt.NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
 
     def __post_init__(self) -> None:
         # one array type (contiguous, read-only) whatever they come from: kernels are compiled per type
         for name, dtype in (("arc", np.int32), ("fraction", np.float32), ("distance_m", np.float32)):
             object.__setattr__(self, name, frozen(np.asarray(getattr(self, name), dtype)))
+        for name in ("side", "directed"):
+            given: npt.NDArray[Any] = np.asarray(getattr(self, name), np.int8 if name == "side" else np.bool_)
+            if len(given) not in (0, len(self.arc)):
+                raise InvalidInput(f"snaps: {len(given)} entries in {name} beside {len(self.arc)} arcs", name)
+            object.__setattr__(self, name, frozen(given if len(given) else np.zeros(len(self.arc), given.dtype)))
         if not len(self.arc) == len(self.fraction) == len(self.distance_m) == len(self.lat_deg) == len(self.lon_deg):
             raise InvalidInput(f"snaps: columns of different lengths beside {len(self.arc)} arcs", "arc")
 
@@ -51,7 +63,11 @@ class Snaps:
     def take(self, index: npt.ArrayLike) -> "Snaps":
         """Keep the positions at `index` (anything NumPy indexes with)."""
         rows = np.atleast_1d(np.asarray(index))
-        return Snaps(self.arc[rows], self.fraction[rows], self.distance_m[rows], self.lat_deg[rows], self.lon_deg[rows])
+        columns: list[npt.NDArray[Any]] = [
+            self.arc, self.fraction, self.distance_m, self.lat_deg, self.lon_deg, self.side, self.directed
+        ]  # fmt: skip
+        kept: list[Any] = [column[rows] for column in columns]
+        return Snaps(*kept)
 
 
 class SnapGrid:

@@ -6,15 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from routing.multimodal.isochrone import ReachedPoints, _assemble, _rings, reached_area, signed_area
+from routing.multimodal.isochrone import ReachedPoints, reached_area
+from routing.street.outline import assemble, signed_area, trace_rings
 
 
 @given(arrays(np.bool_, st.tuples(st.integers(1, 7), st.integers(1, 7))))
 def test_outlines_enclose_exactly_the_filled_cells(inner: "np.ndarray[tuple[int, int], np.dtype[np.bool_]]") -> None:
     """Outer rings less holes cover as many cells as are filled; outers run counter-clockwise, every hole has an owner."""
     filled = np.pad(inner, 1)
-    rings = _rings(filled)
-    outers, holes = _assemble(rings)
+    rings = trace_rings(filled)
+    outers, holes = assemble(rings)
     assert sum(signed_area(ring) for ring in rings) == 2 * filled.sum()
     assert all(signed_area(ring) > 0 for ring in outers)
     assert len(rings) == len(outers) + sum(map(len, holes))

@@ -172,7 +172,7 @@ class TraceMatcher:
     def __init__(self, grid: SnapGrid, metric: StreetMetric) -> None:
         self._grid, self.graph, self._network = grid, grid.graph, metric.network
         usable = usable_for_snapping(self.graph, metric.mode) & (metric.arc_time_ms < INFINITE)
-        self._usable = frozen(usable)
+        self.usable = frozen(usable)
         self._ways = _ways(self.graph, metric)
         self._scratch = _Scratch(self._network)
 
@@ -228,7 +228,7 @@ class TraceMatcher:
         rows = low + np.flatnonzero(points.status[low:high] == USED)
         columns.status[low:high] = points.status[low:high]
         found = list_candidates(
-            self._grid, points.lat_deg[rows], points.lon_deg[rows], self._usable, options.reach_m, options.candidates,
+            self._grid, points.lat_deg[rows], points.lon_deg[rows], self.usable, options.reach_m, options.candidates,
             both_directions=True,
         )  # fmt: skip
         columns.status[rows[found.count == 0]] = OFF_STREET

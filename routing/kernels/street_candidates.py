@@ -74,7 +74,7 @@ def candidates(
         if not (np.isfinite(lat_deg[q]) and np.isfinite(lon_deg[q])):
             continue
         size = _near_arcs(
-            lat_deg[q] * 1e7, lon_deg[q] * 1e7, usable, arc_reverse, shape_lat_e7, shape_lon_e7, grid, max_m, near_arc,
+            lat_deg[q], lon_deg[q], usable, arc_reverse, shape_lat_e7, shape_lon_e7, grid, max_m, near_arc,
             near_shape, near_square, near_part,
         )  # fmt: skip
         east = METRES_PER_E7 * np.cos(np.radians(lat_deg[q]))
@@ -105,8 +105,8 @@ def candidates(
 
 @kernel
 def _near_arcs(
-    lat: float,
-    lon: float,
+    lat_deg: float,
+    lon_deg: float,
     usable: Bools,
     arc_reverse: Int32,
     shape_lat_e7: Int32,
@@ -120,7 +120,8 @@ def _near_arcs(
 ) -> int:
     """Nearest arcs (one per street) with the segment and the part of it that is nearest, sorted; return how many."""
     most, size = len(near_arc), 0
-    east = METRES_PER_E7 * np.cos(np.radians(lat * 1e-7))
+    lat, lon = lat_deg * 1e7, lon_deg * 1e7
+    east = METRES_PER_E7 * np.cos(np.radians(lat_deg))
     reach_lat, reach_lon = max_m / METRES_PER_E7, max_m / east
     low_row = max(int(np.floor((lat - reach_lat - grid.south_e7) / grid.cell_lat_e7)), 0)
     high_row = min(int(np.floor((lat + reach_lat - grid.south_e7) / grid.cell_lat_e7)), grid.rows - 1)

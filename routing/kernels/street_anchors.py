@@ -141,8 +141,13 @@ def direct(
     target_fraction: Number,
     arc_time_ms: UInt32,
     arc_reverse: Int32,
+    source_directed: bool,
+    target_directed: bool,
 ) -> tuple[Number, Number]:
-    """Time along one street when both ends lie on it: ``(time_ms, arc)``, or ``(INFINITE, -1)``."""
+    """Time along one street when both ends lie on it: ``(time_ms, arc)``, or ``(INFINITE, -1)``.
+
+    A directed end is left or reached in the direction of its own arc only.
+    """
     if source_arc < 0 or target_arc < 0:
         return np.int64(INFINITE), np.int64(-1)
     back = arc_reverse[source_arc]
@@ -151,8 +156,10 @@ def direct(
     start = np.float64(source_fraction)
     end = np.float64(target_fraction) if target_arc == source_arc else 1.0 - target_fraction
     best, best_arc = np.int64(INFINITE), np.int64(-1)
-    if end >= start and arc_time_ms[source_arc] < INFINITE:
+    if end >= start and arc_time_ms[source_arc] < INFINITE and not (target_directed and target_arc == back):
         best, best_arc = part_ms(arc_time_ms[source_arc], end - start), np.int64(source_arc)
+    if source_directed or (target_directed and target_arc != back):
+        return best, best_arc
     if end <= start and back >= 0 and arc_time_ms[back] < INFINITE:
         time = part_ms(arc_time_ms[back], start - end)
         if time < best:
@@ -180,8 +187,10 @@ def gather(
     limit_ms: int,
     one_arc: Number,
     one_fraction: Number,
+    one_directed: bool,
     arcs: Int32,
     fractions: Float32,
+    directed: Bools,
     arc_time_ms: UInt32,
     arc_reverse: Int32,
     backward: bool,
@@ -194,9 +203,13 @@ def gather(
     """
     for i in range(len(arcs)):
         if backward:
-            best, _ = direct(arcs[i], fractions[i], one_arc, one_fraction, arc_time_ms, arc_reverse)
+            best, _ = direct(
+                arcs[i], fractions[i], one_arc, one_fraction, arc_time_ms, arc_reverse, directed[i], one_directed
+            )  # fmt: skip
         else:
-            best, _ = direct(one_arc, one_fraction, arcs[i], fractions[i], arc_time_ms, arc_reverse)
+            best, _ = direct(
+                one_arc, one_fraction, arcs[i], fractions[i], arc_time_ms, arc_reverse, one_directed, directed[i]
+            )  # fmt: skip
         for a in range(first[i], first[i + 1]):
             if time_ms[state[a]] != INFINITE:
                 best = min(best, np.int64(time_ms[state[a]]) + np.int64(anchor_ms[a]))
@@ -209,8 +222,10 @@ def close_matrix(
     limit_ms: int,
     source_arc: Int32,
     source_fraction: Float32,
+    source_directed: Bools,
     target_arc: Int32,
     target_fraction: Float32,
+    target_directed: Bools,
     arc_time_ms: UInt32,
     arc_reverse: Int32,
     out_ms: UInt32,
@@ -226,7 +241,10 @@ def close_matrix(
             best = np.int64(found_ms[i, j])
             arc = target_arc[j]
             if arc >= 0 and arc in (source_arc[i], back):
-                along, _ = direct(source_arc[i], source_fraction[i], arc, target_fraction[j], arc_time_ms, arc_reverse)
+                along, _ = direct(
+                    source_arc[i], source_fraction[i], arc, target_fraction[j], arc_time_ms, arc_reverse, source_directed[i],
+                    target_directed[j],
+                )  # fmt: skip
                 best = min(best, along)
             out_ms[i, j] = best if best <= limit else np.int64(4_294_967_295)
 

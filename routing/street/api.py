@@ -13,7 +13,10 @@ from routing.kernels.street_search import INFINITE
 from routing.model.modes import UNREACHABLE_MS, StreetMode
 from routing.model.street_graph import StreetGraph
 from routing.street.cch import Hierarchy, build_hierarchy
+from routing.street.hints import SnapHints, snap_with_hints
+from routing.street.matching import TraceMatcher
 from routing.street.metric import StreetMetric, build_metric
+from routing.street.names import StreetNames
 from routing.street.network import StreetNetwork, build_shared_network, frozen_graph
 from routing.street.path import StreetPath, StreetStep, build_path
 from routing.street.profiles import (
@@ -59,12 +62,22 @@ class StreetEngine:
         self._hierarchies = {classes_of(mode)[0]: hierarchy for mode, hierarchy in hierarchies.items()}
         self._turn_costs = turn_costs
         self._grid = SnapGrid(self.graph)
+        self._names: StreetNames | None = None
         self._usable: dict[StreetMode, npt.NDArray[np.bool_]] = {}
         self._searchers: dict[StreetMode, Searcher] = {}
         self._lock = threading.Lock()
 
-    def snap(self, lat_deg: npt.ArrayLike, lon_deg: npt.ArrayLike, mode: StreetMode, max_distance_m: float = 500.0) -> Snaps:
+    def snap(
+        self,
+        lat_deg: npt.ArrayLike,
+        lon_deg: npt.ArrayLike,
+        mode: StreetMode,
+        max_distance_m: float = 500.0,
+        hints: SnapHints | None = None,
+    ) -> Snaps:
         """Nearest street of the mode for one or many positions (never one on an island the mode cannot leave or reach).
+
+        With `hints` (names, bearings, the side of the kerb) the street meant, which may be another than the nearest.
 
         Raises
         ------
@@ -73,7 +86,15 @@ class StreetEngine:
         """
         if mode not in self._usable:
             self._usable[mode] = usable_for_snapping(self.graph, mode)
-        return self._grid.snap(lat_deg, lon_deg, self._usable[mode], max_distance_m)
+        if hints is None:
+            return self._grid.snap(lat_deg, lon_deg, self._usable[mode], max_distance_m)
+        if self._names is None:
+            self._names = StreetNames(self.graph.names)
+        return snap_with_hints(self._grid, self._names, self._usable[mode], (lat_deg, lon_deg), hints, max_distance_m)
+
+    def matcher(self, metric: StreetMetric) -> TraceMatcher:
+        """Map matching of GPS traces under a metric; keep it for as long as the metric, its making copies arrays."""
+        return TraceMatcher(self._grid, metric)
 
     def network(self, mode: StreetMode) -> StreetNetwork:
         """State graph of a mode, built on first use; shared by the modes of its class."""
@@ -177,7 +198,10 @@ class StreetEngine:
             return None
         seeds, ends = searcher.sources(metric, start), searcher.targets(metric, end)
         best, meeting = searcher.pair(metric, seeds, ends)
-        along, arc = direct(start.arc[0], start.fraction[0], end.arc[0], end.fraction[0], metric.arc_time_ms, graph.arc_reverse)
+        along, arc = direct(
+            start.arc[0], start.fraction[0], end.arc[0], end.fraction[0], metric.arc_time_ms, graph.arc_reverse,
+            start.directed[0], end.directed[0],
+        )  # fmt: skip
         if min(best, along) >= INFINITE:
             return None
         if along <= best:
@@ -216,7 +240,7 @@ class StreetEngine:
         """Lower `out` at the ends of the street position `one` stands on."""
         graph, arc, fraction = self.graph, int(one.arc[0]), float(one.fraction[0])
         for way, part in ((arc, fraction), (int(graph.arc_reverse[arc]), 1.0 - fraction)):
-            if way >= 0 and metric.arc_time_ms[way] < INFINITE:
+            if way >= 0 and metric.arc_time_ms[way] < INFINITE and (way == arc or not one.directed[0]):
                 node = graph.arc_tail[way] if backward else graph.arc_head[way]
                 share = part if backward else 1.0 - part
                 out[node] = min(out[node], int(np.floor(share * metric.arc_time_ms[way] + 0.5)))
@@ -233,6 +257,7 @@ __all__ = [
     "DEFAULT_TURN_COSTS",
     "NO_TURN_COSTS",
     "Hierarchy",
+    "SnapHints",
     "Snaps",
     "SpeedOptions",
     "StreetEngine",
@@ -240,6 +265,7 @@ __all__ = [
     "StreetNetwork",
     "StreetPath",
     "StreetStep",
+    "TraceMatcher",
     "TurnCosts",
     "VehicleLimits",
     "build_hierarchy",

@@ -66,13 +66,13 @@ class NodeTrips:
             return table
         out = np.empty((len(sources), len(targets)), np.uint32)
         nowhere = frozen(np.full(len(targets), -1, np.int32))
-        fractions = frozen(np.zeros(len(targets), np.float32))
+        fractions, both_ways = frozen(np.zeros(len(targets), np.float32)), frozen(np.zeros(len(targets), np.bool_))
         for i, node in enumerate(sources):
             seeds = self.anchors(sources[i : i + 1], leaving=True)
             time = self._searcher.spread(self.metric, seeds, INFINITE - 1, ends.state, False)
             gather(
-                ends.first, ends.state, ends.time_ms, time, INFINITE - 1, np.int32(-1), np.float32(0.0), nowhere, fractions,
-                self.metric.arc_time_ms, self.metric.network.edge_arc, False, out[i],
+                ends.first, ends.state, ends.time_ms, time, INFINITE - 1, np.int32(-1), np.float32(0.0), False,
+                nowhere, fractions, both_ways, self.metric.arc_time_ms, self.metric.network.edge_arc, False, out[i],
             )  # fmt: skip
             out[i, (targets == node) & (targets >= 0)] = 0
         return out

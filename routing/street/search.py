@@ -14,6 +14,7 @@ from routing.model.street_graph import StreetGraph
 from routing.street.anchors import Anchors
 from routing.street.cch import Hierarchy
 from routing.street.hierarchy_search import FAR, HierarchySearcher
+from routing.street.hints import keep_directed
 from routing.street.metric import StreetMetric
 from routing.street.network import StreetNetwork
 from routing.street.snapping import Snaps
@@ -117,6 +118,13 @@ class Searcher(StateSearcher):
 
     def sources(self, metric: StreetMetric, snaps: Snaps) -> Anchors:
         """Where trips starting at `snaps` enter the state graph."""
+        return keep_directed(self._all_sources(metric, snaps), snaps)
+
+    def targets(self, metric: StreetMetric, snaps: Snaps) -> Anchors:
+        """Where trips ending at `snaps` leave the state graph."""
+        return keep_directed(self._all_targets(metric, snaps), snaps)
+
+    def _all_sources(self, metric: StreetMetric, snaps: Snaps) -> Anchors:
         graph, net = self.graph, self.network
         if not net.edge_based:
             return self._node_anchors(metric, snaps, True)
@@ -127,8 +135,7 @@ class Searcher(StateSearcher):
             )
         )  # fmt: skip
 
-    def targets(self, metric: StreetMetric, snaps: Snaps) -> Anchors:
-        """Where trips ending at `snaps` leave the state graph."""
+    def _all_targets(self, metric: StreetMetric, snaps: Snaps) -> Anchors:
         graph, net = self.graph, self.network
         if not net.edge_based:
             return self._node_anchors(metric, snaps, False)
@@ -157,7 +164,8 @@ class Searcher(StateSearcher):
             time = self.spread(metric, seeds, limit_ms, many_anchors.state, backward)
             anchor_kernels.gather(
                 many_anchors.first, many_anchors.state, many_anchors.time_ms, time, limit_ms, one.arc[0], one.fraction[0],
-                many.arc, many.fraction, metric.arc_time_ms, self.graph.arc_reverse, backward, out,
+                one.directed[0], many.arc, many.fraction, many.directed, metric.arc_time_ms, self.graph.arc_reverse, backward,
+                out,
             )  # fmt: skip
         else:
             out[:] = UNREACHABLE_MS
@@ -171,8 +179,8 @@ class Searcher(StateSearcher):
         found = self._tree.matrix(starts, ends)
         out = np.empty(found.shape, np.uint32)
         anchor_kernels.close_matrix(
-            found, limit_ms, sources.arc, sources.fraction, targets.arc, targets.fraction, metric.arc_time_ms,
-            self.graph.arc_reverse, out,
+            found, limit_ms, sources.arc, sources.fraction, sources.directed, targets.arc, targets.fraction, targets.directed,
+            metric.arc_time_ms, self.graph.arc_reverse, out,
         )  # fmt: skip
         return out
 

@@ -1,9 +1,13 @@
 """Compile every kernel of the street engine, so that no request waits for it."""
 
 import numpy as np
+import numpy.typing as npt
 
 from routing.model.modes import StreetMode
-from routing.street.api import Snaps, StreetEngine, StreetMetric
+from routing.street.api import SnapHints, Snaps, StreetEngine, StreetMetric
+from routing.street.isochrone import street_isochrones
+
+Float64 = npt.NDArray[np.float64]
 
 
 def warm(engine: StreetEngine) -> int:
@@ -20,11 +24,14 @@ def warm(engine: StreetEngine) -> int:
         if not len(arcs):
             continue
         rows = engine.graph.first_shape[arcs[[0, -1]]]
-        lat_deg, lon_deg = engine.graph.shape_lat_e7[rows] * 1e-7, engine.graph.shape_lon_e7[rows] * 1e-7
+        lat_deg, lon_deg = (
+            np.asarray(e7[rows] * 1e-7, np.float64) for e7 in (engine.graph.shape_lat_e7, engine.graph.shape_lon_e7)
+        )
         places = engine.snap(lat_deg, lon_deg, mode)
         metric = engine.metric(mode)
         for limit_s in (60.0, None):
             made += _searches(engine, metric, places, limit_s)
+        made += _knowing(engine, metric, places.take([0]), lat_deg, lon_deg)
     return made
 
 
@@ -37,3 +44,11 @@ def _searches(engine: StreetEngine, metric: StreetMetric, places: Snaps, limit_s
     engine.reach(metric, places, 0, limit_s)
     engine.reach(metric, places, 0, limit_s, backward=True)
     return 6
+
+
+def _knowing(engine: StreetEngine, metric: StreetMetric, place: Snaps, lat_deg: Float64, lon_deg: Float64) -> int:
+    """Snapping with hints, a match of a trace, and an outline."""
+    engine.snap(lat_deg, lon_deg, metric.mode, hints=SnapHints(names=["", ""], bearing_deg=[0.0, np.nan], curb=True))
+    engine.matcher(metric).match(lat_deg, lon_deg, np.array([0.0, 600.0]))
+    street_isochrones(engine.graph, metric, engine.reach(metric, place, 0, 120.0), place, [60.0])
+    return 3

@@ -15,8 +15,8 @@ from services.common.errors import DeadlineExceeded
 from services.journeys.keeper import ViewKeeper
 from services.journeys.matrices import get_matrix
 from tests.builders.journeys import TRINDADE, at, point
+from tests.builders.waiting import PATIENCE_S
 
-pytestmark = pytest.mark.timeout(90)
 RNG = np.random.default_rng(5)
 
 
@@ -69,7 +69,7 @@ async def test_calls_have_threads_of_their_own() -> None:
         waiting = [asyncio.create_task(run_in_thread(release.wait, 60)) for _ in range(2)]
         seen = asyncio.create_task(run_in_thread(lambda: current_deadline().remaining_s))
         await asyncio.sleep(0.1)
-        assert await asyncio.wait_for(asyncio.to_thread(lambda: threading.current_thread().name), 30)
+        assert await asyncio.wait_for(asyncio.to_thread(lambda: threading.current_thread().name), PATIENCE_S)
         assert not seen.done()
         release.set()
         assert await asyncio.gather(*waiting) == [True, True]

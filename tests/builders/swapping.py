@@ -68,7 +68,7 @@ async def served(home: Path, part: str) -> AsyncIterator[Service]:
         finally:
             if process.returncode is None:
                 process.terminate()
-            assert await asyncio.wait_for(process.wait(), 20) == 0
+            assert await asyncio.wait_for(process.wait(), 60) == 0
 
 
 def _address(home: Path, part: str) -> str:

@@ -41,7 +41,7 @@ async def test_the_computed_answer_is_the_one_after_publication(porto_snapshot: 
                 )  # fmt: skip
                 following = asyncio.create_task(keeper.follow(live))
                 await state.publish_latest("trip_updates", update.feed, [update], received_at=at("08:30"))
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(60):
                     while rides_on(servicer.plan(keeper.view, question), ride.trip_id) != must:
                         await asyncio.sleep(0.05)
                 following.cancel()

@@ -160,7 +160,7 @@ def test_ten_thousand_malicious_commands_with_gaps_restarts_and_jumps() -> None:
     assert [v for a in done for v in a.violations()] == []
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(bearings=st.lists(st.integers(0, 11), min_size=2, max_size=5, unique=True), seed=st.integers(0, 10**6))
 def test_attacks_on_built_junctions(bearings: list[int], seed: int) -> None:
     """The same on junctions built from any geometry, with pedestrians and permissive turns."""

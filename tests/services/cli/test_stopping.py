@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from services.cli.stopping import StoppedWhileStarting, stoppable
+from tests.builders.waiting import soon
 
 
 async def test_a_signal_while_starting_gives_up_and_cleans_up() -> None:
@@ -45,6 +46,6 @@ async def test_a_signal_while_running_sets_the_event() -> None:
     async with stoppable(quick()) as (value, stop):
         assert value == "up"
         os.kill(os.getpid(), signal.SIGTERM)
-        await asyncio.wait_for(stop.wait(), 5)
+        await soon(stop.wait())
         assert not ended
     assert ended == [True]

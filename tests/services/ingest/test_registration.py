@@ -1,6 +1,5 @@
 """Feeds registered and changed by call: what the contract rounds or hides is kept, and a restart forgets nothing."""
 
-import asyncio
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +19,7 @@ from services.ingest.mapping import from_feed, to_feed
 from services.ingest.metrics import FeedMetrics
 from services.ingest.publish import Matched, Publisher
 from tests.builders.feeds import NOW, parkapi
+from tests.builders.waiting import soon
 from tests.services.ingest.test_publish import CLOCK
 
 DECLARED = Feed(
@@ -64,7 +64,7 @@ async def test_a_feed_that_falls_silent_is_announced(state: State, monkeypatch: 
     watch = servicer.WatchFeeds(pb.WatchFeedsRequest(min_interval_s=0.05), CONTEXT)
     assert [row.state for row in (await anext(watch)).feeds] == [feed_pb2.FEED_STATE_OK]
     publisher.clock = CityClock(NOW + 4000, NOW, 0.0)
-    assert [row.state for row in (await asyncio.wait_for(anext(watch), 10)).feeds] == [feed_pb2.FEED_STATE_STALE]
+    assert [row.state for row in (await soon(anext(watch))).feeds] == [feed_pb2.FEED_STATE_STALE]
 
 
 async def test_a_pause_of_a_declared_feed_survives_a_restart(state: State) -> None:

@@ -18,6 +18,7 @@ from services.common.state import State
 from services.common.state.embedded import EmbeddedState
 from tests.builders.servers import state_of, state_servers
 from tests.builders.streets import draw
+from tests.builders.waiting import soon, until
 
 NOW = 1_000_000
 CLOCK = CityClock(NOW, NOW, 0.0)
@@ -54,18 +55,17 @@ async def test_an_older_build_that_takes_longer_does_not_come_last(state: State,
 
     monkeypatch.setattr(live_state, "build_traffic", build)
     async with LiveState(state, CLOCK, street=draw("A B\n---\nAB").engine) as live:
-        await asyncio.wait_for(live.ready.wait(), 5)
+        await soon(live.ready.wait())
         await state.publish_latest(EVENTS, "e", [_event("one")], received_at=NOW)
-        await asyncio.wait_for(live.wait_for(Topic.TRAFFIC, 0), 5)
+        await soon(live.wait_for(Topic.TRAFFIC, 0))
         slow.append(0.6)
         expiry = asyncio.create_task(live._rebuild({Topic.TRAFFIC}))
         await asyncio.sleep(0.1)
         await state.publish_latest(EVENTS, "e", [_event("one"), _event("two")], received_at=NOW)
         await expiry
-        await asyncio.sleep(0.5)
+        await until(lambda: live.epoch(Topic.TRAFFIC) == 3, "the newest closure")
         assert live.traffic is not None
         assert [event.entity for event in live.traffic.events] == ["one", "two"]
-        assert live.epoch(Topic.TRAFFIC) == 3
 
 
 async def test_what_breaks_the_expiry_is_raised(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +73,7 @@ async def test_what_breaks_the_expiry_is_raised(state: State, monkeypatch: pytes
     monkeypatch.setattr(live_state, "EXPIRY_CHECK_S", 0.05)
     live = LiveState(state, CLOCK, street=draw("A B\n---\nAB").engine)
     following = asyncio.create_task(live.follow())
-    await asyncio.wait_for(live.ready.wait(), 5)
+    await soon(live.ready.wait())
 
     def listener(_topic: Topic) -> None:
         raise LookupError("a listener that breaks")
@@ -81,6 +81,6 @@ async def test_what_breaks_the_expiry_is_raised(state: State, monkeypatch: pytes
     live.on_change(listener)
     live._next_expiry[Topic.TRAFFIC] = NOW - 1
     with pytest.raises(LookupError, match="a listener that breaks"):
-        await asyncio.wait_for(following, 5)
+        await soon(following)
     with contextlib.suppress(asyncio.CancelledError):
         following.cancel()

@@ -1,7 +1,7 @@
 """Legs on the street network."""
 
+from routing.model.emissions import driving_co2_g
 from routing.model.modes import StreetMode
-from routing.multimodal.emissions import motor_co2_g
 from routing.multimodal.model import Leg, LegMode, ParkingDetail, Point, Step
 from routing.multimodal.network import JourneyNetwork
 from routing.street.api import Snaps, StreetMetric, StreetPath
@@ -42,7 +42,7 @@ def path_leg(
         )
         for step in path.steps
     )
-    co2_g = motor_co2_g(mode, path.length_m)
+    co2_g = driving_co2_g(mode, path.arc_length_m, path.arc_time_ms, path.time_ms)
     leg_mode = LEG_MODES[mode]
     return Leg(
         leg_mode, ends[0], ends[1], departure_s, arrival_s, path.length_m, co2_g, shape, steps, None, parking, free_flow_s

@@ -11,8 +11,8 @@ from itertools import pairwise
 from traboule.common.v1 import geo_pb2, time_pb2
 from traboule.rounds.v1 import problem_pb2 as pb
 
+from routing.model.emissions import mean_co2_g_per_m
 from routing.model.modes import StreetMode
-from routing.multimodal.emissions import motor_co2_g
 from routing.rounds.api import Break, Depot, Problem, Shipment, TimeWindow, Vehicle, Visit
 from routing.rounds.errors import InvalidProblemError
 from services.common.errors import InvalidInput, Unimplemented
@@ -30,8 +30,6 @@ MODES = {
     pb.VEHICLE_KIND_CAR: StreetMode.CAR,
     pb.VEHICLE_KIND_WALKER: StreetMode.FOOT,
 }
-CO2_G_PER_M = {mode: motor_co2_g(mode, 1.0) for mode in (StreetMode.VAN, StreetMode.TRUCK, StreetMode.CAR)}
-"""Emission in grams per metre, from the one table that journeys use too; cycling and walking count as 0."""
 UNLIMITED = 1 << 40
 VEHICLES_FIRST = 1e6
 LONGEST_SPAN_S = 7 * 86400
@@ -197,7 +195,7 @@ def _vehicle(
 
 def _costs(cost: pb.VehicleCost, mode: StreetMode, objective: pb.Objective) -> dict[str, float]:
     """Costs of a vehicle under the objective."""
-    co2 = objective.co2_cost_per_kg * CO2_G_PER_M.get(mode, 0.0) / 1000.0
+    co2 = objective.co2_cost_per_kg * mean_co2_g_per_m(mode) / 1000.0
     match objective.kind:
         case pb.Objective.KIND_DURATION:
             return {"fixed_cost": 0.0, "cost_per_s": 1.0, "cost_per_m": co2}

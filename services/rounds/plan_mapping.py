@@ -8,10 +8,11 @@ from traboule.common.v1 import geo_pb2
 from traboule.rounds.v1 import plan_pb2 as pb
 from traboule.rounds.v1 import problem_pb2
 
+from routing.model.emissions import mean_co2_g_per_m
 from routing.rounds.api import DeliveryRound, Plan, PlannedBreak, Unserved
 from services.common.polyline import encode
 from services.rounds.city import BuiltTimes, RoundsCity
-from services.rounds.mapping import CO2_G_PER_M, MappedProblem
+from services.rounds.mapping import MappedProblem
 
 FREE_FLOW = problem_pb2.TRAVEL_TIMES_FREE_FLOW
 REASONS = {
@@ -104,7 +105,7 @@ def _round(one: DeliveryRound, mapped: MappedProblem, legs: LegSource | None) ->
         vehicle_id=vehicle.id, stops=stops, departure_unix_s=unix(one.departure_s), arrival_unix_s=unix(one.end_s),
         duration_s=round(one.duration_s), drive_s=round(one.driving_s), service_s=round(service), break_s=round(rest),
         wait_s=max(0, round(one.duration_s - one.driving_s - service - rest)), distance_m=metres,
-        co2_g=metres * CO2_G_PER_M.get(mapped.modes[vehicle.profile], 0.0), cost=one.cost,
+        co2_g=metres * mean_co2_g_per_m(mapped.modes[vehicle.profile]), cost=one.cost,
     )  # fmt: skip
 
 

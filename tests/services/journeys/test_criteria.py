@@ -1,13 +1,10 @@
-"""Criteria order the answer, and the same car pollutes the same in journeys and in rounds."""
+"""Criteria order the answer."""
 
 from typing import Any
 
 import pytest
 from traboule.journeys.v1 import itinerary_pb2 as pb
 
-from routing.model.modes import StreetMode
-from routing.multimodal.emissions import CAR_G_PER_KM, TRUCK_G_PER_KM, VAN_G_PER_KM
-from services.rounds.mapping import CO2_G_PER_M
 from tests.builders.journeys import at, plan_request
 
 ALL = [pb.MODE_WALK, pb.MODE_TRANSIT, pb.MODE_CAR, pb.MODE_BICYCLE]
@@ -36,9 +33,3 @@ async def test_time_means_a_late_departure_where_the_arrival_is_given(stub: Any)
     departures = [itinerary.departure_unix_s for itinerary in answer.itineraries]
     assert len(departures) > 1
     assert departures == sorted(departures, reverse=True)
-
-
-def test_rounds_and_journeys_count_the_same_emissions() -> None:
-    """One table for both."""
-    grams = {StreetMode.CAR: CAR_G_PER_KM, StreetMode.VAN: VAN_G_PER_KM, StreetMode.TRUCK: TRUCK_G_PER_KM}
-    assert {mode: pytest.approx(1000 * value) for mode, value in CO2_G_PER_M.items()} == grams

@@ -1,7 +1,8 @@
 """Records of roads → live speed of every arc and the arcs that are closed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -96,15 +97,17 @@ def build_traffic(
         if factor is not None:
             speed[own] = np.minimum(graph.arc_speed_kmh[own] * np.float32(factor), np.nan_to_num(speed[own], nan=np.inf))
             quality[own] = 0.3
-    for row in rows:
-        own = arcs[_key(row)]
-        if not len(own):
-            continue
-        if row.kind == "flow":
-            flow[own] = row.value
-            continue
-        value = row.value if row.kind == "speed" else _speed_of(row.value, graph.arc_length_m[own])
-        speed[own], observed[own], quality[own] = value, row.observed_at, row.quality
+    flows = [(row, arcs[_key(row)]) for row in rows if row.kind == "flow"]
+    speeds = [(row, arcs[_key(row)]) for row in rows if row.kind != "flow"]
+    lay(flow, [own for _, own in flows], [row.value for row, _ in flows])
+    owns = [own for _, own in speeds]
+    lay(
+        speed,
+        owns,
+        [row.value if row.kind == "speed" else _speed_of(row.value, graph.arc_length_m[own]) for row, own in speeds],
+    )
+    lay(observed, owns, [row.observed_at for row, _ in speeds])
+    lay(quality, owns, [row.quality for row, _ in speeds])
     matched = sum(len(found) > 0 for found in arcs.values())
     return LiveTraffic(
         epoch, now, speed, observed, quality, flow,
@@ -125,6 +128,12 @@ def _place(row: Observation | Event) -> Place:
     if isinstance(row, Event):
         return Place(row.path, both_directions=row.both_directions)
     return Place(row.path, row.lat, row.lon)
+
+
+def lay(onto: npt.NDArray[Any], arcs: Sequence[Arcs], values: Sequence[float]) -> None:
+    """Write one value on all arcs of each row at once; where rows meet the later one stays."""
+    if arcs:
+        onto[np.concatenate(arcs)] = np.repeat(np.array(values, onto.dtype), [len(own) for own in arcs])
 
 
 def _speed_of(travel_time_s: float, length_m: npt.NDArray[np.float32]) -> float:

@@ -1,18 +1,21 @@
 """The street engine: what services call."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
-from routing.errors import Unreachable
+from routing.errors import InvalidInput, Unreachable
 from routing.kernels.street_anchors import direct, node_times
 from routing.kernels.street_search import INFINITE
 from routing.model.modes import UNREACHABLE_MS, StreetMode
 from routing.model.street_graph import StreetGraph
+from routing.street.alternatives import USUAL_LIMITS, Alternative, AlternativeLimits, AlternativeSearcher
+from routing.street.avoidance import Avoidance, avoided_arcs
 from routing.street.cch import Hierarchy, build_hierarchy
+from routing.street.costs import QUICKEST, CostedPath, CostMetric, CostWeights, build_cost_metric, measure
 from routing.street.hints import SnapHints, snap_with_hints
 from routing.street.matching import TraceMatcher
 from routing.street.metric import StreetMetric, build_metric
@@ -30,6 +33,7 @@ from routing.street.profiles import (
 )
 from routing.street.search import Searcher, limit_in_ms
 from routing.street.snapping import SnapGrid, Snaps, usable_for_snapping
+from routing.street.via_points import ViaWay, find_way
 
 Times = npt.NDArray[np.uint32]
 
@@ -65,6 +69,7 @@ class StreetEngine:
         self._names: StreetNames | None = None
         self._usable: dict[StreetMode, npt.NDArray[np.bool_]] = {}
         self._searchers: dict[StreetMode, Searcher] = {}
+        self._alternatives: dict[StreetMode, AlternativeSearcher] = {}
         self._lock = threading.Lock()
 
     def snap(
@@ -213,6 +218,51 @@ class StreetEngine:
         first = _fraction(int(arcs[0]), start)
         return build_path(graph, metric, best, arcs, first, _fraction(int(arcs[-1]), end))
 
+    def alternatives(
+        self, metric: StreetMetric, sources: Snaps, i: int, targets: Snaps, j: int, limits: AlternativeLimits = USUAL_LIMITS
+    ) -> list[Alternative]:
+        """Quickest way from source `i` to target `j` and sensible others (`routing.street.alternatives`); none if none leads.
+
+        Raises
+        ------
+        InvalidInput
+            If the metric has no hierarchy: `hierarchy` builds it, metrics made afterwards have it.
+        """
+        searcher = self.searcher(metric.mode)
+        if searcher.hierarchy is None or metric.weights is None:
+            raise InvalidInput(
+                f"alternatives need a hierarchy of {metric.mode.name}: call hierarchy(mode), then make the metric again",
+                "metric",
+            )
+        with self._lock:
+            if metric.mode not in self._alternatives:
+                self._alternatives[metric.mode] = AlternativeSearcher(self.graph, searcher, searcher.hierarchy)
+        return self._alternatives[metric.mode].find(metric, sources.take(i), targets.take(j), limits)
+
+    def cost_metric(
+        self, times: StreetMetric, weights: CostWeights = QUICKEST, avoidance: Avoidance | None = None
+    ) -> CostMetric:
+        """Price the streets by something else than time; streets to avoid are used only where nothing else leads on.
+
+        Search with its `search` by any method, then ask `measure` what the ways take; or `find_cheapest` does both.
+        """
+        searcher = self.searcher(times.mode)
+        avoided = None if avoidance is None else avoided_arcs(self.graph, avoidance)
+        return build_cost_metric(self.graph, times, weights, avoided, searcher.hierarchy)
+
+    def measure(self, cost: CostMetric, path: StreetPath) -> CostedPath:
+        """Time, length, CO2, tolls and price of a way, by whatever it was chosen."""
+        return measure(self.graph, cost, path)
+
+    def find_cheapest(self, cost: CostMetric, sources: Snaps, i: int, targets: Snaps, j: int) -> CostedPath | None:
+        """Cheapest way from source `i` to target `j` with all it takes; None if none leads there."""
+        path = self.find_route(cost.search, sources, i, targets, j) or self.find_route(cost.times, sources, i, targets, j)
+        return None if path is None else measure(self.graph, cost, path)
+
+    def find_way(self, metric: StreetMetric, positions: Snaps, stops: Sequence[bool] | None = None) -> ViaWay | None:
+        """Quickest way over positions in their order, see `routing.street.via_points`; None if there is none."""
+        return find_way(self.graph, self.searcher(metric.mode), metric, positions, stops)
+
     def reach(
         self, metric: StreetMetric, sources: Snaps, i: int, limit_s: float | None = None, *, backward: bool = False
     ) -> Times:
@@ -256,6 +306,13 @@ __all__ = [
     "DEFAULT_SPEEDS",
     "DEFAULT_TURN_COSTS",
     "NO_TURN_COSTS",
+    "USUAL_LIMITS",
+    "Alternative",
+    "AlternativeLimits",
+    "Avoidance",
+    "CostMetric",
+    "CostWeights",
+    "CostedPath",
     "Hierarchy",
     "SnapHints",
     "Snaps",

@@ -3,6 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,9 @@ Int32 = npt.NDArray[np.int32]
 
 _BLOCK = 2048
 """Targets whose labels are joined at a time, so that they stay in the processor's cache."""
+
+_SMALL = 2048
+"""States up to which separators are too few to tell where ways may lead."""
 
 
 class _Scratch(threading.local):
@@ -60,6 +64,11 @@ class HierarchySearcher:
         self.hierarchy = hierarchy
         self._scratch = _Scratch(hierarchy)
 
+    @cached_property
+    def _state(self) -> Int32:
+        """States by rank."""
+        return np.argsort(self.hierarchy.rank).astype(np.int32)
+
     def pair(self, weights: HierarchyWeights, seeds: Anchors, ends: Anchors) -> tuple[int, int]:
         """Best time from any seed to any end, and the node where the climbs met (`INFINITE`, -1 if none)."""
         tree, scratch = self.hierarchy, self._scratch
@@ -83,6 +92,30 @@ class HierarchySearcher:
                 return int(seed), scratch.edges[:written].copy(), int(end)
             scratch.edges = np.empty(4 * len(scratch.edges), np.int32)
             scratch.stack = np.empty(4 * len(scratch.stack), np.int32)
+
+    def via_times(self, weights: HierarchyWeights, seeds: Anchors, ends: Anchors) -> tuple[Int32, npt.NDArray[np.int64]]:
+        """Quickest times over all states that are ancestors of a seed or an end; over all states of a small network.
+
+        Returns
+        -------
+        state : int32[k]
+        time_ms : int64[k]
+            `FAR` and more = no way over it.
+        """
+        tree, scratch = self.hierarchy, self._scratch
+        ranks = tree.rank[seeds.state], tree.rank[ends.state]
+        wanted = np.concatenate(ranks) if tree.node_count > _SMALL else tree.rank
+        chosen = cch_query.with_ancestors(wanted, tree.parent, scratch.seen)
+        total = np.zeros(len(chosen), np.int64)
+        for side, rank, anchors in ((0, ranks[0], seeds), (1, ranks[1], ends)):
+            cch_query.climb(
+                tree.up_first, tree.up_head, tree.parent, weights.weight_ms, side, rank, anchors.time_ms, scratch.time,
+                scratch.via, scratch.path,
+            )  # fmt: skip
+            cch_query.sweep_chosen(chosen, tree.up_first, tree.up_head, weights.weight_ms, side, scratch.time)
+            total += scratch.time[chosen]
+            scratch.time[chosen] = FAR
+        return self._state[chosen], total
 
     def spread(
         self, weights: HierarchyWeights, seeds: Anchors, goals: Int32 | None, backward: bool, limit_ms: int = INFINITE - 1

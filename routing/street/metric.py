@@ -129,12 +129,24 @@ def weigh(
     Travel times are given arc by arc (uint32[m], `UNREACHABLE_MS` = closed).
     """
     mode = network.mode if mode is None else mode
-    times, turn_ms = frozen(arc_time_ms), network.turn_cost_ms(mode)
+    turn_ms = network.turn_cost_ms(mode)
     if rules_holding is not None and len(network.timed_edge):
         forbidden = rules_holding[network.timed_edge_rule] & ((network.timed_edge_modes & mode.bit) != 0)
         turn_ms = turn_ms.copy()
         turn_ms[network.timed_edge[forbidden]] = INFINITE
         turn_ms = frozen(turn_ms)
+    return weigh_turns(network, arc_time_ms, turn_ms, mode, hierarchy)
+
+
+def weigh_turns(
+    network: StreetNetwork,
+    arc_time_ms: npt.NDArray[np.uint32],
+    turn_ms: npt.NDArray[np.int32],
+    mode: StreetMode,
+    hierarchy: Hierarchy | None = None,
+) -> StreetMetric:
+    """Metric of `network` from arc weights and turn weights (int32[e], `INFINITE` = forbidden)."""
+    times = frozen(arc_time_ms)
     edge_ms, back_edge_ms = np.empty(len(network.edge_to), np.int32), np.empty(len(network.edge_to), np.int32)
     edge_weights(network.edge_arc, turn_ms, network.back_edge, times, edge_ms, back_edge_ms)
     edges, customised = frozen(edge_ms), None

@@ -4,7 +4,8 @@ import numpy as np
 import numpy.typing as npt
 
 from routing.model.modes import StreetMode
-from routing.street.api import SnapHints, Snaps, StreetEngine, StreetMetric
+from routing.street.api import Avoidance, SnapHints, Snaps, StreetEngine, StreetMetric
+from routing.street.avoidance import arcs_within
 from routing.street.isochrone import street_isochrones
 
 Float64 = npt.NDArray[np.float64]
@@ -32,7 +33,19 @@ def warm(engine: StreetEngine) -> int:
         for limit_s in (60.0, None):
             made += _searches(engine, metric, places, limit_s)
         made += _knowing(engine, metric, places.take([0]), lat_deg, lon_deg)
+        made += _wishes(engine, metric, places)
     return made
+
+
+def _wishes(engine: StreetEngine, metric: StreetMetric, places: Snaps) -> int:
+    """Ways over positions, and by price around areas."""
+    lat, lon = float(places.lat_deg[0]), float(places.lon_deg[0])
+    triangle = ((lat, lon), (lat + 1e-4, lon), (lat, lon + 1e-4))
+    arcs_within(engine.graph, triangle)
+    cost = engine.cost_metric(metric, avoidance=Avoidance(polygons=(triangle,), circles=((lat, lon, 1.0),)))
+    engine.find_cheapest(cost, places, 0, places, 1)
+    engine.find_way(metric, places)
+    return 2
 
 
 def _searches(engine: StreetEngine, metric: StreetMetric, places: Snaps, limit_s: float | None) -> int:
@@ -43,7 +56,10 @@ def _searches(engine: StreetEngine, metric: StreetMetric, places: Snaps, limit_s
     engine.find_route(metric, places, 0, places, 1)
     engine.reach(metric, places, 0, limit_s)
     engine.reach(metric, places, 0, limit_s, backward=True)
-    return 6
+    if metric.weights is None:
+        return 6
+    engine.alternatives(metric, places, 0, places, 1)
+    return 7
 
 
 def _knowing(engine: StreetEngine, metric: StreetMetric, place: Snaps, lat_deg: Float64, lon_deg: Float64) -> int:

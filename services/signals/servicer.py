@@ -1,6 +1,7 @@
 """`SignalsService`: read, ask the control room, answer."""
 
 import asyncio
+import re
 import uuid
 from collections.abc import AsyncIterator
 from typing import Any
@@ -39,6 +40,7 @@ from traffic_lights.priority import PriorityRequest
 HOUR_S = 3600
 PRIORITY_AHEAD_S = 1800
 _CLASS_FROM_PROTO = {value: key for key, value in CLASS_TO_PROTO.items()}
+PAGE_TOKEN = re.compile(r"[0-9]{1,18}")
 
 
 class SignalsServicer(signals_service_pb2_grpc.SignalsServiceServicer):
@@ -283,7 +285,7 @@ class SignalsServicer(signals_service_pb2_grpc.SignalsServiceServicer):
         return pb.GetPerformanceResponse(performances=figures, stamp=self._now_stamp())
 
     async def GetAudit(self, request: Any, context: Any) -> pb.GetAuditResponse:  # noqa: ARG002, D102, N802
-        if request.page_token and not request.page_token.isdigit():
+        if request.page_token and not PAGE_TOKEN.fullmatch(request.page_token):
             raise InvalidInput("not a page token of GetAudit", field="page_token")
         entries, more = await self._audit.read(
             after=int(request.page_token or 0), count=request.page_size or 100, intersection_id=request.intersection_id,

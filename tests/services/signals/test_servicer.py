@@ -152,6 +152,15 @@ async def test_tampered_audit_is_noticed(servers: EmbeddedState) -> None:
         assert not (await desk.stub.GetAudit(pb.GetAuditRequest())).chain_intact
 
 
+@pytest.mark.parametrize("token", ["x", "-1", "²", "9" * 40])
+async def test_page_tokens_that_were_never_given_are_refused(servers: EmbeddedState, token: str) -> None:
+    """Not numbers, numbers of other alphabets, numbers beyond all logs."""
+    async with _desk(servers) as desk:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await desk.stub.GetAudit(pb.GetAuditRequest(page_token=token))
+        assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
 async def test_control_stream_answers_detections_with_commands(servers: EmbeddedState) -> None:
     """The bidirectional stream returns commands of the intersections named, and says which detections it did not use."""
     async with _desk(servers) as desk:

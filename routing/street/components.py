@@ -8,17 +8,21 @@ import numpy.typing as npt
 from routing.kernels import street_components as kernels
 from routing.model.modes import StreetMode
 from routing.model.street_graph import OPEN_ONLY_WHILE, StreetGraph
+from routing.street.metric import closed_to_vehicle
 from routing.street.network import StreetNetwork, build_network, frozen_graph
-from routing.street.profiles import NO_TURN_COSTS
+from routing.street.profiles import DEFAULT_LIMITS, NO_TURN_COSTS
 
 
 def routable_arcs(graph: StreetGraph) -> npt.NDArray[np.uint16]:
     """Modes (uint16[m], `StreetMode` bits) for which an arc is reached from, and reaches, the largest connected part.
 
     Connected means strongly, with turn restrictions, barriers and no-through zones; O(modes × turns). Streets that are open at
-    certain hours only count as closed.
+    certain hours only count as closed, and so do those too narrow, low or weak for the usual vehicle of a mode.
     """
-    graph = frozen_graph(replace(graph, arc_access=always_open(graph)))
+    access = always_open(graph)
+    for mode, vehicle in DEFAULT_LIMITS.items():
+        access[closed_to_vehicle(graph, vehicle)] &= ~np.uint16(mode.bit)
+    graph = frozen_graph(replace(graph, arc_access=access))
     mask = np.zeros(graph.arc_count, np.uint16)
     for mode in StreetMode:
         if ((graph.arc_access & mode.bit) != 0).any():

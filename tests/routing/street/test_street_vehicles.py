@@ -147,3 +147,32 @@ def test_impossible_vehicles():
             with pytest.raises(InvalidInput) as caught:
                 VehicleLimits(**{field: value})
             assert caught.value.field == field
+
+
+NARROW = """
+E A B
+
+  C D F G
+---
+EA
+AB
+BD
+DC
+CA
+DF maxwidth=2.0
+FG
+"""
+
+
+def test_streets_behind_a_narrow_one_are_islands_for_vans():
+    """A stop whose only street is too narrow for the usual van is served from the nearest one that is not."""
+    city = draw(NARROW)
+    node = city.node("G")
+    lat, lon = city.graph.node_lat_e7[node] * 1e-7, city.graph.node_lon_e7[node] * 1e-7
+    found = {mode: city.engine.snap([lat], [lon], mode) for mode in (CAR, VAN, TRUCK)}
+    assert city.letters(found[CAR].arc) in ("FG", "GF")
+    for mode in (VAN, TRUCK):
+        assert not set(city.letters(found[mode].arc)) & set("FG")
+        metric, there = city.engine.metric(mode), city.at("EA")
+        assert city.engine.many_to_many(metric, found[mode], there)[0, 0] < UNREACHABLE_MS
+        assert city.engine.many_to_many(metric, there, found[mode])[0, 0] < UNREACHABLE_MS

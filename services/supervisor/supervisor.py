@@ -132,7 +132,7 @@ class Supervisor:
         """
         watching = [asyncio.ensure_future(self._watch_parts())]
         if self.state is not None:
-            watching.append(asyncio.ensure_future(self.state.watch()))
+            watching.append(asyncio.ensure_future(self.state.watch(say=self._say)))
         try:
             await asyncio.gather(*watching)
         finally:

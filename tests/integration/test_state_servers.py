@@ -60,7 +60,10 @@ def test_a_home_in_use_is_not_opened_twice(tmp_path: Path, monkeypatch: pytest.M
     with state_servers(tmp_path) as servers:
         with pytest.raises(FailedPrecondition, match=f"in use by process {os.getpid()}.*TRABOULE_HOME"):
             EmbeddedState(tmp_path).start()
-        assert all(server.child and server.child.running for server in servers.servers.values())
+        for server in servers.servers.values():
+            assert server.child and server.child.running
+            assert server.socket_path.exists(), "whoever connects from now on must find the first"
+            assert (server.folder / "server.pid").exists()
 
 
 async def test_two_homes_side_by_side_do_not_mix(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -109,15 +109,19 @@ class EmbeddedServer:
         self._wait_ready(self.child)
 
     def stop(self) -> None:
-        """Stop the server (its log is complete on disk) and release the folder; harmless when it does not run."""
+        """Stop the server (its log is complete on disk) and release the folder; harmless when it does not run.
+
+        Without the lock nothing is touched: socket and files then belong to whoever runs the folder.
+        """
+        if self._lock is None:
+            return
         if self.child is not None:
             self.child.terminate()
             self.child = None
         self.socket_path.unlink(missing_ok=True)
         (self.folder / "server.pid").unlink(missing_ok=True)
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        os.close(self._lock)
+        self._lock = None
 
     def _take_lock(self) -> None:
         if self._lock is not None:
@@ -242,8 +246,18 @@ class EmbeddedState:
         """Variables by which a child process finds the servers; the signals service gets its own user."""
         return {f"TRABOULE_STATE_{name.upper()}_URL": server.url(role) for name, server in self.servers.items()}
 
-    async def watch(self, *, most_restarts: int = 5, within_s: float = 60.0) -> None:
+    async def watch(
+        self, *, most_restarts: int = 5, within_s: float = 60.0, say: Callable[[str], None] | None = None
+    ) -> None:
         """Start servers that died again, for ever; clients reconnect by themselves. Run it in the main thread's loop.
+
+        Parameters
+        ----------
+        most_restarts : int
+            More within `within_s` seconds are given up.
+        within_s : float
+        say : callable, optional
+            Told in words of every server that died.
 
         Raises
         ------
@@ -262,4 +276,6 @@ class EmbeddedState:
                     raise StateUnavailable(
                         f"{server.child.name} died {len(restarts)} times within {within_s:g} s.\n{server.child.last_output()}"
                     )
+                if say is not None:
+                    say(f"{server.child.name} ended with code {server.child.process.returncode}; starting it again")
                 server.start()

@@ -68,8 +68,9 @@ async def test_a_killed_part_is_started_again(tmp_path: Path) -> None:
 
 
 async def test_a_killed_state_server_is_started_again(tmp_path: Path) -> None:
-    """On the same data folder, with the same password."""
-    async with Supervisor(config_for(tmp_path), [], ENVIRONMENT) as supervisor:
+    """On the same data folder, with the same password; people are told."""
+    said: list[str] = []
+    async with Supervisor(config_for(tmp_path), [], ENVIRONMENT, said.append) as supervisor:
         assert supervisor.state is not None
         watching = asyncio.ensure_future(supervisor.watch())
         server = supervisor.state.servers["durable"]
@@ -78,6 +79,7 @@ async def test_a_killed_state_server_is_started_again(tmp_path: Path) -> None:
         os.kill(killed, signal.SIGKILL)
         await until(lambda: server.child is not None and server.child.pid != killed and server.child.running)
         assert server.url() == url
+        assert said[-1] == "the durable state server ended with code -9; starting it again"
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
 

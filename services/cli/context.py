@@ -47,6 +47,8 @@ class CommandContext:
 
     def resolve(self, text: str, *, quiet: bool = False) -> tuple[geo_pb2.Location, str]:
         """Location of ``lat,lon``, a place id, a stop id or a name (the best match; said aloud), and what to call it."""
+        if not text.strip():
+            raise click.ClickException("a place is empty; give a name, lat,lon or an id")
         point = parse_point(text)
         if point is not None:
             return geo_pb2.Location(point=point), text

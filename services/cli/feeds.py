@@ -52,7 +52,10 @@ def status(context: CommandContext, as_json: bool) -> None:
 def push(context: CommandContext, feed_id: str, file: Path, as_json: bool) -> None:
     """Push FILE as the newest content of the feed FEED_ID."""
     stub = feeds_service_pb2_grpc.FeedsServiceStub
-    request = feeds_service_pb2.PushFeedFileRequest(feed_id=feed_id, content=file.read_bytes())
+    content = file.read_bytes()
+    if not content:
+        raise click.ClickException(f"{file} is empty; what was known before stays in force")
+    request = feeds_service_pb2.PushFeedFileRequest(feed_id=feed_id, content=content)
     answer = context.client.call("ingest", stub, "PushFeedFile", request)
     if as_json:
         print_json(answer)
@@ -69,7 +72,13 @@ def push(context: CommandContext, feed_id: str, file: Path, as_json: bool) -> No
 @click.command()
 @click.option("--near", help="A place: the nearest car parks first.")
 @click.option("--park-and-ride", is_flag=True, help="Only park-and-ride.")
-@click.option("--in", "minutes", type=int, multiple=True, help="Predict for so many minutes from now (several times).")
+@click.option(
+    "--in",
+    "minutes",
+    type=click.IntRange(0, 7 * 24 * 60),
+    multiple=True,
+    help="Predict for so many minutes from now (several times).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the answer of the service as JSON.")
 @click.pass_obj
 @plain_errors
@@ -113,4 +122,5 @@ def parking(context: CommandContext, near: str | None, park_and_ride: bool, minu
     print_table(("car park", "", "free", "of", "seen", *(f"in {m} min" for m in ahead)), rows, right=(2, 3))
     say("* = capacity assumed (see city.toml)")
     if len(answer.car_parks) > len(parks):
-        say(f"{len(parks)} of {len(answer.car_parks)} car parks are shown: --near PLACE shows the nearest, --json all.")
+        nearest = "" if near else "--near PLACE shows the nearest, "
+        say(f"{len(parks)} of {len(answer.car_parks)} car parks are shown: {nearest}--json all.")

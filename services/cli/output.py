@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import click
@@ -24,12 +24,22 @@ def print_json(message: Message | Any) -> None:
 
 
 def print_table(
-    header: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None, right: Iterable[int] = ()
+    header: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    title: str | None = None,
+    right: Iterable[int] = (),
+    whole: Iterable[int] = (),
 ) -> None:
-    """Print a table; columns in `right` are set right. Cells are shown as they are; a coloured one is a rich `Text`."""
+    """Print a table; columns in `right` are set right, those in `whole` (ids) are never broken.
+
+    Cells are shown as they are; a coloured one is a rich `Text`.
+    """
     table = Table(title=title and plain(title), title_justify="left", box=None, pad_edge=False, header_style="bold")
+    numbers, unbroken = set(right), set(whole)
     for k, name in enumerate(header):
-        table.add_column(name, justify="right" if k in set(right) else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if k in numbers else "left"
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=k in unbroken)
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else plain(cell) for cell in row))
     console.print(table)

@@ -26,6 +26,19 @@ def rounds() -> None:
     """Delivery rounds under predicted traffic."""
 
 
+def check_targets(**files: Path | None) -> None:
+    """See that files asked for can be written, before time is spent on what goes into them.
+
+    Raises
+    ------
+    click.ClickException
+        Naming the folder that does not exist.
+    """
+    for option, file in files.items():
+        if file is not None and not file.absolute().parent.is_dir():
+            raise click.ClickException(f"--{option} {file}: there is no folder {file.absolute().parent}")
+
+
 def read_problem(path: Path) -> problem_pb2.Problem:
     """Problem of a JSON file in the form of `traboule.rounds.v1.Problem`.
 
@@ -66,6 +79,7 @@ def solve(context: CommandContext, /, file: Path, seconds: float, seed: int, **o
     \b
       traboule rounds solve cities/porto/examples/deliveries.json --seconds 20 --picture rounds.html
     """
+    check_targets(picture=out["picture"], geojson=out["geojson"], csv=out["csv_file"])
     request = rounds_service_pb2.SolveRoundsRequest(
         problem=read_problem(file),
         limits=rounds_service_pb2.SolveLimits(time_limit_s=seconds, seed=seed, with_polylines=True),
@@ -128,7 +142,9 @@ def show_plan(context: CommandContext, plan: plan_pb2.Plan) -> None:
     say(f"[bold]{plan.served_count} served[/], {duration(plan.drive_s)} driving, {distance(plan.distance_m)}")
     for left in plan.unserved:
         reason = plan_pb2.UnservedReason.Name(left.reason).removeprefix("UNSERVED_REASON_").lower().replace("_", " ")
-        say(f"[yellow]not served: {plain(f'{left.shipment_id}: {left.explanation or reason}')}[/]")
+        known = left.reason != plan_pb2.UNSERVED_REASON_UNSPECIFIED
+        why = left.explanation or f"order {left.shipment_id!r}" + (f": {reason}" if known else "")
+        say(f"[yellow]not served: {plain(why)}[/]")
 
 
 def plan_rows(plan: plan_pb2.Plan) -> list[list[object]]:
@@ -185,6 +201,7 @@ def submit(context: CommandContext, file: Path, seconds: float) -> None:
 @plain_errors
 def show(context: CommandContext, rounds_id: str, picture: Path | None, as_json: bool) -> None:
     """Show state and plan of submitted rounds."""
+    check_targets(picture=picture)
     request = rounds_service_pb2.GetRoundsRequest(rounds_id=rounds_id, with_polylines=picture is not None)
     answer = context.client.call("rounds", Stub, "GetRounds", request).rounds
     if as_json:

@@ -91,6 +91,7 @@ def list_(context: CommandContext, controlled: bool, as_json: bool) -> None:
     print_table(
         ("junction", "name", "mode", "may be ACTIVE", "stage", "plan", "detection", "state"),
         list_rows(answer.intersections, controlled_only=controlled),
+        whole=(0,),
     )
     for line in count_modes(answer.intersections):
         say(line)
@@ -224,7 +225,7 @@ def audit(context: CommandContext, intersection_id: str, last: int, orders: bool
         )
         for e in found
     ]
-    print_table(("no", "at", "who", "what", "junction", "detail"), rows)
+    print_table(("no", "at", "who", "what", "junction", "detail"), rows, whole=(2, 4))
     say("[green]chain intact[/]" if answer.chain_intact else "[red]the chain is broken: entries were changed[/]")
 
 

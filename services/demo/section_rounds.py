@@ -37,7 +37,11 @@ async def run(tour: "Tour") -> None:
             plan = message.plan
     violations = list_violations(problem, plan)
     tour.expect(not violations, f"the plan breaks constraints: {'; '.join(violations[:3])}")
-    tour.expect(plan.served_count == len(problem.shipments), f"{len(plan.unserved)} orders are not served")
+    tour.expect(
+        plan.served_count == len(problem.shipments),
+        f"of {len(problem.shipments)} orders {len(plan.unserved)} are not served: "
+        f"{'; '.join(left.explanation or left.shipment_id for left in plan.unserved[:3])}",
+    )
     tour.say(f"  {plan.served_count} orders, {len(problem.vehicles)} vans, {plan.distance_m / 1000:.0f} km; "
              f"checked independently: {'nothing broken' if not violations else violations[0]}")  # fmt: skip
     extra = []

@@ -149,7 +149,7 @@ class LiveRounds:
         )
 
     def _changes(self, mapped: MappedProblem, before: Plan, after: Plan, moved: list[int]) -> list[str]:
-        """Say for every shipment that moved where it went."""
+        """Say for every shipment that moved where it went; one served neither before nor after did not move."""
 
         def vehicle_of(plan: Plan, shipment: int) -> str | None:
             for one in plan.rounds:
@@ -160,6 +160,8 @@ class LiveRounds:
         answer = []
         for shipment in moved:
             name, old, new = mapped.problem.shipments[shipment].id, vehicle_of(before, shipment), vehicle_of(after, shipment)
+            if new is None and old is None:
+                continue
             if new is None:
                 answer.append(f"order {name} can no longer be served")
             elif new != old:

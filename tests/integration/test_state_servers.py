@@ -61,7 +61,8 @@ def test_a_home_in_use_is_not_opened_twice(tmp_path: Path, monkeypatch: pytest.M
         with pytest.raises(FailedPrecondition, match=f"in use by process {os.getpid()}.*TRABOULE_HOME"):
             EmbeddedState(tmp_path).start()
         for server in servers.servers.values():
-            assert server.child and server.child.running
+            assert server.child is not None
+            assert server.child.running
             assert server.socket_path.exists(), "whoever connects from now on must find the first"
             assert (server.folder / "server.pid").exists()
 

@@ -246,9 +246,7 @@ class EmbeddedState:
         """Variables by which a child process finds the servers; the signals service gets its own user."""
         return {f"TRABOULE_STATE_{name.upper()}_URL": server.url(role) for name, server in self.servers.items()}
 
-    async def watch(
-        self, *, most_restarts: int = 5, within_s: float = 60.0, say: Callable[[str], None] | None = None
-    ) -> None:
+    async def watch(self, *, most_restarts: int = 5, within_s: float = 60.0, say: Callable[[str], None] | None = None) -> None:
         """Start servers that died again, for ever; clients reconnect by themselves. Run it in the main thread's loop.
 
         Parameters

@@ -89,8 +89,13 @@ def facts(values: Iterable[tuple[str, str]]) -> str:
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A table; numbers are set right."""
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
-    body = "".join(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in rows)
+    lines = [tuple(row) for row in rows]
+    numbers = [bool(lines) and all(isinstance(row[k], int | float) for row in lines) for k in range(len(header))]
+    head = "".join(
+        f'<th class="n">{escape(cell)}</th>' if number else f"<th>{escape(cell)}</th>"
+        for cell, number in zip(header, numbers, strict=True)
+    )
+    body = "".join(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in lines)
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from traboule.rounds.v1 import plan_pb2
 
 from services.cli.root import root
-from services.cli.rounds import plan_geojson, plan_rows, read_problem
+from services.cli.rounds import check_targets, plan_geojson, plan_rows, read_problem
 from services.common.clock import CityClock
 from services.common.polyline import encode
 from tests.builders.shared_data import ROOT
@@ -213,3 +213,26 @@ def test_geojson_has_lines_and_points_in_lon_lat() -> None:
     assert line["properties"] == {"vehicle": "=HYPERLINK(1)"}
     assert [point["geometry"]["coordinates"] for point in points] == [[-8.61, 41.15], [-8.62, 41.16]]
     assert points[1]["properties"]["shipment_id"] == "@SUM(A1)"
+
+
+def test_a_folder_that_is_not_there_is_told_before_the_work(tmp_path: Path) -> None:
+    """The option and the folder are named; a file in a folder that exists passes."""
+    check_targets(picture=tmp_path / "rounds.html", csv=None)
+    with pytest.raises(click.ClickException, match=r"--picture .*there is no folder .*gone"):
+        check_targets(picture=tmp_path / "gone" / "rounds.html")
+
+
+def test_an_empty_feed_file_is_told_by_name(tmp_path: Path) -> None:
+    """Before any server is asked."""
+    (tmp_path / "empty.json").touch()
+    answer = run("feeds", "push", "porto-parking", str(tmp_path / "empty.json"))
+    assert answer.exit_code == 1
+    assert "empty.json is empty" in answer.output
+
+
+@pytest.mark.parametrize("minutes", ["-5", "100000"])
+def test_parking_is_predicted_for_the_week_to_come(minutes: str) -> None:
+    """Neither the past nor months ahead."""
+    answer = run("parking", "--in", minutes)
+    assert answer.exit_code == 2
+    assert "0<=x<=10080" in answer.output

@@ -7,7 +7,7 @@ import click
 import pytest
 
 from services.cli.context import CommandContext, parse_point
-from services.cli.output import clock, distance, duration, parse_when
+from services.cli.output import clock, console, distance, duration, parse_when, print_table
 from services.common.config import load_config
 
 PORTO = ZoneInfo("Europe/Lisbon")
@@ -74,3 +74,18 @@ def test_figures_read_as_people_say_them() -> None:
     assert [distance(m) for m in (4, 344, 999, 1000, 12_345)] == ["0 m", "340 m", "1.0 km", "1.0 km", "12.3 km"]
     assert clock(NOW, PORTO) == "08:30"
     assert clock(NOW + 5, PORTO, seconds=True) == "08:30:05"
+
+
+def test_ids_in_tables_are_never_broken() -> None:
+    """However narrow the terminal: what is to be copied stays in one piece."""
+    long_name = "Avenida da República × Rua Pinto Mourão × Rua das Camélias"
+    with console.capture() as captured:
+        print_table(("junction", "name", "state"), [("osm-1143318229", long_name, long_name)] * 2, whole=(0,))
+    assert captured.get().count("osm-1143318229") == 2
+
+
+@pytest.mark.parametrize("text", ["", "  "])
+def test_an_empty_place_is_refused_before_it_is_searched(text: str) -> None:
+    """No field of a contract is named to somebody who typed nothing."""
+    with pytest.raises(click.ClickException, match="a place is empty"):
+        CommandContext(load_config()).resolve(text)

@@ -145,3 +145,9 @@ def test_a_plan_is_drawn_on_the_real_city(porto_snapshot: CitySnapshot) -> None:
     assert [bar.get("fill") for bar in bars] == [COLOURS["driving"], COLOURS["service"], COLOURS["driving"]]
     fragment = html.fragment_fromstring(plan_facts(plan) + plan_table(plan), create_parent="div")
     assert NASTY in fragment.text_content()
+
+
+def test_headings_of_numbers_stand_over_them() -> None:
+    """Set right as the numbers below; a column with text in it stays left."""
+    drawn = html.fromstring(table(("park", "free", "of"), [("Silo", 3, 40), ("Alfândega", 12, "unknown")]))
+    assert [cell.get("class") for cell in drawn.iter("th")] == [None, "n", None]

@@ -221,6 +221,11 @@ async def test_orders_and_events_change_a_plan(service: Any) -> None:
     explained = await stub.ExplainUnserved(pb.ExplainUnservedRequest(rounds_id=rounds_id))
     assert len(explained.explanations) >= 7
     assert all(one.summary for one in explained.explanations)
+    later = pb.ReportEventRequest(
+        rounds_id=rounds_id, observed_unix_s=MORNING - 60, delay=pb.Delay(vehicle_id="bike", delay_s=60)
+    )
+    lost = [change for change in (await stub.ReportEvent(later)).changes if "no longer" in change]
+    assert not any(one.shipment_id in change for change in lost for one in explained.explanations), "lost before, told then"
 
 
 async def _planned(stub: Any, **limits: Any) -> str:

@@ -94,6 +94,14 @@ class TrafficProfile:
         one, two = self.factor[day, int(slot)], self.factor[day, (int(slot) + 1) % SLOTS_A_DAY]
         return np.asarray((1.0 - share) * one + share * two, np.float64)
 
+    def slots(self, start_s: float, count: int) -> npt.NDArray[np.float64]:
+        """Factors (float64[count, len(ROAD_CLASSES)]) in the middle of slots of a quarter of an hour from `start_s` on.
+
+        Slots are absolute, the profile is local time: in a night with a change of clocks some quarter hours come twice or
+        not at all. Factors are linear between quarter hours, so those in the middle are the means of slots.
+        """
+        return np.stack([self.at(start_s + (k + 0.5) * SLOT_S) for k in range(count)])
+
 
 def day_type_and_second(unix_s: float, timezone: tzinfo) -> tuple[int, float]:
     """Day type and second of the local day (wall clock)."""
@@ -134,19 +142,30 @@ class TrafficForecast:
             Measured speeds (NaN = none) and when. Later measurements than `at_s` count in full.
         """
         expected = self.graph.arc_speed_kmh * self.profile.at(at_s)[self.graph.arc_road_class]
-        if live_kmh is None:
-            return expected.astype(np.float32)
+        if live_kmh is not None:
+            ratio = self.arc_ratio(at_s, live_kmh, observed_s)
+            known = np.isfinite(ratio)
+            expected[known] *= ratio[known]
+        return expected.astype(np.float32)
+
+    def arc_ratio(self, at_s: float, live_kmh: npt.ArrayLike, observed_s: npt.ArrayLike | None) -> npt.NDArray[np.float64]:
+        """Expected speed over the profile's at `at_s` (float64[m], NaN where nothing was measured).
+
+        A ratio `r` at `at_s` has faded to ``r ** exp(-seconds / RESIDUAL_TAU_S)`` some seconds later. Arguments as
+        `arc_speed_kmh`.
+        """
         if observed_s is None:
             raise InvalidInput("measured speeds need the times they were measured at", "observed_s")
         live, observed = np.asarray(live_kmh, np.float64), np.asarray(observed_s, np.int64)
         known = np.flatnonzero(np.isfinite(live) & (live > 0))
+        answer = np.full(len(live), np.nan)
         if len(known):
             then = self._expected_then(known, observed[known], at_s)
             ratio = np.clip(live[known] / np.maximum(then, 1.0), *RATIO_BOUNDS)
             age = np.maximum(0.0, at_s - observed[known])
             age[observed[known] <= 0] = 0.0  # said by an event, not measured: it holds while the event does
-            expected[known] *= ratio ** np.exp(-age / RESIDUAL_TAU_S)
-        return expected.astype(np.float32)
+            answer[known] = ratio ** np.exp(-age / RESIDUAL_TAU_S)
+        return answer
 
     def _expected_then(
         self, arcs: npt.NDArray[np.int64], observed_s: npt.NDArray[np.int64], at_s: float

@@ -7,6 +7,7 @@ from routing.model.modes import StreetMode
 from routing.street.api import Avoidance, SnapHints, Snaps, StreetEngine, StreetMetric
 from routing.street.avoidance import arcs_within
 from routing.street.isochrone import street_isochrones
+from routing.street.pair_functions import stitch_in_place
 
 Float64 = npt.NDArray[np.float64]
 
@@ -20,6 +21,7 @@ def warm(engine: StreetEngine) -> int:
         Searches made (0 for a graph without streets).
     """
     made = 0
+    stitch_in_place([0.0], np.zeros((1, 1, 1), np.int32))
     for mode in (StreetMode.CAR, StreetMode.FOOT):
         arcs = np.flatnonzero(engine.graph.arc_routable & engine.graph.arc_access & mode.bit)
         if not len(arcs):

@@ -1,0 +1,82 @@
+"""Arrival functions of pairs: first in, first out, like driving where arcs scale alike, compact and in place alike."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from routing.errors import InvalidInput
+from routing.kernels.rounds_times import NO_WAY_S
+from routing.model.modes import UNREACHABLE_MS
+from routing.rounds.travel_times import TravelTimes
+from routing.street.pair_functions import FAR, NO_WAY, fill_slots, longest_of, pair_functions, stitch_in_place
+from routing.street.timed_warm import warm_time_dependent
+from tests.routing.street.timed_reference import arrival
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled():
+    """Machine code of all kernels, made outside the time a test may take."""
+    return warm_time_dependent()
+
+
+TIMES = st.one_of(st.integers(0, 5000), st.integers(0, 4_000_000), st.just(UNREACHABLE_MS))
+
+
+@st.composite
+def matrices(draw):
+    """Times of up to 6 slots between two positions and two others."""
+    slots = draw(st.integers(1, 6))
+    cells = draw(st.lists(TIMES, min_size=4 * slots, max_size=4 * slots))
+    return np.array(cells, np.uint32).reshape(slots, 2, 2)
+
+
+@given(matrices(), st.integers(1, 3))
+@settings(max_examples=300, deadline=None)
+def test_first_in_first_out(tables, threads):
+    """Arrivals never decrease with departures; nothing had to be lowered for the solver; in place = compact."""
+    slot_s = 900.0 * np.arange(len(tables))
+    found = pair_functions(slot_s, tables.__getitem__, longest_of(tables), threads)
+    inside = np.minimum(tables, FAR).astype(np.int32)
+    stitch_in_place(slot_s, inside)
+    assert (np.where(inside == NO_WAY_S, NO_WAY, inside) == found.duration_s).all()
+    assert TravelTimes.slots(slot_s, inside).lowered == 0
+    for i in range(2):
+        for j in range(2):
+            arrivals = [found.arrival_s(i, j, t) for t in np.linspace(-500, slot_s[-1] + 500, 60)]
+            assert (np.diff(arrivals) >= 0).all() if np.isfinite(arrivals).all() else np.isinf(arrivals).all()
+
+
+@given(st.integers(0, 3_000_000), st.lists(st.sampled_from([0.5, 1.0, 1.3, 2.0, 5.0]), min_size=1, max_size=6))
+@settings(max_examples=300, deadline=None)
+def test_like_driving_where_all_arcs_scale_alike(work, paces):
+    """Departures with slots: the exact time, rounded up to a second (and to a thousandth of a millisecond)."""
+    tables = np.array([[[round(work * pace)]] for pace in paces], np.uint32)
+    found = pair_functions(900.0 * np.arange(len(paces)), tables.__getitem__, longest_of(tables))
+    for k in range(len(paces)):
+        exact = float(arrival(900_000 * k, work, paces)) / 1000 - 900 * k
+        assert exact - 0.02 <= found.duration_s[k, 0, 0] <= exact + 1.02
+
+
+def test_a_pair_without_a_way_in_some_slot_has_none_there():
+    """A closure that begins in a later slot cuts trips that would still be under way."""
+    tables = np.array([[[600_000, 600_000]], [[600_000, UNREACHABLE_MS]], [[600_000, 600_000]]], np.uint32)
+    durations = pair_functions([0.0, 300.0, 5000.0], tables.__getitem__, 600_000).duration_s
+    assert durations[:, 0].tolist() == [[600, NO_WAY], [600, NO_WAY], [600, 600]]
+
+
+def test_slots_and_trips_that_do_not_fit_are_refused():
+    """Out of order, none at all, NaN; trips of more than 18 hours."""
+    for slots in ([], [0.0, 0.0], [900.0, 0.0], [0.0, np.nan]):
+        with pytest.raises(InvalidInput, match="slot_s"):
+            pair_functions(slots, lambda _: np.zeros((1, 1), np.uint32), 5)
+    with pytest.raises(InvalidInput, match="18"):
+        pair_functions([0.0], lambda _: np.zeros((1, 1), np.uint32), 70_000_000)
+
+
+def test_slots_between_known_ones():
+    """Linear in between; no way where a neighbour has none; known slots stay."""
+    table = np.zeros((5, 1, 2), np.int32)
+    table[[0, 3, 4], 0] = [[100, 100], [400, FAR], [900, 7]]
+    fill_slots(np.array([0, 3, 4]), table)
+    assert table[:, 0].tolist() == [[100, 100], [200, FAR], [300, FAR], [400, FAR], [900, 7]]

@@ -2,7 +2,9 @@
 
 import math
 import os
+import threading
 from collections import OrderedDict
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -13,12 +15,12 @@ from traboule.common.v1 import geo_pb2, stamp_pb2
 from traboule.rounds.v1 import problem_pb2 as pb
 
 from routing.forecast.traffic import TrafficForecast, TrafficProfile
-from routing.kernels.rounds_times import NO_WAY_S
 from routing.model.modes import UNREACHABLE_MS, StreetMode
 from routing.model.timetable import index_of
 from routing.rounds.api import TravelTimes
 from routing.street.api import NO_TURN_COSTS, Snaps, StreetEngine, StreetMetric
 from routing.street.metric import weigh
+from routing.street.pair_functions import FAR, fill_slots, stitch_in_place
 from services.city.snapshot import CitySnapshot
 from services.common.clock import CityClock
 from services.common.errors import InvalidInput, NotFound
@@ -26,8 +28,12 @@ from services.common.live.traffic import LiveTraffic
 from services.rounds.mapping import MappedProblem, Point
 
 MOST_SEARCHES = 600
-"""Street searches for one problem: slots are made longer (15 minutes to 4 hours) until it suffices."""
+"""Street searches for one problem without hierarchies; where a quarter of an hour would need more, hierarchies are built."""
+MOST_CELLS = 60_000_000
+"""Durations of one problem (240 MB): slots are made longer (15 minutes to 4 hours) until they fit."""
 SLOT_LENGTHS_S = (900, 1800, 3600, 7200, 14400)
+NEW_LOCATION_SLOTS = 16
+"""Slots whose speeds are looked at for a location that joins a problem; times are linear between them."""
 SNAP_DISTANCE_M = 500.0
 KEPT_TIMES = 16
 KEPT_METRICS = 32
@@ -87,6 +93,7 @@ class RoundsCity:
         self._metrics: OrderedDict[tuple[object, ...], StreetMetric] = OrderedDict()
         self._lengths: StreetEngine | None = None
         self._by_reference: dict[str, int] | None = None
+        self._building = threading.Lock()
 
     def now(self) -> int:
         """City time, unix seconds."""
@@ -135,24 +142,44 @@ class RoundsCity:
         durations = np.empty((len(mapped.modes), len(slots), n, n), np.int32)
         for p, mode in enumerate(mapped.modes):
             if mode not in MOTOR_MODES:
-                durations[p] = self._slot_matrix(mode, mapped, traffic, snaps[p], 0.0)
+                self._slot_matrix(mode, mapped, traffic, snaps[p], slots[:1], durations[p], 0)
+                stitch_in_place(slots[:1], durations[p, :1])
+                durations[p, 1:] = durations[p, 0]
                 continue
-            # The kernels release the GIL: slots are searched side by side.
-            with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
-                found = threads.map(partial(self._slot_matrix, mode, mapped, traffic, snaps[p]), slots)
-                for k, matrix in enumerate(found):
-                    durations[p, k] = matrix
+            self._need_hierarchy(mode, n * len(slots))
+            work = partial(self._slot_matrix, mode, mapped, traffic, snaps[p], slots, durations[p])
+            self._each_slot(range(len(slots)), work)
+            stitch_in_place(slots, durations[p])
         built = TravelTimes.slots(slots, durations, self._all_lengths(mapped, snaps))
         return BuiltTimes(built, snaps, slots, traffic)
 
+    def _need_hierarchy(self, mode: StreetMode, searches: int) -> None:
+        """Build the mode's hierarchy if it has none and so many searches would take longer."""
+        if searches > MOST_SEARCHES and self.street.searcher(mode).hierarchy is None:
+            with self._building:
+                self.street.hierarchy(mode)
+
+    @staticmethod
+    def _each_slot(slots: Iterable[int], work: Callable[[int], None]) -> None:
+        """Do `work` for every slot's number, side by side: kernels release the GIL."""
+        with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
+            list(threads.map(work, slots))
+
+    def _slot_metric(
+        self, mode: StreetMode, mapped: MappedProblem, traffic: LiveTraffic | None, slots: npt.NDArray[np.float64], k: int
+    ) -> StreetMetric:
+        """Weights in the middle of a slot, or at the only moment there is."""
+        half = float(slots[1] - slots[0]) / 2 if len(slots) > 1 else 0.0
+        return self.metric(mode, mapped.zero_s + slots[k] + half, mapped.kind, traffic)
+
     def _slot_matrix(
-        self, mode: StreetMode, mapped: MappedProblem, traffic: LiveTraffic | None, snaps: Snaps, slot_s: float
-    ) -> npt.NDArray[np.int32]:
-        """Seconds between all locations for departures at a slot."""
-        metric = self.metric(mode, mapped.zero_s + slot_s, mapped.kind, traffic)
-        matrix = _seconds(self.street.many_to_many(metric, snaps, snaps))
-        np.fill_diagonal(matrix, 0)
-        return matrix
+        self, mode: StreetMode, mapped: MappedProblem, traffic: LiveTraffic | None, snaps: Snaps,
+        slots: npt.NDArray[np.float64], out_ms: npt.NDArray[np.int32], k: int,
+    ) -> None:  # fmt: skip
+        """Milliseconds between all locations at a slot's speeds, into ``out_ms[k]``."""
+        metric = self._slot_metric(mode, mapped, traffic, slots, k)
+        out_ms[k] = np.minimum(self.street.many_to_many(metric, snaps, snaps), FAR)
+        np.fill_diagonal(out_ms[k], 0)
 
     def extend_times(self, built: BuiltTimes, before: int, mapped: MappedProblem) -> BuiltTimes:
         """Times of a problem that only has more locations (from index `before` on) than the one `built` is for."""
@@ -164,17 +191,29 @@ class RoundsCity:
         durations = np.zeros((len(mapped.modes), len(built.slots_s), n, n), np.int32)
         durations[:, :, :before, :before] = old
         for p, mode in enumerate(mapped.modes):
-            for k, slot in enumerate(built.slots_s):
-                if k and mode not in MOTOR_MODES:
-                    durations[p, k] = durations[p, 0]
-                    continue
-                metric = self.metric(mode, mapped.zero_s + slot, mapped.kind, built.traffic)
-                for i in new:
-                    durations[p, k, i] = _seconds(self.street.one_to_many(metric, snaps[p], i, snaps[p]))
-                    durations[p, k, :, i] = _seconds(self.street.many_to_one(metric, snaps[p], snaps[p], i))
-                    durations[p, k, i, i] = 0
+            slots = built.slots_s if mode in MOTOR_MODES else built.slots_s[:1]
+            rows, columns = np.empty((len(slots), len(new), n), np.int32), np.empty((len(slots), n, len(new)), np.int32)
+            some = np.unique(np.linspace(0, len(slots) - 1, NEW_LOCATION_SLOTS).round().astype(int))
+            work = partial(self._new_times, mode, mapped, built, snaps[p], slots, before, rows, columns)
+            self._each_slot(some, work)
+            for table in (rows, columns):
+                fill_slots(some, table)
+            stitch_in_place(slots, rows)
+            stitch_in_place(slots, columns)
+            durations[p, :, before:], durations[p, :, :, before:] = rows, columns
+            np.einsum("kii->ki", durations[p])[:] = 0
         times = TravelTimes.slots(built.slots_s, durations, self._all_lengths(mapped, snaps))
         return BuiltTimes(times, snaps, built.slots_s, built.traffic)
+
+    def _new_times(
+        self, mode: StreetMode, mapped: MappedProblem, built: BuiltTimes, snaps: Snaps, slots: npt.NDArray[np.float64],
+        before: int, rows: npt.NDArray[np.int32], columns: npt.NDArray[np.int32], k: int,
+    ) -> None:  # fmt: skip
+        """Milliseconds from and to the locations from `before` on at a slot's speeds, into ``rows[k]`` and ``columns[k]``."""
+        metric = self._slot_metric(mode, mapped, built.traffic, slots, k)
+        for i in range(before, len(snaps)):
+            rows[k, i - before] = np.minimum(self.street.one_to_many(metric, snaps, i, snaps), FAR)
+            columns[k, :, i - before] = np.minimum(self.street.many_to_one(metric, snaps, snaps, i), FAR)
 
     def metric(
         self, mode: StreetMode, at_s: float, kind: "pb.TravelTimes.ValueType", traffic: LiveTraffic | None
@@ -206,10 +245,10 @@ class RoundsCity:
             return np.array([0.0])
         if mapped.kind == pb.TRAVEL_TIMES_TYPICAL:
             return np.array([(low + high) / 2])
-        motor = max(1, sum(mode in MOTOR_MODES for mode in mapped.modes))
+        cells = len(mapped.modes) * len(mapped.points) ** 2
         for length in SLOT_LENGTHS_S:
             count = math.ceil((high - low) / length) + 1
-            if count * len(mapped.points) * motor <= MOST_SEARCHES:
+            if count * cells <= MOST_CELLS:
                 break
         return low + length * np.arange(count, dtype=np.float64)
 
@@ -256,9 +295,3 @@ class RoundsCity:
         if i is None:
             raise NotFound(f"{path}: place {place_id!r} is not known; take place ids from SearchPlaces", field=path)
         return float(index.lat_e7[i]) * 1e-7, float(index.lon_e7[i]) * 1e-7
-
-
-def _seconds(times_ms: npt.NDArray[np.uint32]) -> npt.NDArray[np.int32]:
-    """Whole seconds, rounded up so that a plan is never optimistic."""
-    seconds = np.ceil(times_ms / 1000.0)
-    return np.where(times_ms == UNREACHABLE_MS, NO_WAY_S, seconds).astype(np.int32)

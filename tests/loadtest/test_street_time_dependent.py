@@ -18,7 +18,7 @@ def compiled():
 
 @pytest.mark.slow
 def test_answers_are_kept_and_right(tmp_path):
-    """On a grid of streets: checked answers are Dijkstra's, sampled ones never earlier, functions of stops mostly near driving."""
+    """On a grid: checked answers are Dijkstra's, sampled ones never earlier, those of stops mostly near driving."""
     side = 8
     nodes = {r * side + c + 1: (41.15 + r * 0.004, -8.62 + c * 0.005, {}) for r in range(side) for c in range(side)}
     ways = {}

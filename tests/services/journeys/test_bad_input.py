@@ -15,6 +15,8 @@ SEA = (41.15, -8.80)
 YEAR_2030 = at("08:30", "2030-01-01")
 HERE, THERE = point(TRINDADE), point(MATOSINHOS)
 Journeys, Matrix = plan_pb2.PlanJourneysRequest, matrix_pb2.GetMatrixRequest
+Route = route_pb2.PlanRouteRequest
+ENDS: dict[str, Any] = {"origin": HERE, "destination": THERE}
 Departures = departures_pb2.ListDeparturesRequest
 INVALID, MISSING, UNABLE = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.UNIMPLEMENTED
 
@@ -63,9 +65,38 @@ CASES: dict[str, tuple[str, Any, grpc.StatusCode, str, str]] = {
     "criterion nobody knows": (
         "PlanJourneys", plan_request(criteria=[pb.CRITERION_CO2, pb.CRITERION_FARE]), UNABLE, "", "fares are not known",
     ),
-    "alternative ways": (
-        "PlanRoute", route_pb2.PlanRouteRequest(origin=HERE, destination=THERE, max_alternatives=2), UNABLE, "",
-        "max_alternatives",
+    "alternatives over a place in between": (
+        "PlanRoute", Route(**ENDS, via=[HERE], max_alternatives=2), INVALID, "max_alternatives", "between two places only",
+    ),
+    "too many alternatives": ("PlanRoute", Route(**ENDS, max_alternatives=4), INVALID, "max_alternatives", ""),
+    "kinds that do not pair up": (
+        "PlanRoute", Route(**ENDS, via_kinds=[Route.VIA_KIND_PASS]), INVALID, "via_kinds", "give one for each",
+    ),
+    "a street nobody knows": (
+        "PlanRoute", Route(**ENDS, avoid=route_pb2.RouteAvoidance(street_names=["Rua das Estrelas Cadentes"])),
+        INVALID, "avoid.street_names[0]", "no street is called so",
+    ),
+    "an area of two corners": (
+        "PlanRoute", Route(**ENDS, avoid=route_pb2.RouteAvoidance(polygons=[{"corners": [HERE.point, THERE.point]}])),
+        INVALID, "avoid.polygons[0].corners", "",
+    ),
+    "a circle without a radius": (
+        "PlanRoute", Route(**ENDS, avoid=route_pb2.RouteAvoidance(circles=[{"center": HERE.point}])),
+        INVALID, "avoid.circles[0].radius_m", "",
+    ),
+    "least CO2 on foot": (
+        "PlanRoute", Route(**ENDS, mode=pb.MODE_WALK, objective=route_pb2.ROUTE_OBJECTIVE_CO2), INVALID, "objective", "nothing",
+    ),
+    "prices that are all zero": (
+        "PlanRoute", Route(**ENDS, weights=route_pb2.RouteCostWeights()), INVALID, "weights", "at least one",
+    ),
+    "a price below zero": (
+        "PlanRoute", Route(**ENDS, weights=route_pb2.RouteCostWeights(per_km=-1.0)), INVALID, "weights.per_km", "",
+    ),
+    "a language nobody wrote": ("PlanRoute", Route(**ENDS, language="xx"), INVALID, "language", ""),
+    "alternatives in a wheelchair": (
+        "PlanRoute", Route(**ENDS, mode=pb.MODE_WALK, max_alternatives=1, preferences=pb.TravelPreferences(wheelchair=True)),
+        UNABLE, "", "max_alternatives",
     ),
     "mode nobody plans": ("PlanJourneys", plan_request(modes=[pb.MODE_SHARED_BICYCLE]), UNABLE, "", "not planned yet"),
     "route to the sea": (

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from routing.errors import OutsideArea
-from routing.model.modes import StreetMode
+from routing.model.modes import UNREACHABLE_MS, StreetMode
 from routing.multimodal.access_egress import StopReach, stops_around, walking_mode
 from routing.multimodal.itinerary_filter import choose
 from routing.multimodal.model import Itinerary, JourneyMode, JourneyRequest, Leg, Point
@@ -125,7 +125,7 @@ class _Planning:
 
     def _free_flow_s(self, origin: Snaps, destination: Snaps) -> int | None:
         times = self.network.street.one_to_many(self.network.free_flow_metric, origin, 0, destination)
-        return round(int(times[0]) / 1000)
+        return None if int(times[0]) == UNREACHABLE_MS else round(int(times[0]) / 1000)
 
     def _transit(self, egress: StopReach) -> list[Candidate]:
         access = stops_around(self.network, self.request, self.origin, egress=False)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from routing.errors import InvalidInput
-from routing.model.modes import StreetMode
+from routing.model.modes import UNREACHABLE_MS, StreetMode
 from routing.multimodal.access_egress import StopReach
 from routing.multimodal.model import JourneyRequest, Leg
 from routing.multimodal.network import JourneyNetwork
@@ -60,7 +60,7 @@ class ParkAndRide:
         free = self.network.street.one_to_many(self.network.free_flow_metric, self.door, 0, lots.entrance.take(lot))
         detail = parking_detail(self.network, self.access, lot, return_possible=True)
         ends = (self.request.origin, place)
-        free_s = round(int(free[0]) / 1000)
+        free_s = None if int(free[0]) == UNREACHABLE_MS else round(int(free[0]) / 1000)
         legs = [path_leg(drive, StreetMode.CAR, ends, journey.departure_s, parked_s, detail, free_s)]
         if walk_s:
             stop = stop_point(self.network.transit.timetable, journey.access_stop)

@@ -5,12 +5,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from routing.errors import InvalidInput, StaleInput
 from routing.model.modes import StreetMode
+from routing.model.time_rules import TimeRules, rules_holding
 from routing.street.access_rules import AccessRules, EmissionClass
 from routing.street.metric import StreetMetric
 
@@ -20,8 +23,20 @@ SLOT_S = 900
 SpeedAt = Callable[[int], npt.NDArray[np.float32] | None]
 """Speed of every arc (float32[m] km/h, NaN = free flow; None = free flow everywhere) expected at a unix second."""
 
-MakeMetric = Callable[[StreetMode, "npt.NDArray[np.float32] | None", "npt.NDArray[np.bool_]"], StreetMetric]
-"""Weighs the streets for a mode, from speeds and closed arcs."""
+
+class MakeMetric(Protocol):
+    """Weighs the streets for a mode, from speeds, closed arcs and the time rules of the graph that hold."""
+
+    def __call__(
+        self,
+        mode: StreetMode,
+        arc_speed_kmh: npt.NDArray[np.float32] | None,
+        closed_arcs: npt.NDArray[np.bool_],
+        /,
+        *,
+        rules_holding: npt.NDArray[np.bool_] | None = None,
+    ) -> StreetMetric:
+        """Metric for a mode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +51,33 @@ class TrafficState:
         Zones, closures, events, limits.
     varies : bool
         False for speeds that are the same all day.
+    hours : TimeRules, optional
+        Time rules of the graph, those that hold at the departure being obeyed; none = all are taken not to hold.
+    zone : tzinfo, optional
+        Needed with `hours`.
+
+    Raises
+    ------
+    InvalidInput
+        For hours without a time zone.
     """
 
     epoch: int
     speed_at: SpeedAt
     rules: AccessRules
     varies: bool = True
+    hours: TimeRules | None = None
+    zone: tzinfo | None = None
+
+    def __post_init__(self) -> None:
+        if self.hours is not None and self.zone is None:
+            raise InvalidInput("hours are local: give the time zone with them", "zone")
+
+    def hours_holding(self, time_s: int) -> bytes:
+        """One byte (0 or 1) for each of `hours`: which hold at a unix second; empty without any."""
+        if self.hours is None or self.zone is None or not len(self.hours):
+            return b""
+        return rules_holding(self.hours, time_s, self.zone).tobytes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +101,7 @@ class StoredMetric:
     rules: tuple[int, ...]
 
 
-_Key = tuple[StreetMode, int, int, tuple[int, ...]]
+_Key = tuple[StreetMode, int, int, tuple[int, ...], bytes]
 
 
 class MetricStore:
@@ -164,12 +200,13 @@ class MetricStore:
     def _key(traffic: TrafficState, mode: StreetMode, emission: EmissionClass, time_s: int) -> _Key:
         slot = time_s // SLOT_S
         rules = traffic.rules.holding(mode, emission, time_s)
-        return mode, traffic.epoch, slot if traffic.varies else 0, rules
+        return mode, traffic.epoch, slot if traffic.varies else 0, rules, traffic.hours_holding(time_s)
 
     def _made(self, traffic: TrafficState, key: _Key) -> StoredMetric:
-        mode, epoch, slot, rows = key
+        mode, epoch, slot, rows, hours = key
         speed = traffic.speed_at(slot * SLOT_S + SLOT_S // 2)
-        metric = self._make(mode, speed, traffic.rules.closed(rows))
+        holding = np.frombuffer(hours, np.bool_) if hours else None
+        metric = self._make(mode, speed, traffic.rules.closed(rows), rules_holding=holding)
         metric.customise()
         return StoredMetric(metric, epoch, slot, rows)
 

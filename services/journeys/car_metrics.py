@@ -1,63 +1,67 @@
-"""Car times for any departure: live now, predicted later. One metric per quarter hour, made once per traffic epoch."""
+"""Times of motor vehicles for any departure: live now, predicted later, by the rules of the hour, in bounded memory."""
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 
 from routing.model.modes import StreetMode
+from routing.street.access_rules import AccessRule, AccessRules, EmissionClass
 from routing.street.api import StreetEngine, StreetMetric
+from routing.street.metric_store import MetricStore, SpeedAt, TrafficState
 
-SLOT_S = 900
-MAX_SLOTS = 24
+LIVE_BYTES = 384 << 20
+"""Bound of the metrics of one epoch of traffic; one of Porto takes 22 MB."""
 
-SpeedAt = Callable[[int], npt.NDArray[np.float32]]
-"""Speed of every arc (km/h, NaN = free flow) expected at a unix second."""
+FREE_BYTES = 128 << 20
+"""Bound of the metrics without traffic, which differ by mode and the hours' rules only."""
 
 
 class CarMetrics:
-    """Metrics of one mode for one epoch of traffic; thread-safe.
+    """Metrics of all motor modes for one epoch of traffic; thread-safe. The longest unused are dropped beyond a bound.
 
     Parameters
     ----------
+    street : StreetEngine
     speed_at : SpeedAt
         Forecast with the live values of the epoch inside.
+    zone : ZoneInfo
+        Of the city: the map's rules of hours are local.
     closed_arcs : int32[…]
         Closed now.
     closed_until_s : int
         City time up to which closures are taken to last.
     varies : bool
         False for times that are the same all day.
+    capacity_bytes : int
+        Bound of memory, over all modes and departures.
     """
 
     def __init__(
         self,
         street: StreetEngine,
         speed_at: SpeedAt,
+        zone: ZoneInfo,
         closed_arcs: npt.NDArray[np.int32],
         closed_until_s: int,
-        mode: StreetMode = StreetMode.CAR,
+        *,
         varies: bool = True,
+        capacity_bytes: int = LIVE_BYTES,
     ) -> None:
-        self._varies = varies
-        self._street, self._speed_at, self._mode = street, speed_at, mode
-        self._closed, self._closed_until_s = closed_arcs, closed_until_s
-        self._metrics: OrderedDict[int, StreetMetric] = OrderedDict()
-        self._lock = threading.Lock()
+        closures = (AccessRule(closed_arcs, ends_s=closed_until_s + 1, name="closures"),) if len(closed_arcs) else ()
+        rules = AccessRules(street.graph.arc_count, closures)
+        self._store = MetricStore(street.metric, capacity_bytes)
+        self._store.swap(TrafficState(0, speed_at, rules, varies, street.graph.rules, zone))
 
-    def __call__(self, time_s: int) -> StreetMetric:
-        """Metric for a departure at `time_s` (unix seconds)."""
-        slot = time_s // SLOT_S if self._varies else 0
-        with self._lock:
-            metric = self._metrics.get(slot)
-            if metric is None:
-                closed = self._closed if slot * SLOT_S <= self._closed_until_s else None
-                metric = self._street.metric(self._mode, self._speed_at(slot * SLOT_S + SLOT_S // 2), closed)
-                self._metrics[slot] = metric
-                if len(self._metrics) > MAX_SLOTS:
-                    self._metrics.popitem(last=False)
-            else:
-                self._metrics.move_to_end(slot)
-            return metric
+    def metric(self, mode: StreetMode, time_s: int) -> StreetMetric:
+        """Metric of a motor mode for a departure at `time_s` (unix seconds)."""
+        return self._store.get(mode, EmissionClass.UNCLASSIFIED, time_s).metric
+
+    def of(self, mode: StreetMode) -> Callable[[int], StreetMetric]:
+        """Metrics of one mode by departure."""
+        return lambda time_s: self.metric(mode, time_s)
+
+    def used_bytes(self) -> int:
+        """Bytes of the metrics kept."""
+        return self._store.used_bytes()

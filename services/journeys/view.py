@@ -1,9 +1,9 @@
 """What one request sees: every value of one epoch, and the stamp that says which."""
 
 from dataclasses import dataclass, replace
+from zoneinfo import ZoneInfo
 
 import numpy as np
-import numpy.typing as npt
 from traboule.common.v1 import stamp_pb2
 
 from routing.forecast.parking import ParkingForecast
@@ -17,7 +17,7 @@ from services.city.snapshot import CitySnapshot
 from services.common.clock import CityClock
 from services.common.live.alerts import LiveAlerts
 from services.common.live.state import LiveState, Topic
-from services.journeys.car_metrics import CarMetrics
+from services.journeys.car_metrics import FREE_BYTES, CarMetrics
 from services.journeys.places import Places
 
 CLOSURES_LAST_S = 3 * 3600
@@ -39,8 +39,8 @@ class JourneyView:
     snapshot: CitySnapshot
     network: JourneyNetwork
     schedule_only: JourneyNetwork
-    motor: dict[StreetMode, CarMetrics]
-    free_motor: dict[StreetMode, CarMetrics]
+    motor: CarMetrics
+    free_motor: CarMetrics
     places: Places
     alerts: LiveAlerts
     epochs: dict[Topic, int]
@@ -49,7 +49,7 @@ class JourneyView:
     def metric(self, mode: StreetMode, time_s: int, *, live: bool) -> StreetMetric:
         """Metric of a street mode for a departure; motor modes with traffic (`live`) or without."""
         motor = self.motor if live else self.free_motor
-        return motor[mode](time_s) if mode in motor else self.network.metrics[mode]
+        return motor.metric(mode, time_s) if mode in MOTOR_MODES else self.network.metrics[mode]
 
     def stamp(self, now_s: int) -> stamp_pb2.AnswerStamp:
         """Stamp of an answer made from this view."""
@@ -89,13 +89,11 @@ class CityEngines:
         schedule = build_network(self.street, transit, snapshot.car_parks, transfers=snapshot.transfers)
         self._traffic = TrafficForecast.for_city(self.street.graph, TrafficProfile.urban(snapshot.timezone))
         self._parking = ParkingForecast.for_city(snapshot.car_parks, snapshot.timezone)
-        free = {mode: CarMetrics(self.street, self._free_flow, NOTHING_CLOSED, 0, mode, varies=False) for mode in MOTOR_MODES}
-        schedule = replace(schedule, car_metric=free[StreetMode.CAR])
+        self._zone = ZoneInfo(snapshot.timezone)
+        free = CarMetrics(self.street, _free_flow, self._zone, NOTHING_CLOSED, 0, varies=False, capacity_bytes=FREE_BYTES)
+        schedule = replace(schedule, car_metric=free.of(StreetMode.CAR))
         places = Places(PlaceSearch(snapshot.places), snapshot.timetable)
         self.first_view = JourneyView(snapshot, schedule, schedule, free, free, places, LiveAlerts(), {})
-
-    def _free_flow(self, _time_s: int) -> npt.NDArray[np.float32]:
-        return np.full(self.street.graph.arc_count, np.nan, np.float32)
 
     def next_view(self, view: JourneyView, live: LiveState, topics: set[Topic]) -> JourneyView:
         """View that follows `view` once the given topics have changed; some 60 ms of work."""
@@ -113,9 +111,9 @@ class CityEngines:
             traffic = live.traffic
             speed_at = self._traffic.speed_at_with_live(traffic.arc_speed_kmh, traffic.arc_observed_s, traffic.at)
             until_s = now_s + CLOSURES_LAST_S
-            motor = {mode: CarMetrics(self.street, speed_at, traffic.closed_arcs, until_s, mode) for mode in MOTOR_MODES}
-            motor[StreetMode.CAR](now_s).customise()
-            network = replace(network, car_metric=motor[StreetMode.CAR])
+            motor = CarMetrics(self.street, speed_at, self._zone, traffic.closed_arcs, until_s)
+            motor.metric(StreetMode.CAR, now_s)
+            network = replace(network, car_metric=motor.of(StreetMode.CAR))
             epochs[Topic.TRAFFIC] = traffic.epoch
         if Topic.CAR_PARKS in topics and live.car_parks is not None:
             parks = live.car_parks
@@ -128,3 +126,7 @@ class CityEngines:
         return JourneyView(
             self.snapshot, network, view.schedule_only, motor, view.free_motor, view.places, live.alerts, epochs, ages
         )
+
+
+def _free_flow(_time_s: int) -> None:
+    """No speed is known: all streets flow freely."""

@@ -70,6 +70,21 @@ def way(drawn, store, mode=CAR, emission=CLEAN, at=NOON):
     return drawn.way("AB", "CD", mode, store.get(mode, emission, at).metric)
 
 
+BY_HOURS = """
+S A     B T
+
+
+
+    D E
+---
+SA
+AB motor_vehicle:conditional=no~@~(Mo-Fr~07:00-10:05)
+BT
+AD
+DE
+EB
+"""
+DIRECT, ASIDE = "SA AB BT", "SA AD DE EB BT"
 STRAIGHT, ROUND = "AB BC CD", "AB BE EF FC CD"
 
 
@@ -159,13 +174,33 @@ def test_a_failed_epoch_changes_nothing(drawn):
         MetricStore(drawn.engine.metric).get(CAR, CLEAN, NOON)
 
 
+def test_rules_of_hours_on_the_map_are_obeyed_at_the_departure():
+    """Closed on weekday mornings, even in the middle of a slot, where speeds never vary; departures alike share a metric."""
+    town = draw(BY_HOURS)
+    store = MetricStore(town.engine.metric)
+    rules = AccessRules(town.graph.arc_count)
+    store.swap(TrafficState(1, free, rules, varies=False, hours=town.graph.rules, zone=PARIS))
+    for at, expected in ((NOON, DIRECT), (NOON - 3 * 3600, ASIDE), (NOON - 7140, ASIDE), (NOON + 5 * 86_400 - 10_800, DIRECT)):
+        assert way_of(town, store, at) == expected, at
+    kept = store.used_bytes()
+    assert way_of(town, store, NOON + 86_400) == DIRECT
+    assert store.used_bytes() == kept
+    with pytest.raises(InvalidInput, match="time zone"):
+        TrafficState(1, free, rules, hours=town.graph.rules)
+
+
+def way_of(town, store, at):
+    """Way from end to end of the street with hours."""
+    return town.way("SA", "BT", CAR, store.get(CAR, CLEAN, at).metric)
+
+
 def test_epochs_are_swapped_under_load(drawn):
     """Answers of four threads always fit the epoch they name; ready metrics are made side by side, none twice."""
     made = []
 
-    def make(mode, speed, closed):
+    def make(mode, speed, closed, *, rules_holding=None):
         made.append(mode)
-        return drawn.engine.metric(mode, speed, closed)
+        return drawn.engine.metric(mode, speed, closed, rules_holding=rules_holding)
 
     rule = AccessRule(arcs(drawn, "BC"))
     store = MetricStore(make)

@@ -8,6 +8,7 @@ from routing.street.api import Avoidance, SnapHints, Snaps, StreetEngine, Street
 from routing.street.avoidance import arcs_within
 from routing.street.isochrone import street_isochrones
 from routing.street.pair_functions import stitch_in_place
+from routing.street.path import turn_angle_deg
 
 Float64 = npt.NDArray[np.float64]
 
@@ -48,6 +49,7 @@ def _wishes(engine: StreetEngine, metric: StreetMetric, places: Snaps) -> int:
     engine.find_cheapest(cost, places, 0, places, 1)
     engine.find_way(metric, places)
     engine.find_way(metric, places.take([0, 1, 0]))
+    turn_angle_deg(engine.graph, *places.arc.clip(0).tolist())
     return 3
 
 

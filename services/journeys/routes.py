@@ -1,5 +1,6 @@
 """PlanRoute: ways on the street network, over places in between, by any cost, with alternatives and instructions."""
 
+import hashlib
 import itertools
 import math
 from collections.abc import Sequence
@@ -157,7 +158,8 @@ class _Planning:
         itinerary = Itinerary(JOURNEY_KINDS.get(self.mode, JourneyMode.CAR), tuple(legs))
         message = itinerary_to_proto(itinerary, lambda *_: ())
         if rank:
-            message.itinerary_id += f"-{rank}"
+            arcs = b"".join(path.arcs.tobytes() for path in way.paths)
+            message.itinerary_id += f"-{hashlib.sha256(arcs).hexdigest()[:8]}"
         for leg, path, end in zip(message.legs, way.paths, places[1:], strict=True):
             instructions = build_instructions(path, self.mode, self.wishes.language, self._side(path, end))
             leg.instructions.extend(instruction_to_proto(one, path) for one in instructions)

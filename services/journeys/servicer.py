@@ -24,11 +24,13 @@ from services.journeys import departures, isochrones, matrices, request_mapping,
 from services.journeys.alerts_mapping import alerts_of_ride
 from services.journeys.itinerary_mapping import AlertsOf, by_criteria, itinerary_to_proto, mark_best
 from services.journeys.keeper import ViewKeeper
+from services.journeys.street_alternatives import street_alternatives
 from services.journeys.view import JourneyView
 from services.journeys.watch import watch_journey
 
 Context = grpc.aio.ServicerContext[Any, Any]
 MOST_TO_ORDER = 20
+NOTHING_FOUND = "No journey was found; allow longer walks, more modes or another time."
 
 
 class JourneysServicer(journeys_service_pb2_grpc.JourneysServiceServicer):
@@ -54,6 +56,11 @@ class JourneysServicer(journeys_service_pb2_grpc.JourneysServiceServicer):
 
     def plan(self, view: JourneyView, request: plan_pb2.PlanJourneysRequest) -> plan_pb2.PlanJourneysResponse:
         """Answer PlanJourneys from one view."""
+        if request.max_alternatives:
+            ways = street_alternatives(view, request, self.now())
+            return plan_pb2.PlanJourneysResponse(
+                itineraries=ways, notices=[] if ways else [NOTHING_FOUND], stamp=self.stamp(view)
+            )
         asked = request_mapping.journey_request(request, view.places.resolve, self.now())
         wanted, criteria = asked.max_itineraries, request_mapping.criteria(request)
         if criteria:  # the best by other criteria may be far down by time
@@ -65,7 +72,7 @@ class JourneysServicer(journeys_service_pb2_grpc.JourneysServiceServicer):
             found = by_criteria(found, criteria, arrive_by=asked.arrive_by)[:wanted]
         messages = [itinerary_to_proto(i, self.alerts_of(view), geometry=not request.omit_geometry) for i in found]
         mark_best(messages, found, criteria)
-        notices = [] if messages else ["No journey was found; allow longer walks, more modes or another time."]
+        notices = [] if messages else [NOTHING_FOUND]
         return plan_pb2.PlanJourneysResponse(itineraries=messages, notices=notices, stamp=self.stamp(view))
 
     def alerts_of(self, view: JourneyView) -> AlertsOf:

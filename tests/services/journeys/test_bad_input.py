@@ -65,6 +65,15 @@ CASES: dict[str, tuple[str, Any, grpc.StatusCode, str, str]] = {
     "criterion nobody knows": (
         "PlanJourneys", plan_request(criteria=[pb.CRITERION_CO2, pb.CRITERION_FARE]), UNABLE, "", "fares are not known",
     ),
+    "alternatives by public transport": ("PlanJourneys", plan_request(max_alternatives=1), UNABLE, "", "max_itineraries"),
+    "alternatives by an arrival": (
+        "PlanJourneys", plan_request(modes=[pb.MODE_CAR], max_alternatives=1, arrive_by_unix_s=at("09:00")), UNABLE, "",
+        "depart_at_unix_s",
+    ),
+    "alternatives by criteria": (
+        "PlanJourneys", plan_request(modes=[pb.MODE_CAR], max_alternatives=1, criteria=[pb.CRITERION_CO2]), INVALID, "criteria",
+        "leave criteria out",
+    ),
     "alternatives over a place in between": (
         "PlanRoute", Route(**ENDS, via=[HERE], max_alternatives=2), INVALID, "max_alternatives", "between two places only",
     ),

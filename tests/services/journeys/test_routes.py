@@ -10,7 +10,7 @@ from traboule.journeys.v1 import route_pb2
 
 from services.common.polyline import decode
 from tests.builders.door_to_door import metres
-from tests.builders.journeys import CAMPANHA, MATOSINHOS, TRINDADE, at, point
+from tests.builders.journeys import CAMPANHA, MATOSINHOS, TRINDADE, at, plan_request, point
 
 Request = route_pb2.PlanRouteRequest
 NAMELESS = {pb.Instruction.KIND_ARRIVE, pb.Instruction.KIND_ARRIVE_LEFT, pb.Instruction.KIND_ARRIVE_RIGHT}
@@ -40,6 +40,23 @@ async def test_alternatives_are_other_ways_and_not_much_longer(stub: Any, mode: 
 async def test_a_car_has_an_alternative_to_matosinhos(stub: Any) -> None:
     """There are many ways across the city."""
     assert len((await stub.PlanRoute(ask(max_alternatives=2))).routes) >= 2
+
+
+@pytest.mark.parametrize("mode", [pb.MODE_CAR, pb.MODE_BICYCLE])
+async def test_journeys_on_streets_have_the_same_alternatives(stub: Any, mode: pb.Mode.ValueType) -> None:
+    """The first has the id and times of the only journey otherwise; geometry may be left out; a long walk is none."""
+    routes = (await stub.PlanRoute(ask(mode=mode, max_alternatives=2))).routes
+    answer = await stub.PlanJourneys(plan_request(modes=[mode], max_alternatives=2))
+    (only,) = (await stub.PlanJourneys(plan_request(modes=[mode]))).itineraries
+    assert [one.itinerary_id for one in answer.itineraries] == [route.itinerary_id for route in routes]
+    assert len(answer.itineraries) >= 2
+    assert answer.itineraries[0].itinerary_id == only.itinerary_id
+    assert answer.itineraries[0].arrival_unix_s == only.arrival_unix_s
+    bare = await stub.PlanJourneys(plan_request(modes=[mode], max_alternatives=2, omit_geometry=True))
+    assert not any(leg.steps or leg.polyline.encoded for one in bare.itineraries for leg in one.legs)
+    walks = await stub.PlanJourneys(plan_request(modes=[pb.MODE_WALK], max_alternatives=2))
+    assert not walks.itineraries
+    assert walks.notices
 
 
 async def test_each_cost_is_least_where_it_is_asked_for(stub: Any) -> None:

@@ -1,6 +1,6 @@
 """Door-to-door times between many points, by street modes and by transit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -20,11 +20,22 @@ def street_matrix_s(
     network: JourneyNetwork, metric: StreetMetric, origins: Snaps, destinations: Snaps, factor: float = 1.0
 ) -> npt.NDArray[np.int32]:
     """Seconds (int32 [o, d]) on the street network; `NEVER_S` where there is no way. `factor` scales the speed."""
-    times = network.street.many_to_many(metric, origins, destinations)
-    out = np.full(times.shape, NEVER_S, np.int32)
-    reached = times != UNREACHABLE_MS
-    out[reached] = seconds(times[reached], factor)
-    return out
+    return _whole_seconds(network.street.many_to_many(metric, origins, destinations), factor)
+
+
+def street_blocks_s(
+    network: JourneyNetwork, metric: StreetMetric, origins: Snaps, destinations: Snaps, factor: float, rows: int
+) -> Iterator[npt.NDArray[np.int32]]:
+    """Yield the rows of `street_matrix_s` in order, at most `rows` at a time."""
+    for times in network.street.many_to_many_blocks(metric, origins, destinations, rows):
+        yield _whole_seconds(times, factor)
+
+
+def _whole_seconds(times: npt.NDArray[np.uint32], factor: float) -> npt.NDArray[np.int32]:
+    unreachable = times == UNREACHABLE_MS
+    if not unreachable.any():
+        return seconds(times, factor)
+    return np.where(unreachable, np.int32(NEVER_S), seconds(np.where(unreachable, np.uint32(0), times), factor))
 
 
 def transit_matrix_s(

@@ -1,7 +1,7 @@
 """The street engine: what services call."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -174,6 +174,15 @@ class StreetEngine:
         for i in range(len(ones)):
             searcher.times(metric, ones.take(i), many, anchors, limit_ms, backward, out[i])
         return np.ascontiguousarray(out.T) if backward else out
+
+    def many_to_many_blocks(self, metric: StreetMetric, sources: Snaps, targets: Snaps, rows: int) -> Iterator[Times]:
+        """Yield the rows of `many_to_many` in order, some at a time (uint32 ms [<= rows, t]): stop when nobody wants more."""
+        searcher = self.searcher(metric.mode)
+        ends = searcher.target_labels(metric, targets)
+        for begin in range(0, len(sources), rows):
+            part = sources.take(np.arange(begin, min(begin + rows, len(sources))))
+            table = None if ends is None else searcher.matrix(metric, part, targets, INFINITE - 1, ends)
+            yield self.many_to_many(metric, part, targets) if table is None else table
 
     def _star(self, metric: StreetMetric, one: Snaps, many: Snaps, limit_s: float | None, *, backward: bool) -> Times:
         searcher = self.searcher(metric.mode)

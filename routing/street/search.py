@@ -13,7 +13,7 @@ from routing.model.modes import UNREACHABLE_MS, StreetMode
 from routing.model.street_graph import StreetGraph
 from routing.street.anchors import Anchors
 from routing.street.cch import Hierarchy
-from routing.street.hierarchy_search import FAR, HierarchySearcher
+from routing.street.hierarchy_search import FAR, HierarchySearcher, Labels
 from routing.street.hints import keep_directed
 from routing.street.metric import StreetMetric
 from routing.street.network import StreetNetwork
@@ -170,12 +170,24 @@ class Searcher(StateSearcher):
         else:
             out[:] = UNREACHABLE_MS
 
-    def matrix(self, metric: StreetMetric, sources: Snaps, targets: Snaps, limit_ms: int) -> npt.NDArray[np.uint32] | None:
-        """Times (uint32[s, t]) by labels of the hierarchy; None where there is none or searches of this limit are quicker."""
+    def target_labels(self, metric: StreetMetric, targets: Snaps) -> Labels | None:
+        """What `matrix` needs of the targets, for several calls with the same; None without a hierarchy."""
+        if self._tree is None or (weights := metric.weights) is None:
+            return None
+        return self._tree.labels(weights, self.targets(metric, targets), backward=True)
+
+    def matrix(
+        self, metric: StreetMetric, sources: Snaps, targets: Snaps, limit_ms: int, ends: Labels | None = None
+    ) -> npt.NDArray[np.uint32] | None:
+        """Times (uint32[s, t]) by labels of the hierarchy; None where there is none or searches of this limit are quicker.
+
+        `ends`: the targets' labels (`target_labels`) under the same metric, where they are known.
+        """
         if self._tree is None or limit_ms < self._sweep_from_ms or (weights := metric.weights) is None:
             return None
         starts = self._tree.labels(weights, self.sources(metric, sources), backward=False)
-        ends = self._tree.labels(weights, self.targets(metric, targets), backward=True)
+        if ends is None:
+            ends = self._tree.labels(weights, self.targets(metric, targets), backward=True)
         found = self._tree.matrix(starts, ends)
         out = np.empty(found.shape, np.uint32)
         anchor_kernels.close_matrix(

@@ -55,6 +55,7 @@ _BY_SERVICE: dict[str, dict[str, Rule]] = {
         "PlanTour": _EVERYBODY,
         "PlanRoute": _EVERYBODY,
         "GetMatrix": _EVERYBODY,
+        "StreamMatrix": _EVERYBODY,
         "GetIsochrone": _EVERYBODY,
         "ListDepartures": _EVERYBODY,
         "SearchPlaces": _EVERYBODY,

@@ -7,12 +7,14 @@ from traboule.journeys.v1 import journeys_service_pb2_grpc
 
 from services.city.snapshot import CitySnapshot, open_snapshot
 from services.city.swap import follow_snapshots
-from services.common.config import Config
+from services.common.config import Config, load_section
 from services.common.current import Current
 from services.common.live.state import LiveState
 from services.common.main import service_main
 from services.common.server import serve
 from services.common.state import State
+from services.journeys.budget import MatrixBudget
+from services.journeys.config import JourneysConfig
 from services.journeys.keeper import FollowedCity, ViewKeeper
 from services.journeys.servicer import JourneysServicer
 from services.journeys.view import CityEngines
@@ -23,10 +25,12 @@ SERVICE = "traboule.journeys.v1.JourneysService"
 async def run(config: Config) -> None:
     """Serve journeys of the configured city until stopped."""
     clock = config.city_clock()
+    budget = MatrixBudget(load_section("journeys", JourneysConfig))
     keeper = ViewKeeper(open_snapshot(config.home, config.city), clock)
 
     def register(server: grpc.aio.Server) -> list[str]:
-        journeys_service_pb2_grpc.add_JourneysServiceServicer_to_server(JourneysServicer(keeper, clock), server)
+        servicer = JourneysServicer(keeper, clock, budget)
+        journeys_service_pb2_grpc.add_JourneysServiceServicer_to_server(servicer, server)
         return [SERVICE]
 
     async with State.connect(config) as state:

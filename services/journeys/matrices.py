@@ -1,6 +1,6 @@
-"""GetMatrix: travel times between many places."""
+"""GetMatrix and StreamMatrix: travel times between many places."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -8,35 +8,94 @@ from traboule.common.v1 import geo_pb2
 from traboule.journeys.v1 import itinerary_pb2 as pb
 from traboule.journeys.v1 import matrix_pb2
 
+import routing.errors
 from routing.model.modes import StreetMode
 from routing.multimodal.access_egress import StopReach, stops_around, walking_mode
 from routing.multimodal.model import JourneyRequest, Point
 from routing.multimodal.network import JourneyNetwork
-from routing.multimodal.travel_matrix import NEVER_S, street_matrix_s, transit_matrix_s
+from routing.multimodal.travel_matrix import NEVER_S, street_blocks_s, street_matrix_s, transit_matrix_s
 from routing.street.api import Snaps
 from services.common.deadline import current_deadline
 from services.common.errors import Unimplemented
+from services.common.status import InvalidRequest
 from services.journeys.request_mapping import preferences
 from services.journeys.routes import STREET_MODES
 from services.journeys.view import JourneyView
 
+BLOCK_PAIRS = 250_000
+"""Pairs between two looks at the caller's deadline, and in one message: some 40 ms of work by car, 500 kB."""
 
-def get_matrix(view: JourneyView, request: matrix_pb2.GetMatrixRequest, now_s: int) -> matrix_pb2.GetMatrixResponse:
-    """Times row by row; -1 where there is no way. Places off the street network name their field."""
+MOST_PAIRS_IN_MESSAGE = 1_000_000
+"""However many rows a caller wants in one: messages must fit under every server's limit, 10 bytes a pair at worst."""
+
+TRANSIT_ROWS = 16
+"""Origins by transit between two looks and in one message: each is a search through the timetable."""
+
+MatrixRequest = matrix_pb2.GetMatrixRequest | matrix_pb2.StreamMatrixRequest
+Table = npt.NDArray[np.int32]
+
+
+def pair_count(request: MatrixRequest) -> int:
+    """Origins times destinations."""
+    return len(request.origins) * len(request.destinations)
+
+
+def get_matrix(
+    view: JourneyView, request: matrix_pb2.GetMatrixRequest, now_s: int, done: Callable[[int], None] | None = None
+) -> matrix_pb2.GetMatrixResponse:
+    """Times row by row; -1 where there is no way. Places off the street network name their field.
+
+    `done` is told how many pairs have been computed, as they are.
+    """
     if request.with_distances:
         raise Unimplemented("distances in matrices are not computed yet; ask PlanRoute for single ways", field="with_distances")
+    tables = []
+    for block in _blocks(view, request, now_s, 0):
+        tables.append(block)
+        if done is not None:
+            done(block.size)
+    table = np.concatenate(tables)
+    return matrix_pb2.GetMatrixResponse(
+        durations_s=table.ravel().tolist(),
+        origin_count=len(request.origins),
+        destination_count=len(request.destinations),
+        unreachable_count=int(np.count_nonzero(table < 0)),
+    )
+
+
+def stream_matrix(
+    view: JourneyView, request: matrix_pb2.StreamMatrixRequest, now_s: int
+) -> Iterator[matrix_pb2.StreamMatrixResponse]:
+    """Yield the same rows in messages; the caller's deadline is looked at before each."""
+    first = 0
+    for table in _blocks(view, request, now_s, request.max_row_count):
+        yield matrix_pb2.StreamMatrixResponse(
+            first_row_index=first,
+            row_count=len(table),
+            destination_count=table.shape[1],
+            durations_s=table.ravel().tolist(),
+            unreachable_count=int(np.count_nonzero(table < 0)),
+        )
+        first += len(table)
+
+
+def _blocks(view: JourneyView, request: MatrixRequest, now_s: int, wanted_rows: int) -> Iterator[Table]:
+    """Yield seconds (int32 [rows, destinations], -1 = no way) of some origins after others, as long as somebody waits."""
     time_s = request.depart_at_unix_s or now_s
     origins = _points(view, request.origins, "origins")
     destinations = _points(view, request.destinations, "destinations")
-    if request.mode == pb.MODE_TRANSIT:
-        table = _by_transit(view, request, origins, destinations, time_s)
-    else:
-        table = _on_streets(view, request, origins, destinations, time_s)
-    return matrix_pb2.GetMatrixResponse(
-        durations_s=np.where(table == NEVER_S, -1, table).ravel().tolist(),
-        origin_count=len(origins),
-        destination_count=len(destinations),
-    )
+    of_transit = request.mode == pb.MODE_TRANSIT
+    rows = wanted_rows or (TRANSIT_ROWS if of_transit else max(1, BLOCK_PAIRS // len(destinations)))
+    rows = max(1, min(rows, MOST_PAIRS_IN_MESSAGE // len(destinations)))
+    find = _by_transit if of_transit else _on_streets
+    found = find(view, request, origins, destinations, time_s, rows)
+    while True:
+        current_deadline().check()
+        table = next(found, None)
+        if table is None:
+            return
+        table[table == NEVER_S] = -1
+        yield table
 
 
 def _points(view: JourneyView, locations: Sequence[geo_pb2.Location], field: str) -> list[Point]:
@@ -44,37 +103,52 @@ def _points(view: JourneyView, locations: Sequence[geo_pb2.Location], field: str
 
 
 def _snaps(view: JourneyView, points: list[Point], mode: StreetMode, field: str) -> Snaps:
+    """Positions of all points; every one that is far from the streets of the mode is named.
+
+    Raises
+    ------
+    InvalidRequest
+        With the fields of the points that are too far away.
+    """
     snaps = view.network.street.snap([p.lat_deg for p in points], [p.lon_deg for p in points], mode)
+    violations = []
     for k in np.flatnonzero(snaps.arc < 0).tolist():
-        view.network.snap(points[k], mode, f"{field}[{k}]")
+        try:
+            view.network.snap(points[k], mode, f"{field}[{k}]")
+        except routing.errors.RoutingError as error:
+            violations.append((f"{field}[{k}]", str(error)))
+    if violations:
+        raise InvalidRequest(violations)
     return snaps
 
 
 def _on_streets(
-    view: JourneyView, request: matrix_pb2.GetMatrixRequest, origins: list[Point], destinations: list[Point], time_s: int
-) -> npt.NDArray[np.int32]:
+    view: JourneyView, request: MatrixRequest, origins: list[Point], destinations: list[Point], time_s: int, rows: int
+) -> Iterator[Table]:
     mode = STREET_MODES[request.mode]
     if mode is StreetMode.FOOT and request.preferences.wheelchair:
         mode = StreetMode.WHEELCHAIR
-    live = not request.ignore_realtime
-    metric = view.metric(mode, time_s, live=live)
     ends = _snaps(view, origins, mode, "origins"), _snaps(view, destinations, mode, "destinations")
+    metric = view.metric(mode, time_s, live=not request.ignore_realtime)
     factor = preferences(_ask(origins, time_s), request.preferences, ()).speed_factor(mode)
-    return street_matrix_s(view.network, metric, *ends, factor)
+    return street_blocks_s(view.network, metric, *ends, factor, rows)
 
 
 def _by_transit(
-    view: JourneyView, request: matrix_pb2.GetMatrixRequest, origins: list[Point], destinations: list[Point], time_s: int
-) -> npt.NDArray[np.int32]:
+    view: JourneyView, request: MatrixRequest, origins: list[Point], destinations: list[Point], time_s: int, rows: int
+) -> Iterator[Table]:
     """Transit with walking to, from and instead of it."""
     network = view.schedule_only if request.ignore_realtime else view.network
     ask = preferences(_ask(origins, time_s), request.preferences, ())
     mode = walking_mode(ask)
     starts, goals = _snaps(view, origins, mode, "origins"), _snaps(view, destinations, mode, "destinations")
-    access = [_around(network, ask, starts, k, egress=False) for k in range(len(origins))]
     egress = [_around(network, ask, goals, k, egress=True) for k in range(len(destinations))]
-    rides = transit_matrix_s(network, ask, access, egress, current_deadline().should_stop)
-    return np.minimum(rides, street_matrix_s(network, network.metrics[mode], starts, goals, ask.walk_speed_factor))
+    for begin in range(0, len(origins), rows):
+        some = np.arange(begin, min(begin + rows, len(origins)))
+        access = [_around(network, ask, starts, k, egress=False) for k in some.tolist()]
+        rides = transit_matrix_s(network, ask, access, egress, current_deadline().should_stop)
+        walks = street_matrix_s(network, network.metrics[mode], starts.take(some), goals, ask.walk_speed_factor)
+        yield np.minimum(rides, walks)
 
 
 def _around(network: JourneyNetwork, ask: JourneyRequest, snaps: Snaps, k: int, *, egress: bool) -> StopReach:

@@ -20,8 +20,10 @@ from routing.multimodal.planner import plan_journeys
 from routing.multimodal.tour import plan_tour
 from services.common.clock import CityClock
 from services.common.deadline import current_deadline, run_in_thread
+from services.common.identity import current_principal
 from services.journeys import departures, isochrones, matrices, request_mapping, routes, tour_mapping
 from services.journeys.alerts_mapping import alerts_of_ride
+from services.journeys.budget import MatrixBudget
 from services.journeys.itinerary_mapping import AlertsOf, by_criteria, itinerary_to_proto, mark_best
 from services.journeys.keeper import ViewKeeper
 from services.journeys.street_alternatives import street_alternatives
@@ -41,10 +43,13 @@ class JourneysServicer(journeys_service_pb2_grpc.JourneysServiceServicer):
     keeper : ViewKeeper
         Gives each request one view.
     clock : CityClock
+    budget : MatrixBudget, optional
+        What tenants may ask for in matrices.
     """
 
-    def __init__(self, keeper: ViewKeeper, clock: CityClock) -> None:
+    def __init__(self, keeper: ViewKeeper, clock: CityClock, budget: MatrixBudget | None = None) -> None:
         self._keeper, self._clock = keeper, clock
+        self._budget = budget or MatrixBudget()
 
     async def PlanJourneys(  # noqa: N802
         self,
@@ -117,10 +122,30 @@ class JourneysServicer(journeys_service_pb2_grpc.JourneysServiceServicer):
     async def GetMatrix(self, request: matrix_pb2.GetMatrixRequest, context: Context) -> matrix_pb2.GetMatrixResponse:  # noqa: N802, ARG002
         """Travel times from each origin to each destination."""
         view = self._keeper.view
-        with request_mapping.time_given_as("depart_at_unix_s"):
-            response = await run_in_thread(matrices.get_matrix, view, request, self.now())
+        with self._budget.spending(current_principal().tenant, matrices.pair_count(request)) as spending:
+            with request_mapping.time_given_as("depart_at_unix_s"):
+                response = await run_in_thread(matrices.get_matrix, view, request, self.now(), spending.done)
         response.stamp.CopyFrom(self.stamp(view))
         return response
+
+    async def StreamMatrix(  # noqa: N802
+        self,
+        request: matrix_pb2.StreamMatrixRequest,
+        context: Context,  # noqa: ARG002
+    ) -> AsyncIterator[matrix_pb2.StreamMatrixResponse]:
+        """Travel times some rows at a time, all from one view; ends between two messages when nobody waits for more."""
+        view, now_s = self._keeper.view, self.now()
+        stamp = view.stamp(now_s)
+        with self._budget.spending(current_principal().tenant, matrices.pair_count(request)) as spending:
+            messages = matrices.stream_matrix(view, request, now_s)
+            while True:
+                with request_mapping.time_given_as("depart_at_unix_s"):
+                    message = await run_in_thread(next, messages, None)
+                if message is None:
+                    return
+                spending.done(message.row_count * message.destination_count)
+                message.stamp.CopyFrom(stamp)
+                yield message
 
     async def GetIsochrone(  # noqa: N802
         self,

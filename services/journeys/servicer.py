@@ -122,9 +122,11 @@ class JourneysServicer(journeys_service_pb2_grpc.JourneysServiceServicer):
     async def GetMatrix(self, request: matrix_pb2.GetMatrixRequest, context: Context) -> matrix_pb2.GetMatrixResponse:  # noqa: N802, ARG002
         """Travel times from each origin to each destination."""
         view = self._keeper.view
-        with self._budget.spending(current_principal().tenant, matrices.pair_count(request)) as spending:
-            with request_mapping.time_given_as("depart_at_unix_s"):
-                response = await run_in_thread(matrices.get_matrix, view, request, self.now(), spending.done)
+        with (
+            self._budget.spending(current_principal().tenant, matrices.pair_count(request)) as spending,
+            request_mapping.time_given_as("depart_at_unix_s"),
+        ):
+            response = await run_in_thread(matrices.get_matrix, view, request, self.now(), spending.done)
         response.stamp.CopyFrom(self.stamp(view))
         return response
 

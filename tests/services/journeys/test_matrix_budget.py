@@ -30,6 +30,7 @@ class Clock:
         self.now_s = 0.0
 
     def __call__(self) -> float:
+        """Seconds passed."""
         return self.now_s
 
 

@@ -2,6 +2,9 @@
 
 Every worker sends one request after the other (closed loop). Requests are drawn from the places of the running city itself,
 the same for the same seed and concurrency. Each answer is one JSON line in ``--out``.
+
+With ``--closure-every`` and ``--swap-every`` the city changes meanwhile: streets are closed and opened (by reports to the
+ingest service), and its snapshot is swapped for a copy of itself and back. The report says how many epochs the answers came from.
 """
 
 import argparse
@@ -21,10 +24,13 @@ from typing import Any, TextIO
 import grpc
 import numpy as np
 from google.protobuf.json_format import MessageToDict
+from traboule.common.v1 import stamp_pb2
 from traboule.journeys.v1 import journeys_service_pb2_grpc
 
+from loadtest.grpc_disturb import disturbing
 from loadtest.grpc_scenarios import SCENARIOS, Call, City, read_city
 from loadtest.report import machine, show
+from services.city.errors import CityError
 from services.common.channel import development_tokens, open_channel
 
 MAX_SECONDS = 600.0
@@ -34,12 +40,14 @@ CALL_TIMEOUT_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One call: method, status code, seconds after the start, seconds it took."""
+    """One call: method, status code, seconds after the start, seconds it took, epochs of its stamp."""
 
     method: str
     code: str
     at_s: float
     took_s: float
+    snapshot_epoch: int = 0
+    traffic_epoch: int = 0
 
 
 def main(argv: list[str]) -> int:
@@ -52,7 +60,7 @@ def main(argv: list[str]) -> int:
     try:
         with options.out.open("w", encoding="utf-8") as out:
             answers = asyncio.run(_run(options, out))
-    except (LookupError, OSError) as error:
+    except (LookupError, OSError, CityError) as error:
         print(error, file=sys.stderr)
         return 2
     except grpc.RpcError as error:
@@ -72,6 +80,8 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--concurrency", type=int, default=2, help="calls at the same time (default 2)")
     parser.add_argument("--calls", type=int, default=MAX_CALLS, help="stop after so many calls")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--closure-every", type=float, default=0.0, metavar="S", help="close another street every S seconds")
+    parser.add_argument("--swap-every", type=float, default=0.0, metavar="S", help="swap the city's snapshot every S seconds")
     parser.add_argument("--token", help="bearer token (default: development key of $TRABOULE_HOME)")
     parser.add_argument("--any-host", action="store_true", help="allow a target that is not this machine")
     options = parser.parse_args(argv)
@@ -81,6 +91,8 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
         parser.error("--concurrency must be from 1 to 64")
     if not 1 <= options.calls <= MAX_CALLS:
         parser.error(f"--calls must be from 1 to {MAX_CALLS}")
+    if any(0 != every < 0.1 for every in (options.closure_every, options.swap_every)):
+        parser.error("--closure-every and --swap-every must be 0 (never) or at least 0.1 seconds")
     if not options.target.rpartition(":")[2].isdigit():
         parser.error(f"--target {options.target!r} is not HOST:PORT")
     return options
@@ -110,7 +122,11 @@ async def _run(options: argparse.Namespace, out: TextIO) -> list[Answer]:
                 answers.append(await _send(stub, call, began, out))
 
         progress = asyncio.ensure_future(_progress(options.seconds, began, answers))
-        await asyncio.gather(*(work(worker) for worker in range(options.concurrency)))
+        changes = (options.closure_every, options.swap_every)
+        async with disturbing(home, os.environ.get("TRABOULE_CITIES", "porto"), city, Random(options.seed), *changes) as done:
+            await asyncio.gather(*(work(worker) for worker in range(options.concurrency)))
+        if any(changes):
+            print(f"{done.closures} closures, {done.swaps} swaps of the snapshot meanwhile")
         progress.cancel()
         await asyncio.gather(progress, return_exceptions=True)
     return answers
@@ -123,16 +139,20 @@ def _draw(scenario: str, city: City, random: Random) -> Call:
 async def _send(stub: Any, call: Call, began: float, out: TextIO) -> Answer:
     sent = time.perf_counter()
     line: dict[str, Any] = {}
+    stamp = stamp_pb2.AnswerStamp()
     try:
-        response = await getattr(stub, call.method)(call.request, timeout=CALL_TIMEOUT_S)
+        asked = getattr(stub, call.method)(call.request, timeout=CALL_TIMEOUT_S)
+        messages = [message async for message in asked] if call.streams else [await asked]
         code = "OK"
         took_s = time.perf_counter() - sent
-        line["response"] = MessageToDict(response, preserving_proto_field_name=True)
+        stamp = messages[0].stamp
+        shown = [MessageToDict(message, preserving_proto_field_name=True) for message in messages]
+        line["response"] = shown if call.streams else shown[0]
     except grpc.aio.AioRpcError as error:
         took_s = time.perf_counter() - sent
         code = error.code().name
         line["error"] = error.details()
-    answer = Answer(call.method, code, sent - began, took_s)
+    answer = Answer(call.method, code, sent - began, took_s, stamp.snapshot_epoch, stamp.traffic_epoch)
     head = {"method": call.method, "code": code, "at_s": round(answer.at_s, 4), "took_ms": round(1000 * took_s, 3)}
     request = MessageToDict(call.request, preserving_proto_field_name=True)
     out.write(json.dumps({**head, "request": request, **line}, ensure_ascii=False) + "\n")
@@ -157,6 +177,9 @@ def report(options: argparse.Namespace, answers: list[Answer]) -> None:
         errors = Counter(answer.code for answer in mine if answer.code != "OK")
         words = ", ".join(f"{code} {count}" for code, count in sorted(errors.items())) or "none"
         rows.append((name, len(mine), f"{len(took_ms) / span_s:.1f}", f"{p50:.1f}", f"{p95:.1f}", f"{p99:.1f}", words))
+    ok = [answer for answer in answers if answer.code == "OK"]
+    snapshots, traffic = ({getattr(answer, name) for answer in ok} for name in ("snapshot_epoch", "traffic_epoch"))
     about = machine(("grpcio", "protobuf"), options.seed) | {"concurrency": options.concurrency, "seconds": round(span_s, 1)}
+    about |= {"snapshot epochs": len(snapshots), "traffic epochs": len(traffic)}
     title = f"grpc: {options.scenario} at {options.target}"
     show(title, ("method", "calls", "OK a second", "p50 ms", "p95 ms", "p99 ms", "errors"), rows, about)

@@ -6,21 +6,24 @@ from random import Random
 from typing import Any
 
 from traboule.common.v1 import geo_pb2
-from traboule.journeys.v1 import departures_pb2, journeys_service_pb2_grpc, matrix_pb2, places_pb2, plan_pb2
+from traboule.journeys.v1 import departures_pb2, journeys_service_pb2_grpc, matrix_pb2, places_pb2, plan_pb2, route_pb2
 from traboule.journeys.v1 import itinerary_pb2 as pb
 
 QUERIES = ("tri", "sao", "rua", "hospital", "escola", "central", "praca", "avenida", "casa", "santa", "estacao", "universidade")
 """Beginnings of names found in most European cities; the stops they find are where journeys begin and end."""
 
-MATRIX_SIDE = 10
+MATRIX_SIDE, STREAM_SIDE = 10, 1000
+STREET_MODES = (pb.MODE_CAR, pb.MODE_CAR, pb.MODE_CAR, pb.MODE_VAN, pb.MODE_TRUCK, pb.MODE_BICYCLE, pb.MODE_WALK)
+"""Modes of routes on streets: cars three times as often as each other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request: the method of JourneysService, and its message."""
+    """One request: the method of JourneysService, its message, and whether it is answered by a stream."""
 
     method: str
     request: Any
+    streams: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,33 @@ def matrix(city: City, random: Random) -> Call:
     return Call("GetMatrix", matrix_pb2.GetMatrixRequest(origins=sides[0], destinations=sides[1], mode=pb.MODE_CAR))
 
 
+def stream(city: City, random: Random) -> Call:
+    """A thousand by a thousand places by car, in messages."""
+    sides = [[city.location(random) for _ in range(STREAM_SIDE)] for _ in range(2)]
+    request = matrix_pb2.StreamMatrixRequest(origins=sides[0], destinations=sides[1], mode=pb.MODE_CAR)
+    return Call("StreamMatrix", request, streams=True)
+
+
+def route(city: City, random: Random) -> Call:
+    """One way on streets, by any mode, with its geometry and steps."""
+    request = route_pb2.PlanRouteRequest(
+        origin=city.location(random), destination=city.location(random), mode=random.choice(STREET_MODES)
+    )
+    return Call("PlanRoute", request)
+
+
+def isochrone(city: City, random: Random) -> Call:
+    """What is reached by car, by bicycle or on foot within five and ten minutes."""
+    mode = random.choice((pb.MODE_CAR, pb.MODE_BICYCLE, pb.MODE_WALK))
+    request = matrix_pb2.GetIsochroneRequest(origin=city.location(random), modes=[mode], limits_s=[300, 600])
+    return Call("GetIsochrone", request)
+
+
+def street(city: City, random: Random) -> Call:
+    """What is asked of the streets alone: mostly routes, some matrices and isochrones."""
+    return random.choices((route, matrix, isochrone), (70, 20, 10))[0](city, random)
+
+
 def departures(city: City, random: Random) -> Call:
     """The board of a stop."""
     return Call("ListDepartures", departures_pb2.ListDeparturesRequest(stop_id=random.choice(city.stop_ids)))
@@ -89,5 +119,6 @@ def mixed(city: City, random: Random) -> Call:
 
 
 SCENARIOS: dict[str, Callable[[City, Random], Call]] = {
-    "journeys": journeys, "places": places, "matrix": matrix, "departures": departures, "mixed": mixed,
+    "journeys": journeys, "places": places, "matrix": matrix, "stream": stream, "route": route, "isochrone": isochrone,
+    "street": street, "departures": departures, "mixed": mixed,
 }  # fmt: skip

@@ -11,6 +11,7 @@ from pathlib import Path
 from services.city.build import build_snapshot
 from services.city.config import read_city
 from services.common import endpoints
+from services.common.state.embedded import EmbeddedState
 from services.supervisor.supervisor import is_serving
 from tests.builders.cities import GTFS, write_gtfs
 from tests.builders.journeys import standing_clock
@@ -50,8 +51,16 @@ class Service:
 @asynccontextmanager
 async def served(home: Path, part: str) -> AsyncIterator[Service]:
     """Run a part of the city "drawn" at half past eight, with state servers of its own."""
+    with state_servers(home) as servers:
+        async with served_with(home, part, servers) as service:
+            yield service
+
+
+@asynccontextmanager
+async def served_with(home: Path, part: str, servers: EmbeddedState) -> AsyncIterator[Service]:
+    """Run a part of the city "drawn" on running state servers."""
     log_file = home / f"{part}.log"
-    with state_servers(home) as servers, log_file.open("wb") as log:
+    with log_file.open("wb") as log:
         environment = {
             **os.environ, **servers.environment(), "TRABOULE_HOME": str(home), "TRABOULE_CITIES": "drawn",
             "TRABOULE_CLOCK": standing_clock().setting(), "TRABOULE_LOG_FORMAT": "json",

@@ -4,7 +4,8 @@ Every worker sends one request after the other (closed loop). Requests are drawn
 the same for the same seed and concurrency. Each answer is one JSON line in ``--out``.
 
 With ``--closure-every`` and ``--swap-every`` the city changes meanwhile: streets are closed and opened (by reports to the
-ingest service), and its snapshot is swapped for a copy of itself and back. The report says how many epochs the answers came from.
+ingest service), and its snapshot is swapped for a copy of itself and back. The report counts the epochs that
+answers came from.
 """
 
 import argparse

@@ -16,6 +16,7 @@ from services.cli.journeys import departures, journey, places
 from services.cli.rounds import rounds
 from services.cli.serve import serve
 from services.cli.signals import signals
+from services.cli.street import street
 from services.cli.tokens import token
 from services.cli.tours import tour
 from services.common.config import UnknownSettingWarning, load_config
@@ -55,7 +56,7 @@ def root(context: click.Context, home: Path | None, city_name: str | None) -> No
     context.obj = CommandContext(config)
 
 
-for command in (demo, serve, city, journey, departures, places, tour, rounds, signals, parking, feeds, address, token):
+for command in (demo, serve, city, journey, departures, places, tour, street, rounds, signals, parking, feeds, address, token):
     root.add_command(command)
 
 

@@ -1,5 +1,7 @@
 """GetIsochrone: areas reached within given times."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from traboule.common.v1 import geo_pb2
@@ -9,6 +11,8 @@ from routing.model.modes import UNREACHABLE_MS, StreetMode
 from routing.multimodal.access_egress import stops_around, walking_mode
 from routing.multimodal.isochrone import DETOUR, Area, ReachedPoints, reached_area
 from routing.multimodal.model import JourneyMode, JourneyRequest
+from routing.street.isochrone import street_isochrones
+from services.common.deadline import current_deadline
 from services.common.polyline import encode
 from services.journeys.request_mapping import preferences, walking_mps
 from services.journeys.view import JourneyView
@@ -21,6 +25,8 @@ def get_isochrone(view: JourneyView, request: matrix_pb2.GetIsochroneRequest, no
     time_s = request.depart_at_unix_s or now_s
     origin = view.places.resolve(request.origin, "origin")
     ask = preferences(JourneyRequest(origin, origin, time_s), request.preferences, request.modes)
+    if JourneyMode.TRANSIT not in ask.modes and len(modes := _street_modes(ask)) == 1:
+        return _of_one_mode(view, ask, modes[0], request.limits_s)
     arrivals = _stop_arrivals(view, ask) if JourneyMode.TRANSIT in ask.modes else None
     streets = [_node_times(view, ask, mode) for mode in _street_modes(ask)]
     walk_mps = walking_mps(request.preferences)
@@ -29,6 +35,21 @@ def get_isochrone(view: JourneyView, request: matrix_pb2.GetIsochroneRequest, no
         points, stops = _points(view, streets, arrivals, limit_s, walk_mps)
         response.isochrones.append(_to_proto(reached_area(points), limit_s, stops))
     return response
+
+
+def _of_one_mode(
+    view: JourneyView, ask: JourneyRequest, mode: StreetMode, limits_s: Sequence[int]
+) -> matrix_pb2.GetIsochroneResponse:
+    """Areas by the stretches of street that are reached, also in part."""
+    street, start = view.network.street, view.network.snap(ask.origin, mode, "origin")
+    metric, factor = view.metric(mode, ask.time_s, live=True), ask.speed_factor(mode)
+    limits = [limit_s * factor for limit_s in limits_s]
+    times = street.reach(metric, start, 0, max(limits))
+    current_deadline().check()
+    areas = street_isochrones(street.graph, metric, times, start, limits)
+    return matrix_pb2.GetIsochroneResponse(
+        isochrones=[_to_proto(area, limit_s, 0) for area, limit_s in zip(areas, limits_s, strict=True)]
+    )
 
 
 def _street_modes(ask: JourneyRequest) -> list[StreetMode]:

@@ -44,6 +44,24 @@ class Marker:
     tip: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A filled area: rings (outer ones and holes alike) of (lat, lon), by the even-odd rule."""
+
+    rings: Sequence[Sequence[LatLon]]
+    color: str
+    tip: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Strokes:
+    """Many lines of one colour, drawn as one element; they do not widen the frame."""
+
+    lines: Sequence[Sequence[LatLon]]
+    color: str
+    width: float = 2.5
+
+
 @dataclass(slots=True)
 class StreetMap:
     """Collects what is drawn, then writes one SVG (pan by dragging, zoom by wheel in the page)."""
@@ -53,6 +71,8 @@ class StreetMap:
     height: int = 520
     lines: list[Line] = field(default_factory=list)
     markers: list[Marker] = field(default_factory=list)
+    areas: list[Area] = field(default_factory=list)
+    strokes: list[Strokes] = field(default_factory=list)
 
     def add_line(
         self, points: Iterable[LatLon], color: str, *, width: float = 4.0, dashed: bool = False, tip: str = ""
@@ -64,12 +84,30 @@ class StreetMap:
         """Add a dot."""
         self.markers.append(Marker(at, color, label, radius, tip))
 
+    def add_area(self, rings: Iterable[Iterable[LatLon]], color: str, *, tip: str = "") -> None:
+        """Add a filled area; later ones lie over earlier ones."""
+        self.areas.append(Area(tuple(tuple(ring) for ring in rings), color, tip))
+
+    def add_strokes(self, lines: Iterable[Iterable[LatLon]], color: str, *, width: float = 2.5) -> None:
+        """Add many lines of one colour below all others; they do not widen the frame."""
+        self.strokes.append(Strokes(tuple(tuple(line) for line in lines), color, width))
+
     def draw(self) -> str:
-        """The SVG element, framed round all lines and markers."""
-        frame = _Frame.around(
-            [p for line in self.lines for p in line.points] + [m.at for m in self.markers], self.width, self.height
-        )
+        """The SVG element, framed round all lines, areas and markers (else round all strokes)."""
+        framed = [p for line in self.lines for p in line.points] + [m.at for m in self.markers]
+        framed += [p for area in self.areas for ring in area.rings for p in ring]
+        framed = framed or [p for group in self.strokes for line in group.lines for p in line]
+        frame = _Frame.around(framed, self.width, self.height)
         parts = [svg.tag("rect", width=self.width, height=self.height, class_="sea"), self._streets(frame)]
+        for area in self.areas:
+            data = "".join(svg.path_data(map(frame.place, ring)) + "z" for ring in area.rings)
+            tip = svg.title(area.tip) if area.tip else ""
+            parts.append(
+                svg.tag("path", tip, d=data, fill=area.color, fill_opacity="0.28", fill_rule="evenodd", stroke=area.color)
+            )
+        for group in self.strokes:
+            data = "".join(svg.path_data(map(frame.place, line)) for line in group.lines)
+            parts.append(svg.tag("path", d=data, fill="none", stroke=group.color, stroke_width=group.width, opacity="0.9"))
         for line in self.lines:
             parts.append(
                 svg.tag(
@@ -126,7 +164,11 @@ class StreetMap:
             fill=marker.color,
             class_="dot",
         )
-        return dot + (svg.text(x + marker.radius + 3, y + 4, marker.label, class_="label") if marker.label else "")
+        if not marker.label:
+            return dot
+        if x + marker.radius + 9 * len(marker.label) > frame.width:  # it would be cut off
+            return dot + svg.text(x - marker.radius - 3, y + 4, marker.label, class_="label", text_anchor="end")
+        return dot + svg.text(x + marker.radius + 3, y + 4, marker.label, class_="label")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,163 @@
+"""``traboule street``: places from files, matrices row by row, pages that need no internet."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
+from traboule.journeys.v1 import itinerary_pb2, matrix_pb2, route_pb2
+from traboule.traffic.v1 import traffic_service_pb2
+
+from services.cli.client import CityClient
+from services.cli.root import root
+from services.cli.street_files import read_places
+from services.cli.street_pictures import StreetPicture
+from services.common.polyline import encode
+from tests.builders.streets import draw
+
+FEW = "name,lat,lon\ndepot,41.16,-8.60\nshop [x],41.15,-8.61\n"
+
+
+@pytest.fixture
+def streamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Requests for matrices; each is answered row by row: 60 s times the column, no way back to the first place."""
+    monkeypatch.setenv("TRABOULE_HOME", str(tmp_path))
+    monkeypatch.delenv("TRABOULE_CITIES", raising=False)
+    asked: list[Any] = []
+
+    def stream(_self: CityClient, _service: str, _stub: Any, method: str, request: Any, each: Callable[[Any], bool]) -> None:
+        assert method == "StreamMatrix"
+        asked.append(request)
+        width = len(request.destinations)
+        for row in range(len(request.origins)):
+            times = [-1 if row and not column else 60 * column for column in range(width)]
+            each(matrix_pb2.StreamMatrixResponse(first_row_index=row, row_count=1, destination_count=width, durations_s=times))
+
+    monkeypatch.setattr(CityClient, "stream", stream)
+    return asked
+
+
+def run(*arguments: str) -> Result:
+    """Run the command."""
+    return CliRunner().invoke(root, ["street", *arguments], prog_name="traboule")
+
+
+def test_a_matrix_is_shown_written_and_given_to_programs(tmp_path: Path, streamed: list[Any]) -> None:
+    """The same times three ways; a pair without a way is a dash, an empty cell, null."""
+    places, out = tmp_path / "places.csv", tmp_path / "times.csv"
+    places.write_text(FEW)
+    shown = run("matrix", str(places), "--out", str(out))
+    assert shown.exit_code == 0
+    assert "–" in shown.output
+    assert "shop [x]" in shown.output
+    assert "1 pairs have no way" in shown.output
+    with out.open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[1:] == [
+        ["depot", "depot", "0"],
+        ["depot", "shop [x]", "60"],
+        ["shop [x]", "depot", ""],
+        ["shop [x]", "shop [x]", "60"],
+    ]
+    answer = json.loads(run("matrix", str(places), "--json").output)
+    assert answer["durations_s"] == [[0, 60], [None, 60]]
+    assert [(place.point.lat_deg, place.point.lon_deg) for place in streamed[0].origins] == [(41.16, -8.6), (41.15, -8.61)]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("name,lat\na,41\n", "lacks lon"), ("lat,lon\n", "has no places"), ("lat,lon\n41,x\n", "line 2: lon is 'x'"),
+        ("lat,lon\n41,-8\n91,0\n", "line 3: lat is '91'"), ("lat,lon\nnan,0\n", "lat is 'nan'"),
+        ("lat,lon\n41\n", "lon is None"), ("", "lacks lat and lon"),
+    ],
+)  # fmt: skip
+def test_a_wrong_file_is_told_with_its_line(tmp_path: Path, streamed: list[Any], content: str, said: str) -> None:
+    """One sentence, nothing asked."""
+    path = tmp_path / "places.csv"
+    path.write_text(content)
+    result = run("matrix", str(path))
+    assert result.exit_code == 1
+    assert said in " ".join(result.output.split())
+    assert streamed == []
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_places_or_a_sentence(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    """Whatever is in the file."""
+    path = tmp_path_factory.mktemp("any") / "places.csv"
+    path.write_bytes(b"lat,lon\n" + content)
+    said = str(path)
+    try:
+        places = read_places(path)
+    except click.ClickException as error:
+        said = error.message
+        places = []
+    assert str(path) in said
+    assert bool(places) == (said == str(path))
+
+
+@pytest.mark.parametrize("wrong", [[], ["A"], ["A", "--alternatives", "2", "--reach", "5"]])
+def test_nothing_to_draw_is_said(wrong: list[str]) -> None:
+    """Before anybody is asked."""
+    result = run("show", *wrong)
+    assert result.exit_code == 2
+    assert "give ORIGIN" in result.output or "needs ORIGIN" in result.output
+
+
+def test_a_page_has_all_that_is_drawn_and_loads_nothing() -> None:
+    """Two ways, an area with a hole, speeds and a closure, over the streets; names are escaped, nothing is loaded."""
+    drawn = draw("A B\n---\nAB")
+    graph = drawn.graph
+    ends = [
+        (float(graph.node_lat_e7[n]) * 1e-7, float(graph.node_lon_e7[n]) * 1e-7) for n in (drawn.node("A"), drawn.node("B"))
+    ]
+    line = encode(ends)
+    picture = StreetPicture(graph, "Drawn", ZoneInfo("Europe/Lisbon"))
+    links = [
+        traffic_service_pb2.LinkState(speed_kmh=10, free_flow_kmh=50),
+        traffic_service_pb2.LinkState(closed=True, free_flow_kmh=50),
+    ]
+    for link in links:
+        link.polyline.encoded = line
+    picture.add_speeds(links)
+    reach = matrix_pb2.GetIsochroneResponse()
+    for limit_s in (300, 600):
+        area = reach.isochrones.add(limit_s=limit_s, area_m2=2e6)
+        polygon = area.area.polygons.add()
+        polygon.outer.encoded = polygon.holes.add().encoded = line
+    picture.add_reach(reach, "<A>", "car", ends[0])
+    routes = route_pb2.PlanRouteResponse()
+    for seconds in (600, 700):
+        found = routes.routes.add(duration_s=seconds)
+        leg = found.legs.add(mode=itinerary_pb2.MODE_CAR, distance_m=1234)
+        leg.polyline.encoded = line
+        leg.steps.add(street_name="Rua <b>")
+    picture.add_routes(routes, ["<A>", "B & C"], "car")
+    page = picture.html()
+    assert picture.drawn["routes"] == [{"duration_s": 600, "length_m": 1234}, {"duration_s": 700, "length_m": 1234}]
+    assert picture.drawn["areas_m2"] == {"300": 2_000_000, "600": 2_000_000}
+    for words in (
+        "best way: 10 min",
+        "other way 1: 12 min",
+        "within 5 min by car",
+        "within 10 min by car",
+        "closed",
+        "standing",
+    ):
+        assert words in page
+    assert "&lt;A&gt;" in page
+    assert "B &amp; C" in page
+    assert "Rua &lt;b&gt;" in page
+    assert "<A>" not in page
+    assert page.count('fill-rule="evenodd"') == 2
+    assert 'class="street"' in page
+    assert "src=" not in page
+    assert "http" not in page.replace("http://www.w3.org", "")

@@ -111,7 +111,7 @@ class StreetPicture:
     def html(self) -> str:
         """The page."""
         page = Page(f"Streets of {self._title}", "Drag to move, turn the wheel to zoom, point at a line to read what it is.")
-        key = "".join(
+        key = " ".join(  # with blanks, at which the browser breaks the line
             f'<span style="margin-right:1.2rem;white-space:nowrap"><b style="color:{colour}">&#9644;</b> {escape(words)}</span>'
             for colour, words in self._key
         )

@@ -63,11 +63,12 @@ class Snaps:
     def take(self, index: npt.ArrayLike) -> "Snaps":
         """Keep the positions at `index` (anything NumPy indexes with)."""
         rows = np.atleast_1d(np.asarray(index))
-        columns: list[npt.NDArray[Any]] = [
-            self.arc, self.fraction, self.distance_m, self.lat_deg, self.lon_deg, self.side, self.directed
-        ]  # fmt: skip
-        kept: list[Any] = [column[rows] for column in columns]
-        return Snaps(*kept)
+        kept = object.__new__(Snaps)  # columns that fit each other still do: no need to check them again
+        for name in Snaps.__slots__:
+            column: npt.NDArray[Any] = getattr(self, name)[rows]
+            column.flags.writeable = getattr(self, name).flags.writeable
+            object.__setattr__(kept, name, column)
+        return kept
 
 
 class SnapGrid:

@@ -236,7 +236,7 @@ def unpack(
     Returns
     -------
     int
-        Number of edges, or -1 if `edges` or `stack` is too short.
+        Number of edges; -1 if `edges` or `stack` is too short; -2 if a weight has no triangle, as weights of another hierarchy.
     """
     written = 0
     for i in range(count):
@@ -260,7 +260,9 @@ def unpack(
             else:
                 low, high = _lower_triangle(slot, up_first, up_head, up_tail, down_first, down_arc, weight_ms)
                 known[slot] = low + 1
-            if low < 0 or size + 2 > len(stack):
+            if low < 0:
+                return -2
+            if size + 2 > len(stack):
                 return -1
             # Upward x → z → y: first down `low`, then up `high`; downward y → z → x the other way round.
             first, second = (2 * low + 1, 2 * high) if slot & 1 == 0 else (2 * high + 1, 2 * low)

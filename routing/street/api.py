@@ -124,7 +124,7 @@ class StreetEngine:
             hierarchy = build_hierarchy(self.network(mode))
             with self._lock:
                 self._hierarchies[first] = hierarchy
-                del self._searchers[first]
+                self._searchers.pop(first, None)  # another thread may have built the same meanwhile
         return self._hierarchies[first]
 
     def metric(

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from routing.errors import RoutingError
 from routing.kernels import cch_matrix, cch_query
 from routing.kernels.street_search import INFINITE
 from routing.street.anchors import Anchors
@@ -90,6 +91,8 @@ class HierarchySearcher:
             )  # fmt: skip
             if written >= 0:
                 return int(seed), scratch.edges[:written].copy(), int(end)
+            if written == -2:
+                raise RoutingError("the weights are not those of this hierarchy: build the city again")
             scratch.edges = np.empty(4 * len(scratch.edges), np.int32)
             scratch.stack = np.empty(4 * len(scratch.stack), np.int32)
 

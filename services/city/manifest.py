@@ -13,7 +13,7 @@ from services.city.errors import CityConfigError, SnapshotCorruptError, Snapshot
 
 MANIFEST = "manifest.json"
 
-_PACKAGES = ("numpy", "osmium", "polars", "scipy")
+_PACKAGES = ("numpy", "osmium", "polars", "pymetis", "scipy")
 """Packages whose version may change the bytes."""
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -22,7 +22,9 @@ _SOURCES = (
     "services/city/signal_sites.py", "services/city/nearest.py", "services/city/steps.py", "services/city/config.py",
     "services/city/arrays.py", "routing/model/*.py", "routing/places/folding.py", "routing/street/components.py",
     "routing/transit/timetable_build.py", "routing/transit/footpaths.py", "routing/multimodal/transfers.py",
-    "services/city/footpaths.py", "routing/street/profiles.py", "routing/street/metric.py",
+    "services/city/footpaths.py", "routing/street/profiles.py", "routing/street/metric.py", "services/city/hierarchies.py",
+    "routing/street/network.py", "routing/street/memory.py", "routing/street/cch.py", "routing/street/node_order.py",
+    "routing/kernels/cch_build.py", "routing/kernels/street_turns.py", "routing/kernels/street_components.py",
 )  # fmt: skip
 """Code that decides the bytes."""
 
@@ -133,10 +135,14 @@ def _input(city: CityConfig, role: str, file: str, expected: str, key: str) -> I
     return InputFile(role, file, digest, path.stat().st_size)
 
 
+def list_sources() -> list[str]:
+    """List the files of code that decide a snapshot's bytes, by path from the project's root."""
+    return [path.relative_to(_ROOT).as_posix() for pattern in _SOURCES for path in sorted(_ROOT.glob(pattern))]
+
+
 def _program() -> str:
     """Digest of the code that decides the bytes, so that a changed reader never meets an old snapshot."""
     digest = hashlib.sha256()
-    for pattern in _SOURCES:
-        for path in sorted(_ROOT.glob(pattern)):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    for name in list_sources():
+        digest.update(Path(name).name.encode() + b"\0" + (_ROOT / name).read_bytes())
     return digest.hexdigest()[:16]

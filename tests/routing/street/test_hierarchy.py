@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from routing.errors import InvalidInput
+from routing.errors import InvalidInput, RoutingError
 from routing.street.anchors import Anchors
 from routing.street.cch import hierarchy_of
-from routing.street.customization import FAR, customise, recustomise
+from routing.street.customization import FAR, HierarchyWeights, customise, recustomise
 from routing.street.hierarchy_search import HierarchySearcher
 
 CLOSED = 2**31 - 1
@@ -149,3 +149,16 @@ def test_weights_that_do_not_fit_are_refused():
     for ms in ([1], [1, -5]):
         with pytest.raises(InvalidInput, match="edge_ms"):
             customise(hierarchy, np.array(ms, np.int32))
+
+
+def test_weights_of_another_hierarchy_are_said():
+    """Weights that no triangle explains end with an error instead of a search for ever."""
+    tail, head = np.array([0, 1, 1, 2], np.int32), np.array([1, 2, 0, 1], np.int32)
+    hierarchy = hierarchy_of(tail, head, 3, [1, 0, 2])
+    weights = customise(hierarchy, np.array([5, 6, 7, 8], np.int32))
+    broken = HierarchyWeights(hierarchy, weights.edge_ms, np.where(weights.weight_ms < FAR, weights.weight_ms - 1, FAR))
+    searcher = HierarchySearcher(hierarchy)
+    time, meeting = searcher.pair(broken, anchors_of([[0]]), anchors_of([[2]]))
+    assert time < FAR
+    with pytest.raises(RoutingError, match="build the city again"):
+        searcher.unpack(broken, meeting)

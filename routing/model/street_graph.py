@@ -21,7 +21,7 @@ SMOOTHNESS = ("unknown", "excellent", "good", "intermediate", "bad", "very_bad",
 LIMITS = ("height_dm", "width_dm", "length_dm", "weight_100kg", "axle_load_100kg")
 """Columns of `StreetGraph.limits`."""
 
-CLOSED_WHILE, OPEN_ONLY_WHILE, NO_THROUGH_WHILE = 0, 1, 2
+CLOSED_WHILE, OPEN_ONLY_WHILE = 0, 1
 """Values of `StreetGraph.condition_effect`."""
 
 
@@ -88,8 +88,7 @@ class StreetGraph:
         Index into `rules`, -1 = always.
     condition_arc : int32[c]
         Access that depends on the time. With the modes `condition_modes`, the arc is closed while the rule holds
-        (`CLOSED_WHILE`), or open only while it holds (`OPEN_ONLY_WHILE`), or not to be cut through while it holds
-        (`NO_THROUGH_WHILE`: for information, searches do not obey it).
+        (`CLOSED_WHILE`), or open only while it holds (`OPEN_ONLY_WHILE`).
     condition_modes : uint16[c]
     condition_effect : uint8[c]
     condition_rule : int32[c]

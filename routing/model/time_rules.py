@@ -1,7 +1,7 @@
 """When something holds: weekly intervals of local time, as written on traffic signs."""
 
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,28 @@ PUBLIC_HOLIDAY = 1 << 7
 NOT_ON_HOLIDAYS = 1 << 8
 """Bit of `TimeRules.days`: the interval does not hold on public holidays, whatever day of the week they are."""
 
+SCHOOL_HOLIDAY = 1 << 9
+"""Bit of `TimeRules.days`: the interval holds in school holidays, whatever day of the week."""
+NOT_IN_SCHOOL_HOLIDAYS = 1 << 10
+"""Bit of `TimeRules.days`: the interval does not hold in school holidays."""
+
 DAY_MIN = 1440
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """Days that rules of hours treat apart; local dates."""
+
+    public_holidays: frozenset[date] = frozenset()
+    school_holidays: frozenset[date] = frozenset()
+
+    def kind_of(self, day: date) -> int:
+        """Bits `PUBLIC_HOLIDAY` and `SCHOOL_HOLIDAY` of a day."""
+        return PUBLIC_HOLIDAY * (day in self.public_holidays) | SCHOOL_HOLIDAY * (day in self.school_holidays)
+
+
+NO_HOLIDAYS = Calendar()
+"""Every day is an ordinary one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +49,7 @@ class TimeRules:
     first_interval : int32[k + 1]
         Intervals of rule `r` are ``first_interval[r]:first_interval[r + 1]``.
     days : uint16[i]
-        Bit 0 Monday … bit 6 Sunday, `PUBLIC_HOLIDAY`, `NOT_ON_HOLIDAYS`.
+        Bit 0 Monday … bit 6 Sunday, `PUBLIC_HOLIDAY`, `NOT_ON_HOLIDAYS`, `SCHOOL_HOLIDAY`, `NOT_IN_SCHOOL_HOLIDAYS`.
     begin_min, end_min : int16[i]
         Minutes after local midnight, begin included, end not. An end at or before the begin lies on the next day.
     """
@@ -56,9 +77,7 @@ def no_rules() -> TimeRules:
     return TimeRules(StringTable.build([]), np.zeros(1, np.int32), np.zeros(0, np.uint16), nothing, nothing)
 
 
-def rules_holding(
-    rules: TimeRules, unix_s: float, zone: tzinfo, *, holiday: bool = False, after_holiday: bool = False
-) -> npt.NDArray[np.bool_]:
+def rules_holding(rules: TimeRules, unix_s: float, zone: tzinfo, calendar: Calendar = NO_HOLIDAYS) -> npt.NDArray[np.bool_]:
     """Which rules hold at an instant; O(intervals).
 
     The instant is turned into the wall clock of `zone` first, so in the night when clocks are put back a rule for 02:00–03:00
@@ -71,27 +90,27 @@ def rules_holding(
         UTC.
     zone : tzinfo
         Of the city.
-    holiday, after_holiday : bool
-        Whether the local day, and the one before (for intervals past midnight), are public holidays.
+    calendar : Calendar, optional
+        Holidays; an interval past midnight belongs to the day it begins on.
 
     Returns
     -------
     bool[k]
     """
     local = datetime.fromtimestamp(unix_s, zone)
-    minute, today = local.hour * 60 + local.minute, local.weekday()
+    minute, today = local.hour * 60 + local.minute, local.date()
     over_midnight = rules.end_min <= rules.begin_min
     begun = rules.begin_min <= minute
     ending = minute < rules.end_min
-    now = np.where(over_midnight, begun, begun & ending) & _on_day(rules.days, today, holiday)
-    since_yesterday = over_midnight & ending & _on_day(rules.days, (today - 1) % 7, after_holiday)
+    now = np.where(over_midnight, begun, begun & ending) & _on_day(rules.days, today, calendar)
+    since_yesterday = over_midnight & ending & _on_day(rules.days, today - timedelta(days=1), calendar)
     count = np.concatenate([[0], np.cumsum(now | since_yesterday)])
     holding: npt.NDArray[np.bool_] = count[rules.first_interval[1:]] > count[rules.first_interval[:-1]]
     return holding
 
 
-def _on_day(days: npt.NDArray[np.uint16], weekday: int, holiday: bool) -> npt.NDArray[np.bool_]:
-    on: npt.NDArray[np.bool_] = (days & (1 << weekday)) != 0
-    if holiday:
-        on = (on & ((days & NOT_ON_HOLIDAYS) == 0)) | ((days & PUBLIC_HOLIDAY) != 0)
+def _on_day(days: npt.NDArray[np.uint16], day: date, calendar: Calendar) -> npt.NDArray[np.bool_]:
+    kind = calendar.kind_of(day)
+    off = NOT_ON_HOLIDAYS * bool(kind & PUBLIC_HOLIDAY) | NOT_IN_SCHOOL_HOLIDAYS * bool(kind & SCHOOL_HOLIDAY)
+    on: npt.NDArray[np.bool_] = ((days & (1 << day.weekday() | kind)) != 0) & ((days & off) == 0)
     return on

@@ -1,7 +1,7 @@
 """Who may not enter which streets when: low-emission zones, closures and events with a time window, limits by kind."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from enum import IntEnum
 
@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from routing.errors import InvalidInput
+from routing.model.access_zones import AccessZones
 from routing.model.modes import StreetMode
-from routing.model.time_rules import TimeRules, rules_holding
+from routing.model.time_rules import NO_HOLIDAYS, Calendar, TimeRules, rules_holding
 
 Int32 = npt.NDArray[np.int32]
 
@@ -50,6 +51,8 @@ class AccessRule:
         Row of the time rules given with it (local time), -1 = at all hours.
     name : str
         For answers.
+    zone_id : str
+        The zone it comes from; empty = no zone (a closure, an event, a limit).
     """
 
     arcs: Int32
@@ -59,6 +62,7 @@ class AccessRule:
     ends_s: int | None = None
     hours: int = -1
     name: str = ""
+    zone_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,8 @@ class AccessRules:
         What `AccessRule.hours` points to.
     zone : tzinfo, optional
         Needed with `hours`.
+    calendar : Calendar, optional
+        Holidays that the hours speak of.
 
     Raises
     ------
@@ -84,6 +90,7 @@ class AccessRules:
     rules: tuple[AccessRule, ...] = ()
     hours: TimeRules | None = None
     zone: tzinfo | None = None
+    calendar: Calendar = NO_HOLIDAYS
 
     def __post_init__(self) -> None:
         for k, rule in enumerate(self.rules):
@@ -95,21 +102,50 @@ class AccessRules:
             if rule.starts_s is not None and rule.ends_s is not None and rule.ends_s <= rule.starts_s:
                 raise InvalidInput(f"{where} {rule.name!r} ends before it begins", where)
 
-    def holding(self, mode: StreetMode, emission: EmissionClass, unix_s: int, *, holiday: bool = False) -> tuple[int, ...]:
-        """Rows of the rules that keep a vehicle out at an instant: what tells masks apart."""
+    @classmethod
+    def of_zones(cls, zones: AccessZones, arc_count: int, zone: tzinfo, calendar: Calendar = NO_HOLIDAYS) -> "AccessRules":
+        """Rules of a city's zones."""
+        rules = tuple(
+            AccessRule(
+                zones.arcs_of(k), int(zones.modes[k]), EmissionClass(int(zones.from_class[k])), zones.starts(k), zones.ends(k),
+                int(zones.hours_rule[k]), zones.names[k], zones.ids[k],
+            )
+            for k in range(len(zones))
+        )  # fmt: skip
+        return cls(arc_count, rules, zones.hours, zone, calendar)
+
+    def with_rule(self, rule: AccessRule) -> "AccessRules":
+        """The same rules and one more."""
+        return replace(self, rules=(*self.rules, rule))
+
+    def holding(self, mode: StreetMode, emission: EmissionClass | None, unix_s: int) -> tuple[int, ...]:
+        """Rows of the rules that keep a vehicle out at an instant: what tells masks apart.
+
+        `emission` None asks for the rules that are of no zone: where one could go if there were no zones.
+        """
         hours = None
         found = []
         for k, rule in enumerate(self.rules):
-            if not rule.modes & mode.bit or emission < rule.from_class:
+            if not rule.modes & mode.bit or (rule.zone_id if emission is None else emission < rule.from_class):
                 continue
             if (rule.starts_s is not None and unix_s < rule.starts_s) or (rule.ends_s is not None and unix_s >= rule.ends_s):
                 continue
             if rule.hours >= 0 and self.hours is not None and self.zone is not None:
-                hours = rules_holding(self.hours, unix_s, self.zone, holiday=holiday) if hours is None else hours
+                hours = rules_holding(self.hours, unix_s, self.zone, self.calendar) if hours is None else hours
                 if not hours[rule.hours]:
                     continue
             found.append(k)
         return tuple(found)
+
+    def zones_on(self, rows: Iterable[int], arcs: npt.ArrayLike) -> tuple[int, ...]:
+        """Those of `rows` that are rules of a zone and close any of `arcs` (arc numbers)."""
+        wanted = np.asarray(arcs, np.int32)
+        return tuple(k for k in rows if self.rules[k].zone_id and np.isin(wanted, self.rules[k].arcs).any())
+
+    def hours_text(self, row: int) -> str:
+        """Hours of a rule as they were written; empty = always."""
+        rule = self.rules[row]
+        return "" if rule.hours < 0 or self.hours is None else self.hours.texts[rule.hours]
 
     def closed(self, rows: Iterable[int], more: npt.ArrayLike | None = None) -> npt.NDArray[np.bool_]:
         """Arcs (bool[m]) closed by rules, and by `more` (arc numbers)."""

@@ -143,19 +143,35 @@ def measure(graph: StreetGraph, cost: CostMetric, path: StreetPath) -> CostedPat
         If the way cannot be driven with these times.
     """
     times, weights, arcs = cost.times, cost.weights, path.arcs
-    net = times.network
-    time_ms, turning_ms = kernels.way_ms(
-        arcs, path.start_fraction, path.end_fraction, times.arc_time_ms, net.edge_based, net.arc_first_state, net.arc_states,
-        net.state_arc, net.first_edge, net.edge_to, times.turn_ms,
-    )  # fmt: skip
-    if time_ms >= INFINITE:
-        raise InvalidInput("the way holds an arc or a turn that is closed now: ask again", "path")
-    timed = build_path(graph, times, int(time_ms), arcs, path.start_fraction, path.end_fraction)
+    timed, turning_ms = _timed(graph, times, path)
     share = timed.arc_length_m / np.maximum(graph.arc_length_m[arcs], 1e-9)
     co2_g = float((cost.arc_co2_g[arcs] * share).sum()) + turning_ms / 1000.0 * idle_co2_g_per_s(times.mode)
     toll_m = float(timed.arc_length_m[(graph.arc_flags[arcs] & ARC_TOLL) != 0].sum())
-    total = weights.per_s * time_ms / 1000.0 + weights.per_km * timed.length_m / 1000.0
+    total = weights.per_s * timed.time_ms / 1000.0 + weights.per_km * timed.length_m / 1000.0
     total += weights.per_kg_co2 * co2_g / 1000.0 + weights.per_toll_km * toll_m / 1000.0
     inside = cost.avoided[arcs]
     avoided_m = float(timed.arc_length_m[inside].sum())
     return CostedPath(timed, float(total), float(co2_g), toll_m, avoided_m, bool(inside[0]), bool(inside[-1]))
+
+
+def timed_path(graph: StreetGraph, times: StreetMetric, path: StreetPath) -> StreetPath:
+    """A way with the times of a metric, by whatever it was chosen.
+
+    Raises
+    ------
+    InvalidInput
+        If the way cannot be driven with these times.
+    """
+    return _timed(graph, times, path)[0]
+
+
+def _timed(graph: StreetGraph, times: StreetMetric, path: StreetPath) -> tuple[StreetPath, int]:
+    """The way with its times, and the milliseconds lost in turning."""
+    net = times.network
+    time_ms, turning_ms = kernels.way_ms(
+        path.arcs, path.start_fraction, path.end_fraction, times.arc_time_ms, net.edge_based, net.arc_first_state,
+        net.arc_states, net.state_arc, net.first_edge, net.edge_to, times.turn_ms,
+    )  # fmt: skip
+    if time_ms >= INFINITE:
+        raise InvalidInput("the way holds an arc or a turn that is closed now: ask again", "path")
+    return build_path(graph, times, int(time_ms), path.arcs, path.start_fraction, path.end_fraction), int(turning_ms)

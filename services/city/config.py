@@ -15,15 +15,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from services.city.config_checks import check_file, check_id, check_position, check_sha256, check_unique, check_url
+from services.city.config_zones import HolidaysInput, ZoneInput
 from services.city.errors import CityConfigError, CityInputError
 from services.city.table_reader import FieldProblemError, read_table
 
 T = TypeVar("T")
 
 CITY_FILE = "city.toml"
-
-_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 FeedKind = Literal[
     "gtfs-rt", "gtfs-rt-trip-updates", "gtfs-rt-vehicle-positions", "gtfs-rt-alerts", "ngsi-vehicles", "ngsi-parking",
@@ -64,9 +63,9 @@ class OsmInput:
     query: str = ""
 
     def __post_init__(self) -> None:
-        _check_file(self.file)
-        _check_url("url", self.url)
-        _check_sha256(self.sha256)
+        check_file(self.file)
+        check_url("url", self.url)
+        check_sha256(self.sha256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +81,10 @@ class GtfsInput:
     shift_reason: str = ""
 
     def __post_init__(self) -> None:
-        _check_id("id", self.id)
-        _check_file(self.file)
-        _check_url("url", self.url)
-        _check_sha256(self.sha256)
+        check_id("id", self.id)
+        check_file(self.file)
+        check_url("url", self.url)
+        check_sha256(self.sha256)
         if self.shift_days % 7:
             near = round(self.shift_days / 7) * 7
             raise FieldProblemError(
@@ -110,8 +109,8 @@ class FeedInput:
     options: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _check_id("id", self.id)
-        _check_url("url", self.url)
+        check_id("id", self.id)
+        check_url("url", self.url)
         if not self.url and not self.recorded:
             raise FieldProblemError("url", "is missing: give the `url` of the live source, the `recorded` file, or both")
         if not 1 <= self.poll_s <= 86_400:
@@ -143,10 +142,10 @@ class CarParkInput:
     feed_entity: str = ""
 
     def __post_init__(self) -> None:
-        _check_id("id", self.id)
+        check_id("id", self.id)
         if (self.lat is None) != (self.lon is None):
             raise FieldProblemError("lat" if self.lat is None else "lon", "is missing: a position needs both lat and lon")
-        _check_position(self.lat, self.lon)
+        check_position(self.lat, self.lon)
         if self.osm and not re.fullmatch(r"(node|way|relation)/\d+", self.osm):
             raise FieldProblemError("osm", f"{self.osm!r} must look like way/75701087")
         if self.capacity < 0:
@@ -167,7 +166,7 @@ class CarParkFile:
     licence: str = ""
 
     def __post_init__(self) -> None:
-        _check_file(self.file)
+        check_file(self.file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +180,7 @@ class LocalityInput:
     importance: int = 150
 
     def __post_init__(self) -> None:
-        _check_position(self.lat, self.lon)
+        check_position(self.lat, self.lon)
         if not 0 <= self.importance <= 255:
             raise FieldProblemError("importance", f"{self.importance} is not between 0 and 255")
 
@@ -212,6 +211,8 @@ class CityConfig:
     car_parks: tuple[CarParkInput, ...] = ()
     car_park_files: tuple[CarParkFile, ...] = ()
     localities: tuple[LocalityInput, ...] = ()
+    zones: tuple[ZoneInput, ...] = ()
+    holidays: HolidaysInput = field(default_factory=HolidaysInput)
     bbox: BoundingBox | None = None
     data_folders: tuple[str, ...] = ()
     demand: Mapping[str, object] = field(default_factory=dict)
@@ -221,7 +222,7 @@ class CityConfig:
     folder: Path = field(default=Path(), init=False, compare=False)
 
     def __post_init__(self) -> None:
-        _check_id("name", self.name)
+        check_id("name", self.name)
         if not re.fullmatch(r"[A-Z]{2}", self.country):
             raise FieldProblemError("country", f"{self.country!r} must be a two-letter country code, such as PT")
         try:
@@ -233,9 +234,10 @@ class CityConfig:
         for i, language in enumerate(self.languages):
             if not re.fullmatch(r"[a-z]{2}", language):
                 raise FieldProblemError(f"languages[{i}]", f"{language!r} must be a two-letter language code, such as pt")
-        _check_unique("gtfs", [item.id for item in self.gtfs])
-        _check_unique("feeds", [item.id for item in self.feeds])
-        _check_unique("car_parks", [item.id for item in self.car_parks])
+        check_unique("gtfs", [item.id for item in self.gtfs])
+        check_unique("feeds", [item.id for item in self.feeds])
+        check_unique("car_parks", [item.id for item in self.car_parks])
+        check_unique("zones", [item.id for item in self.zones])
         self._check_references()
 
     def _check_references(self) -> None:
@@ -344,36 +346,3 @@ def list_cities(root: Path) -> list[Path]:
 
 def _no_such(value: str, table: str, known: set[str]) -> str:
     return f"{value!r} is not the id of any {table} ({', '.join(sorted(known)) or 'there is none'})"
-
-
-def _check_id(name: str, value: str) -> None:
-    if not _ID.fullmatch(value):
-        raise FieldProblemError(name, f"{value!r} must be 1 to 64 of a-z, 0-9, - and _, and start with a letter or digit")
-
-
-def _check_unique(table: str, ids: list[str]) -> None:
-    for i, value in enumerate(ids):
-        if value in ids[:i]:
-            raise FieldProblemError(f"{table}[{i}].id", f"{value!r} is used twice: give every entry its own id")
-
-
-def _check_file(value: str) -> None:
-    if not value or "\0" in value:
-        raise FieldProblemError("file", "is empty: give the path of a file")
-
-
-def _check_url(name: str, value: str) -> None:
-    if value and not re.match(r"https?://[^\s/]+", value):
-        raise FieldProblemError(name, f"{value!r} must start with https:// or http://")
-
-
-def _check_sha256(value: str) -> None:
-    if value and not _SHA256.fullmatch(value):
-        raise FieldProblemError("sha256", f"{value!r} must be 64 hexadecimal digits (a-f in lower case)")
-
-
-def _check_position(lat: float | None, lon: float | None) -> None:
-    if lat is not None and not -90 <= lat <= 90:
-        raise FieldProblemError("lat", f"{lat} is not between -90 and 90")
-    if lon is not None and not -180 <= lon <= 180:
-        raise FieldProblemError("lon", f"{lon} is not between -180 and 180")

@@ -19,7 +19,8 @@ _PACKAGES = ("numpy", "osmium", "polars", "pymetis", "scipy")
 _ROOT = Path(__file__).resolve().parents[2]
 _SOURCES = (
     "services/city/osm_*.py", "services/city/gtfs_reader*.py", "services/city/car_park*.py", "services/city/place*.py",
-    "services/city/signal_sites.py", "services/city/nearest.py", "services/city/steps.py", "services/city/config.py",
+    "services/city/signal_sites.py", "services/city/nearest.py", "services/city/steps.py", "services/city/config*.py",
+    "services/city/low_emission_zones.py", "routing/street/avoidance.py", "routing/kernels/street_areas.py",
     "services/city/arrays.py", "routing/model/*.py", "routing/places/folding.py", "routing/street/components.py",
     "routing/transit/timetable_build.py", "routing/transit/footpaths.py", "routing/multimodal/transfers.py",
     "services/city/footpaths.py", "routing/street/profiles.py", "routing/street/metric.py", "services/city/hierarchies.py",
@@ -79,6 +80,8 @@ class Manifest:
         inputs = [_input(city, "osm", city.osm.file, city.osm.sha256, "osm")]
         inputs += [_input(city, f"gtfs:{g.id}", g.file, g.sha256, f"gtfs[{i}]") for i, g in enumerate(city.gtfs)]
         inputs += [_input(city, "car_parks", f.file, "", f"car_park_files[{i}]") for i, f in enumerate(city.car_park_files)]
+        zones = [(i, zone) for i, zone in enumerate(city.zones) if zone.file]
+        inputs += [_input(city, f"zone:{zone.id}", zone.file, zone.sha256, f"zones[{i}]") for i, zone in zones]
         inputs.append(_input(city, "city", CITY_FILE, "", ""))
         packages = {name: metadata.version(name) for name in _PACKAGES}
         program = _program()

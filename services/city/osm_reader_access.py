@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from routing.model.modes import StreetMode
-from routing.model.street_graph import CLOSED_WHILE, NO_THROUGH_WHILE, OPEN_ONLY_WHILE
+from routing.model.street_graph import CLOSED_WHILE, OPEN_ONLY_WHILE
 from services.city.osm_reader_limits import NO_LIMITS, measured, strictest
 from services.city.osm_reader_times import clauses
 
@@ -86,7 +86,7 @@ class Access(NamedTuple):
     limits : tuple of int
         Out of conditions such as ``no @ (weight>7.5)``.
     not_understood : int
-        Conditions left out.
+        Conditions left out, those that close a way to through traffic at certain hours among them.
     """
 
     allowed: int
@@ -108,7 +108,12 @@ def read_access(tags: Tags, default: int) -> Access:
             if clause.measure[0] and not clause.hours and clause.value in _NO:
                 limits = strictest(limits, measured(*clause.measure))
             elif clause.hours and (not clause.measure[0] or clause.measure[0] == "weight"):
-                for mode in _bound(tags, _CONDITIONAL[key]):
+                bound = _bound(tags, _CONDITIONAL[key])
+                # closed to through traffic at certain hours only: searches know such zones at all hours or never
+                not_understood += clause.value in _NO_THROUGH and any(
+                    allowed & mode.bit and not (clause.value == "delivery" and mode not in _DELIVERING) for mode in bound
+                )
+                for mode in bound:
                     effect = _effect(tags, mode, clause.value, default, allowed)
                     if effect >= 0 and (not clause.measure[0] or mode == StreetMode.TRUCK):
                         conditions[effect, clause.hours] = conditions.get((effect, clause.hours), 0) | mode.bit
@@ -164,6 +169,6 @@ def _effect(tags: Tags, mode: StreetMode, value: str, default: int, allowed: int
     """What a conditional value changes for a mode against its plain tags, -1 if nothing."""
     closes = value in _NO or (value == "delivery" and mode not in _DELIVERING)
     if allowed & mode.bit:
-        return CLOSED_WHILE if closes else NO_THROUGH_WHILE if value in _NO_THROUGH else -1
+        return CLOSED_WHILE if closes else -1
     admitted = default & mode.bit or any(f"{key}:conditional" in tags or key in tags for key in _CHAINS[mode][1:])
     return OPEN_ONLY_WHILE if value in _OPENING and not closes and admitted else -1

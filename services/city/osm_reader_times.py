@@ -1,8 +1,8 @@
 """Times in OSM tags: conditional values and the weekly hours in them (pure).
 
-https://wiki.openstreetmap.org/wiki/Conditional_restrictions, …/Key:opening_hours. Read are days of the week, public holidays
-and hours (``Mo-Fr 07:00-09:00,16:00-18:00; Sa 22:00-06:00``, ``24/7``, ``PH off``); months, weeks, sunrise, "off" for other
-days and prose are not: who asks is told so, and the condition is left out.
+https://wiki.openstreetmap.org/wiki/Conditional_restrictions, …/Key:opening_hours. Read are days of the week, public and
+school holidays, and hours (``Mo-Fr 07:00-09:00,16:00-18:00; Sa 22:00-06:00``, ``24/7``, ``SH,PH off``); months, weeks, sunrise,
+"off" for other days, weekdays of holidays (``SH Mo-Fr``) and prose are not: who asks is told so, and the condition is left out.
 """
 
 import functools
@@ -13,7 +13,14 @@ from typing import NamedTuple
 import numpy as np
 
 from routing.model.strings import StringTable
-from routing.model.time_rules import DAY_MIN, NOT_ON_HOLIDAYS, PUBLIC_HOLIDAY, TimeRules
+from routing.model.time_rules import (
+    DAY_MIN,
+    NOT_IN_SCHOOL_HOLIDAYS,
+    NOT_ON_HOLIDAYS,
+    PUBLIC_HOLIDAY,
+    SCHOOL_HOLIDAY,
+    TimeRules,
+)
 
 Interval = tuple[int, int, int]
 """(days, begin_min, end_min) as in `TimeRules`."""
@@ -22,7 +29,7 @@ _DAYS = ("mo", "tu", "we", "th", "fr", "sa", "su")
 _WEEK = (1 << 7) - 1
 _DAY = "(?:mo(?:nday)?|tu(?:esday)?|we(?:dnesday)?|th(?:ursday)?|fr(?:iday)?|sa(?:turday)?|su(?:nday)?)"
 _TOKEN = re.compile(
-    rf"\s*(?:(?P<from>{_DAY})\b(?:\s*-\s*(?P<till>{_DAY})\b)?|(?P<holiday>ph)\b|(?P<off>off)\b|(?P<always>24/7)"
+    rf"\s*(?:(?P<from>{_DAY})\b(?:\s*-\s*(?P<till>{_DAY})\b)?|(?P<holiday>ph|sh)\b|(?P<off>off)\b|(?P<always>24/7)"
     r"|(?P<begin>\d{1,2}:\d\d)\s*-\s*(?P<end>\d{1,2}:\d\d)|(?P<comma>,)|(?P<stop>;))"
 )
 _MEASURE = re.compile(r"(weight|height|width|length|axleload)\s*>=?\s*([\d.]+)\s*(t|m)?")
@@ -92,16 +99,19 @@ def weekly_hours(text: str) -> tuple[Interval, ...] | None:
     found: list[Interval] = []
     days = 0
     hours: list[tuple[int, int]] = []
-    off = holidays_off = False
+    off = False
+    never = 0
+    before = ""
     at = 0
     plain = text.strip().lower()
 
     def close() -> bool:
-        nonlocal days, hours, off, holidays_off
+        nonlocal days, hours, off, never
         if off:
-            if days != PUBLIC_HOLIDAY or hours:
+            if not days or days & _WEEK or hours:
                 return False
-            holidays_off = True
+            never |= NOT_ON_HOLIDAYS if days & PUBLIC_HOLIDAY else 0
+            never |= NOT_IN_SCHOOL_HOLIDAYS if days & SCHOOL_HOLIDAY else 0
         elif days or hours:
             found.extend((days or _WEEK, begin, end) for begin, end in hours or [(0, DAY_MIN)])
         days, hours, off = 0, [], False
@@ -114,10 +124,13 @@ def weekly_hours(text: str) -> tuple[Interval, ...] | None:
         at = token.end()
         if (token["from"] or token["holiday"] or token["stop"]) and (hours or token["stop"]) and not close():
             return None
+        if token["from"] and before == "holiday":
+            return None
+        before = str(token.lastgroup)
         if token["from"]:
             days |= _day_range(token["from"], token["till"] or token["from"])
         elif token["holiday"]:
-            days |= PUBLIC_HOLIDAY
+            days |= PUBLIC_HOLIDAY if token["holiday"] == "ph" else SCHOOL_HOLIDAY
         elif token["always"]:
             days, hours = _WEEK | PUBLIC_HOLIDAY, [*hours, (0, DAY_MIN)]
         elif token["begin"]:
@@ -128,7 +141,7 @@ def weekly_hours(text: str) -> tuple[Interval, ...] | None:
         off = off or bool(token["off"])
     if not close() or not found:
         return None
-    return tuple((day | (NOT_ON_HOLIDAYS if holidays_off else 0), begin, end) for day, begin, end in found)
+    return tuple((day | never, begin, end) for day, begin, end in found)
 
 
 def _day_range(first: str, last: str) -> int:

@@ -2,15 +2,20 @@
 
 import html
 import math
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 
+from routing.model.access_zones import AccessZones
 from routing.model.car_parks import CapacitySource
 from routing.model.modes import StreetMode
 from routing.model.street_graph import ROAD_CLASSES
+from routing.street.access_rules import EmissionClass
 from services.city.config import BoundingBox
+from services.city.low_emission_zones import CLASSES, MODES
 from services.city.snapshot import CitySnapshot
 
 _WIDTH_PX = 1400.0
@@ -38,6 +43,7 @@ def describe(snapshot: CitySnapshot) -> list[tuple[str, str]]:
         ("car parks", f"{counts['car_parks']:,}, capacity assumed at {counts['car_parks_assumed']:,}"),
         ("places", f"{counts['places']:,} names"),
     ]
+    rows += [("zone", words) for words in describe_zones(snapshot.zones, ZoneInfo(city.timezone))]
     if snapshot.has_timetable:
         timetable = snapshot.timetable
         first, last = timetable.date_of_day(0), timetable.date_of_day(timetable.day_count - 1)
@@ -62,6 +68,22 @@ def describe(snapshot: CitySnapshot) -> list[tuple[str, str]]:
     return rows + [("warning", warning) for warning in snapshot.manifest.warnings]
 
 
+def describe_zones(zones: AccessZones, clock: ZoneInfo) -> list[str]:
+    """One sentence for each rule of a zone: who may not enter, when, how many arcs it is."""
+    words = {code: word for word, code in CLASSES.items()}
+    rows = []
+    for k in range(len(zones)):
+        kinds = ", ".join(f"{word}s" for word, mode in MODES.items() if zones.modes[k] & mode.bit)
+        code = EmissionClass(int(zones.from_class[k]))
+        who = f"all {kinds}" if code is EmissionClass.ELECTRIC else f"{kinds} of {words[code]}{' and dirtier' * (code < 6)}"
+        starts, ends = (None if at is None else datetime.fromtimestamp(at, clock) for at in (zones.starts(k), zones.ends(k)))
+        days = f" from {starts:%Y-%m-%d}" if starts else ""
+        days += f" to {ends - timedelta(days=1):%Y-%m-%d}" if ends else ""
+        hours = zones.hours.texts[int(zones.hours_rule[k])]
+        rows.append(f"{zones.names[k]} ({zones.ids[k]}): closed to {who}, {hours}{days}; {len(zones.arcs_of(k)):,} arcs")
+    return rows
+
+
 class _Frame:
     """From degrees to the picture."""
 
@@ -84,6 +106,7 @@ def draw_map(snapshot: CitySnapshot) -> str:
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH_PX:.0f} {frame.height:.0f}" role="img">']
     parts += [f"<title>{html.escape(snapshot.city.title)}</title>", '<rect width="100%" height="100%" fill="#fbfbf8"/>']
     parts += _streets(snapshot, frame)
+    parts += _zones(snapshot, frame)
     if snapshot.has_timetable:
         table = snapshot.timetable
         shown = ~np.isnan(table.stop_lat_deg)
@@ -111,6 +134,17 @@ def _streets(snapshot: CitySnapshot, frame: _Frame) -> list[str]:
     return parts
 
 
+def _zones(snapshot: CitySnapshot, frame: _Frame) -> list[str]:
+    zones, parts = snapshot.zones, []
+    sentences = describe_zones(zones, ZoneInfo(snapshot.city.timezone))
+    for k, sentence in enumerate(sentences):
+        rings = [frame.points(*np.array(ring).T) for ring in zones.outlines_of(k)]
+        path = "".join("M" + "L".join(f"{x:g} {y:g}" for x, y in ring) + "z" for ring in rings)
+        style = 'fill="#2e8b57" fill-opacity="0.12" stroke="#2e8b57" stroke-width="2" stroke-dasharray="6 4"'
+        parts.append(f'<path d="{path}" {style}><title>{html.escape(sentence)}</title></path>')
+    return parts
+
+
 def _dots(points: list[tuple[float, float]], radius: float, color: str, title: str) -> str:
     # One path of zero-length round strokes is a tenth of the size of as many circles.
     path = "".join(f"M{x:g} {y:g}h0" for x, y in points)
@@ -130,6 +164,7 @@ def write_page(snapshot: CitySnapshot, path: Path) -> None:
         f"<td>{sources[i]}</td><td>{'P+R' if parks.park_and_ride[i] else ''}</td></tr>"
         for i in range(len(parks))
     )
+    zone_key = '<span style="color:#2e8b57">▭ zones closed to some vehicles</span>' if len(snapshot.zones) else ""
     path.write_text(
         f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
@@ -139,7 +174,7 @@ svg{{width:100%;height:auto;border:1px solid #ddd;margin:1rem 0}}.key span{{marg
 <body><h1>{title}</h1>
 <table>{rows}</table>
 <p class="key"><span style="color:#2563a8">● stops</span><span style="color:#c0392b">● signals</span>
-<span style="color:#2e8b57">● car parks</span></p>
+<span style="color:#2e8b57">● car parks</span>{zone_key}</p>
 {draw_map(snapshot)}
 <h2>Car parks</h2>
 <table><tr><th>name</th><th>spaces</th><th>capacity from</th><th></th></tr>

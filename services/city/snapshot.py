@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from routing.model.access_zones import AccessZones, no_zones
 from routing.model.car_parks import CarParks
 from routing.model.modes import StreetMode
 from routing.model.places import PlaceIndex
@@ -124,6 +125,12 @@ class CitySnapshot:
     def car_parks(self) -> CarParks:
         """Car parks, mapped."""
         return arrays.load(self.folder / "parking", CarParks)
+
+    @cached_property
+    def zones(self) -> AccessZones:
+        """Zones that some vehicles may not enter, mapped; none in an older snapshot."""
+        folder = self.folder / "zones"
+        return arrays.load(folder, AccessZones) if folder.exists() else no_zones()
 
     @cached_property
     def signal_sites(self) -> SignalSites:

@@ -1,4 +1,4 @@
-"""``traboule city build|list|show|add|update``."""
+"""``traboule city build|check|list|show|add|update``."""
 
 import time
 import webbrowser
@@ -11,6 +11,8 @@ from services.city.add import add_city, update_city
 from services.city.build import build_snapshot
 from services.city.config import read_city
 from services.city.layout import CityHome
+from services.city.low_emission_zones import declared_zones
+from services.city.manifest import Manifest
 from services.city.show import describe, write_page
 from services.city.snapshot import open_snapshot
 from services.cli.context import CommandContext, plain_errors
@@ -69,6 +71,28 @@ def build(context: CommandContext, folder: Path, as_json: bool) -> None:
     say(f"[bold]{read_city(folder).title}[/] {verb}: snapshot {result.manifest.id}")
     for warning in result.manifest.warnings:
         say(f"[yellow]note: {plain(warning)}[/]")
+
+
+@city.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@click.pass_obj
+@plain_errors
+def check(context: CommandContext, folder: Path, as_json: bool) -> None:
+    """Check the city in FOLDER without building it: its city.toml, that its files are there, its zones."""
+    del context
+    declared = read_city(folder)
+    inputs = Manifest.plan(declared).inputs
+    found = declared_zones(declared)
+    zones = [{"id": one.id, "name": one.name, "hours": one.hours} for one in found.zones]
+    if as_json:
+        print_json({"city": declared.name, "files": [i.file for i in inputs], "zones": zones, "warnings": list(found.warnings)})
+        return
+    rows = [(f"input {item.role}", f"{item.file}, {item.bytes / 1e6:.2f} MB, sha256 {item.sha256[:12]}…") for item in inputs]
+    rows += [("zone", f"{one.name} ({one.id}), {one.hours}") for one in found.zones]
+    rows += [("holiday", day) for day in declared.holidays.public]
+    print_table(("", ""), [*rows, *(("warning", warning) for warning in found.warnings)])
+    say(f"[bold]{plain(declared.title)}[/]: city.toml and its files can be read")
 
 
 @city.command("list")

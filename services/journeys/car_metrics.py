@@ -1,6 +1,7 @@
-"""Times of motor vehicles for any departure: live now, predicted later, by the rules of the hour, in bounded memory."""
+"""Times and costs of motor vehicles for any departure: live now, predicted later, by the rules of the hour and of zones."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -8,60 +9,101 @@ import numpy.typing as npt
 
 from routing.model.modes import StreetMode
 from routing.street.access_rules import AccessRule, AccessRules, EmissionClass
-from routing.street.api import StreetEngine, StreetMetric
-from routing.street.metric_store import MetricStore, SpeedAt, TrafficState
+from routing.street.api import Avoidance, CostMetric, CostWeights, StreetEngine, StreetMetric
+from routing.street.metric_store import Costs, MetricStore
+from routing.street.traffic_state import SpeedAt, TrafficState, modes_of_hours
 
-LIVE_BYTES = 384 << 20
-"""Bound of the metrics of one epoch of traffic; one of Porto takes 22 MB."""
-
-FREE_BYTES = 128 << 20
-"""Bound of the metrics without traffic, which differ by mode and the hours' rules only."""
+METRIC_BYTES = 512 << 20
+"""Bound of all metrics of a city, over epochs, modes, classes, departures and costs; one of Porto takes 22 MB."""
 
 
+@dataclass(frozen=True, slots=True)
 class CarMetrics:
-    """Metrics of all motor modes for one epoch of traffic; thread-safe. The longest unused are dropped beyond a bound.
+    """Metrics of one state of traffic in the store of the city, which may hold those of others."""
+
+    store: MetricStore
+    traffic: TrafficState
+
+    def metric(self, mode: StreetMode, time_s: int, emission: EmissionClass | None = EmissionClass.ELECTRIC) -> StreetMetric:
+        """Metric of a mode for a departure at `time_s` (unix seconds); `emission` None = as if there were no zones."""
+        return self.store.get(mode, emission, time_s, self.traffic).metric
+
+    def of(self, mode: StreetMode, emission: EmissionClass = EmissionClass.ELECTRIC) -> Callable[[int], StreetMetric]:
+        """Metrics of one mode by departure."""
+        return lambda time_s: self.metric(mode, time_s, emission)
+
+    def cost(
+        self, mode: StreetMode, time_s: int, weights: CostWeights, avoidance: Avoidance | None, emission: EmissionClass
+    ) -> CostMetric:
+        """Metric of costs for a departure at `time_s`."""
+        return self.store.cost(mode, emission, time_s, Costs(weights, avoidance), self.traffic)
+
+    def zones_holding(self, mode: StreetMode, time_s: int, emission: EmissionClass) -> tuple[int, ...]:
+        """Rows of `traffic.rules` that are of zones and closed to the vehicle at a departure."""
+        rules = self.traffic.rules
+        return tuple(row for row in rules.holding(mode, emission, time_s) if rules.rules[row].zone_id)
+
+
+class CityMetrics:
+    """The store of a city's metrics and the states of traffic it is asked for; thread-safe.
 
     Parameters
     ----------
     street : StreetEngine
-    speed_at : SpeedAt
-        Forecast with the live values of the epoch inside.
+    rules : AccessRules
+        Zones of the city; their time zone and calendar are those of the map's hours too.
     zone : ZoneInfo
-        Of the city: the map's rules of hours are local.
-    closed_arcs : int32[…]
-        Closed now.
-    closed_until_s : int
-        City time up to which closures are taken to last.
-    varies : bool
-        False for times that are the same all day.
+        Of the city.
     capacity_bytes : int
-        Bound of memory, over all modes and departures.
+        Bound of memory for all metrics.
+
+    Attributes
+    ----------
+    free : CarMetrics
+        Without traffic.
+    timed_modes : frozenset of StreetMode
+        Modes that some rule of hours on the map binds.
     """
 
-    def __init__(
-        self,
-        street: StreetEngine,
-        speed_at: SpeedAt,
-        zone: ZoneInfo,
-        closed_arcs: npt.NDArray[np.int32],
-        closed_until_s: int,
-        *,
-        varies: bool = True,
-        capacity_bytes: int = LIVE_BYTES,
-    ) -> None:
-        closures = (AccessRule(closed_arcs, ends_s=closed_until_s + 1, name="closures"),) if len(closed_arcs) else ()
-        rules = AccessRules(street.graph.arc_count, closures)
-        self._store = MetricStore(street.metric, capacity_bytes)
-        self._store.swap(TrafficState(0, speed_at, rules, varies, street.graph.rules, zone))
+    def __init__(self, street: StreetEngine, rules: AccessRules, zone: ZoneInfo, capacity_bytes: int = METRIC_BYTES) -> None:
+        self._rules, self._zone, self._hours = rules, zone, street.graph.rules
+        self._hours_modes = modes_of_hours(street.graph)
+        bits = int(np.bitwise_or.reduce(self._hours_modes, initial=0))
+        self.timed_modes = frozenset(mode for mode in StreetMode if mode.bit & bits)
+        self._epoch = 0
+        free = self._state(0, _free_flow, rules, varies=False)
+        self.store = MetricStore(street.metric, capacity_bytes, street.cost_metric, (free,))
+        self.free = CarMetrics(self.store, free)
 
-    def metric(self, mode: StreetMode, time_s: int) -> StreetMetric:
-        """Metric of a motor mode for a departure at `time_s` (unix seconds)."""
-        return self._store.get(mode, EmissionClass.UNCLASSIFIED, time_s).metric
+    def follow(
+        self, speed_at: SpeedAt, closed_arcs: npt.NDArray[np.int32], closed_until_s: int, now_s: int, *, varies: bool = True
+    ) -> CarMetrics:
+        """Next epoch of traffic; its metric of cars that leave now is made before the epochs are swapped.
 
-    def of(self, mode: StreetMode) -> Callable[[int], StreetMetric]:
-        """Metrics of one mode by departure."""
-        return lambda time_s: self.metric(mode, time_s)
+        Parameters
+        ----------
+        speed_at : SpeedAt
+            Forecast with the live values of the epoch inside.
+        closed_arcs : int32[…]
+            Closed now.
+        closed_until_s : int
+            City time up to which closures are taken to last.
+        now_s : int
+            City time.
+        varies : bool
+            False for times that are the same all day.
+        """
+        rules = self._rules
+        if len(closed_arcs):
+            rules = rules.with_rule(AccessRule(closed_arcs, ends_s=closed_until_s + 1, name="closures"))
+        self._epoch += 1
+        traffic = self._state(self._epoch, speed_at, rules, varies=varies)
+        self.store.swap(traffic, [(StreetMode.CAR, EmissionClass.ELECTRIC, now_s)])
+        return CarMetrics(self.store, traffic)
 
-    def used_bytes(self) -> int:
-        """Bytes of the metrics kept."""
-        return self._store.used_bytes()
+    def _state(self, epoch: int, speed_at: SpeedAt, rules: AccessRules, *, varies: bool) -> TrafficState:
+        return TrafficState(epoch, speed_at, rules, varies, self._hours, self._zone, rules.calendar, self._hours_modes)
+
+
+def _free_flow(_time_s: int) -> None:
+    """No speed is known: all streets flow freely."""

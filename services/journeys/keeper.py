@@ -8,6 +8,7 @@ from routing.street.api import StreetEngine
 from services.city.snapshot import CitySnapshot
 from services.common.clock import CityClock
 from services.common.live.state import LiveState, Topic
+from services.journeys.car_metrics import METRIC_BYTES
 from services.journeys.view import CityEngines, JourneyView
 
 LiveOf = Callable[[CityEngines, LiveState | None], LiveState]
@@ -21,6 +22,8 @@ class ViewKeeper:
     ----------
     snapshot : CitySnapshot
     clock : CityClock
+    metric_bytes : int
+        Bound of the memory for metrics of streets, for each city served.
 
     Attributes
     ----------
@@ -32,9 +35,9 @@ class ViewKeeper:
         Notified after each swap.
     """
 
-    def __init__(self, snapshot: CitySnapshot, clock: CityClock) -> None:
-        self._clock = clock
-        self.engines = CityEngines(snapshot, clock)
+    def __init__(self, snapshot: CitySnapshot, clock: CityClock, metric_bytes: int = METRIC_BYTES) -> None:
+        self._clock, self._metric_bytes = clock, metric_bytes
+        self.engines = CityEngines(snapshot, clock, metric_bytes)
         self.view = self.engines.first_view
         self.changed = asyncio.Condition()
         self.ready = asyncio.Event()
@@ -63,7 +66,7 @@ class ViewKeeper:
 
     async def next_city(self, snapshot: CitySnapshot, before: "FollowedCity", live_of: LiveOf) -> "FollowedCity":
         """Another snapshot beside the present one: to be run, and adopted when it is ready."""
-        engines = await asyncio.to_thread(CityEngines, snapshot, self._clock)
+        engines = await asyncio.to_thread(CityEngines, snapshot, self._clock, self._metric_bytes)
         return FollowedCity(self, engines, live_of(engines, before.live))
 
     async def show(self, engines: CityEngines, view: JourneyView) -> None:

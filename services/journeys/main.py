@@ -25,8 +25,9 @@ SERVICE = "traboule.journeys.v1.JourneysService"
 async def run(config: Config) -> None:
     """Serve journeys of the configured city until stopped."""
     clock = config.city_clock()
-    budget = MatrixBudget(load_section("journeys", JourneysConfig))
-    keeper = ViewKeeper(open_snapshot(config.home, config.city), clock)
+    settings = load_section("journeys", JourneysConfig)
+    budget = MatrixBudget(settings)
+    keeper = ViewKeeper(open_snapshot(config.home, config.city), clock, settings.metric_memory_mb << 20)
 
     def register(server: grpc.aio.Server) -> list[str]:
         servicer = JourneysServicer(keeper, clock, budget)

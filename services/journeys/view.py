@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
-import numpy as np
 from traboule.common.v1 import stamp_pb2
 
 from routing.forecast.parking import ParkingForecast
@@ -11,13 +10,15 @@ from routing.forecast.traffic import TrafficForecast, TrafficProfile
 from routing.model.modes import StreetMode
 from routing.multimodal.network import JourneyNetwork, build_network
 from routing.places.search import PlaceSearch
+from routing.street.access_rules import AccessRules, EmissionClass
 from routing.street.api import StreetEngine, StreetMetric
 from routing.transit.api import RealtimeOverlay, TransitEngine
+from services.city.calendar import build_calendar
 from services.city.snapshot import CitySnapshot
 from services.common.clock import CityClock
 from services.common.live.alerts import LiveAlerts
 from services.common.live.state import LiveState, Topic
-from services.journeys.car_metrics import FREE_BYTES, CarMetrics
+from services.journeys.car_metrics import METRIC_BYTES, CarMetrics, CityMetrics
 from services.journeys.places import Places
 
 CLOSURES_LAST_S = 3 * 3600
@@ -25,15 +26,14 @@ CLOSURES_LAST_S = 3 * 3600
 
 STALE_AFTER_S = 300
 MOTOR_MODES = (StreetMode.CAR, StreetMode.VAN, StreetMode.TRUCK)
-NOTHING_CLOSED = np.empty(0, np.int32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class JourneyView:
     """One consistent set of values: a snapshot of the city, and what was known of it live.
 
-    `schedule_only` is the same city without real time; `motor` and `free_motor` hold the times of cars, vans and trucks
-    with and without traffic.
+    `schedule_only` is the same city without real time; `motor` and `free_motor` hold the times on streets with and without
+    traffic. `timed_modes` are those that walk, roll or cycle and that some rule of hours on the map binds.
     """
 
     snapshot: CitySnapshot
@@ -45,11 +45,29 @@ class JourneyView:
     alerts: LiveAlerts
     epochs: dict[Topic, int]
     feeds: tuple[tuple[str, int], ...] = ()
+    timed_modes: frozenset[StreetMode] = frozenset()
 
-    def metric(self, mode: StreetMode, time_s: int, *, live: bool) -> StreetMetric:
-        """Metric of a street mode for a departure; motor modes with traffic (`live`) or without."""
-        motor = self.motor if live else self.free_motor
-        return motor.metric(mode, time_s) if mode in MOTOR_MODES else self.network.metrics[mode]
+    def street_times(self, *, live: bool) -> CarMetrics:
+        """Times of motor modes with traffic (`live`) or without."""
+        return self.motor if live else self.free_motor
+
+    def metric(
+        self, mode: StreetMode, time_s: int, *, live: bool, emission: EmissionClass | None = EmissionClass.ELECTRIC
+    ) -> StreetMetric:
+        """Metric of a street mode for a departure; motor modes with traffic (`live`) or without, obeying zones."""
+        if mode in MOTOR_MODES:
+            return self.street_times(live=live).metric(mode, time_s, emission)
+        return self.free_motor.metric(mode, time_s) if mode in self.timed_modes else self.network.metrics[mode]
+
+    def network_at(self, time_s: int, emission: EmissionClass, *, live: bool) -> JourneyNetwork:
+        """What one planning sees that leaves at a time with a car of a class, if any."""
+        network, motor = self.network if live else self.schedule_only, self.street_times(live=live)
+        if motor.zones_holding(StreetMode.CAR, time_s, emission):
+            free = self.free_motor.metric(StreetMode.CAR, time_s, emission)
+            network = replace(network, free_flow_metric=free)
+        if self.timed_modes:
+            network = replace(network, metrics={mode: self.metric(mode, time_s, live=live) for mode in network.metrics})
+        return replace(network, car_metric=motor.of(StreetMode.CAR, emission))
 
     def stamp(self, now_s: int) -> stamp_pb2.AnswerStamp:
         """Stamp of an answer made from this view."""
@@ -75,6 +93,8 @@ class CityEngines:
     ----------
     snapshot : CitySnapshot
     clock : CityClock
+    metric_bytes : int
+        Bound of the memory for metrics of streets.
 
     Attributes
     ----------
@@ -82,18 +102,21 @@ class CityEngines:
         As scheduled, without traffic.
     """
 
-    def __init__(self, snapshot: CitySnapshot, clock: CityClock) -> None:
+    def __init__(self, snapshot: CitySnapshot, clock: CityClock, metric_bytes: int = METRIC_BYTES) -> None:
         self.snapshot, self._clock = snapshot, clock
         self.street = StreetEngine(snapshot.street, hierarchies=snapshot.hierarchies)
         transit = TransitEngine(snapshot.timetable)
         schedule = build_network(self.street, transit, snapshot.car_parks, transfers=snapshot.transfers)
         self._traffic = TrafficForecast.for_city(self.street.graph, TrafficProfile.urban(snapshot.timezone))
         self._parking = ParkingForecast.for_city(snapshot.car_parks, snapshot.timezone)
-        self._zone = ZoneInfo(snapshot.timezone)
-        free = CarMetrics(self.street, _free_flow, self._zone, NOTHING_CLOSED, 0, varies=False, capacity_bytes=FREE_BYTES)
+        zone = ZoneInfo(snapshot.timezone)
+        rules = AccessRules.of_zones(snapshot.zones, self.street.graph.arc_count, zone, build_calendar(snapshot.city))
+        self._metrics = CityMetrics(self.street, rules, zone, metric_bytes)
+        free = self._metrics.free
         schedule = replace(schedule, car_metric=free.of(StreetMode.CAR))
         places = Places(PlaceSearch(snapshot.places), snapshot.timetable)
-        self.first_view = JourneyView(snapshot, schedule, schedule, free, free, places, LiveAlerts(), {})
+        timed = self._metrics.timed_modes & schedule.metrics.keys()
+        self.first_view = JourneyView(snapshot, schedule, schedule, free, free, places, LiveAlerts(), {}, timed_modes=timed)
 
     def next_view(self, view: JourneyView, live: LiveState, topics: set[Topic]) -> JourneyView:
         """View that follows `view` once the given topics have changed; some 60 ms of work."""
@@ -111,8 +134,7 @@ class CityEngines:
             traffic = live.traffic
             speed_at = self._traffic.speed_at_with_live(traffic.arc_speed_kmh, traffic.arc_observed_s, traffic.at)
             until_s = now_s + CLOSURES_LAST_S
-            motor = CarMetrics(self.street, speed_at, self._zone, traffic.closed_arcs, until_s)
-            motor.metric(StreetMode.CAR, now_s)
+            motor = self._metrics.follow(speed_at, traffic.closed_arcs, until_s, now_s)
             network = replace(network, car_metric=motor.of(StreetMode.CAR))
             epochs[Topic.TRAFFIC] = traffic.epoch
         if Topic.CAR_PARKS in topics and live.car_parks is not None:
@@ -123,10 +145,4 @@ class CityEngines:
         if Topic.ALERTS in topics:
             epochs[Topic.ALERTS] = live.alerts.epoch
         ages = tuple(sorted(feeds.items()))
-        return JourneyView(
-            self.snapshot, network, view.schedule_only, motor, view.free_motor, view.places, live.alerts, epochs, ages
-        )
-
-
-def _free_flow(_time_s: int) -> None:
-    """No speed is known: all streets flow freely."""
+        return replace(view, network=network, motor=motor, alerts=live.alerts, epochs=epochs, feeds=ages)

@@ -11,7 +11,8 @@ from routing.model.modes import StreetMode
 from routing.model.strings import StringTable
 from routing.model.time_rules import TimeRules
 from routing.street.access_rules import AccessRule, AccessRules, EmissionClass
-from routing.street.metric_store import MetricStore, TrafficState, metric_bytes
+from routing.street.metric_store import MetricStore, metric_bytes
+from routing.street.traffic_state import TrafficState
 from tests.builders.streets import draw
 
 CAR, TRUCK = StreetMode.CAR, StreetMode.TRUCK

@@ -1,6 +1,6 @@
 """Rules of certain hours: turns and streets that are forbidden at times, and what the clock says."""
 
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -8,7 +8,7 @@ import pytest
 
 from routing.errors import InvalidInput
 from routing.model.modes import StreetMode
-from routing.model.time_rules import no_rules, rules_holding
+from routing.model.time_rules import NO_HOLIDAYS, Calendar, no_rules, rules_holding
 from services.city.osm_reader_times import build_rules
 from tests.builders.streets import draw
 
@@ -156,11 +156,11 @@ def test_what_is_not_understood_is_counted():
     assert drawn.report.skipped == {"access condition not understood": 2}
 
 
-def hold(text, *local, zone=LISBON, **days):
+def hold(text, *local, zone=LISBON, calendar=NO_HOLIDAYS):
     """Whether opening hours hold at a local time, or a unix time."""
     rules, _ = build_rules([text])
     unix_s = local[0] if len(local) == 1 else datetime(*local, tzinfo=zone).timestamp()
-    return bool(rules_holding(rules, unix_s, zone, **days)[0])
+    return bool(rules_holding(rules, unix_s, zone, calendar)[0])
 
 
 def test_edges_of_intervals():
@@ -192,15 +192,28 @@ def test_nights_when_clocks_change():
     assert not hold("Sa 22:00-06:00", forth + 4 * 3600, zone=BERLIN)
 
 
-def test_public_holidays():
-    """`PH` holds on holidays only, `PH off` takes them out; nobody knows of holidays unless told."""
+def test_public_and_school_holidays():
+    """`PH` holds on holidays only, `PH off` takes them out, `SH` likewise; nobody knows of holidays unless told."""
     noon = 2026, 6, 10, 12, 0  # a Wednesday
-    assert hold("Mo-Fr,PH 10:00-14:00", *noon, holiday=True)
-    assert not hold("PH", *noon)
-    assert hold("PH", *noon, holiday=True)
-    assert hold("Mo-Fr 10:00-14:00; PH off", *noon)
-    assert not hold("Mo-Fr 10:00-14:00; PH off", *noon, holiday=True)
-    assert not hold("Tu 22:00-06:00; PH off", 2026, 6, 10, 3, 0, after_holiday=True)
+    public, school = Calendar(frozenset({date(2026, 6, 10)})), Calendar(school_holidays=frozenset({date(2026, 6, 10)}))
+    for word, other, calendar in (("PH", "SH", public), ("SH", "PH", school)):
+        assert hold(f"Mo,{word} 10:00-14:00", *noon, calendar=calendar)
+        assert not hold(word, *noon)
+        assert hold(word, *noon, calendar=calendar)
+        assert not hold(other, *noon, calendar=calendar)
+        assert hold(f"Mo-Fr 10:00-14:00; {word} off", *noon)
+        assert not hold(f"Mo-Fr 10:00-14:00; {word} off", *noon, calendar=calendar)
+        assert not hold("Mo-Fr 10:00-14:00; SH,PH off", *noon, calendar=calendar)
+        assert not hold(f"24/7; {word} off", *noon, calendar=calendar)
+        assert hold(f"Mo-Fr 10:00-14:00; {other} off", *noon, calendar=calendar)
+
+
+def test_a_holiday_ends_at_midnight_but_its_intervals_do_not():
+    """An interval past midnight belongs to the day it begins on."""
+    tuesday = Calendar(frozenset({date(2026, 6, 9)}))
+    assert not hold("Tu 22:00-06:00; PH off", 2026, 6, 10, 3, 0, calendar=tuesday)
+    assert hold("We 22:00-06:00; PH off", 2026, 6, 11, 3, 0, calendar=tuesday)
+    assert hold("PH 22:00-06:00", 2026, 6, 10, 3, 0, calendar=tuesday)
 
 
 def test_no_rules_at_all():

@@ -1,7 +1,7 @@
 """``traboule journey``, ``places``, ``departures``."""
 
 import click
-from traboule.common.v1 import geo_pb2
+from traboule.common.v1 import geo_pb2, vehicle_pb2
 from traboule.journeys.v1 import departures_pb2, journeys_service_pb2_grpc, places_pb2, plan_pb2
 from traboule.journeys.v1 import itinerary_pb2 as pb
 
@@ -17,6 +17,23 @@ WORDS = {
     pb.CRITERION_CO2: "least CO2", pb.CRITERION_RELIABILITY: "surest", pb.CRITERION_FARE: "cheapest",
 }  # fmt: skip
 Stub = journeys_service_pb2_grpc.JourneysServiceStub
+EMISSION_CLASSES = {
+    "electric": vehicle_pb2.EMISSION_CLASS_ELECTRIC, "class-1": vehicle_pb2.EMISSION_CLASS_1,
+    "class-2": vehicle_pb2.EMISSION_CLASS_2, "class-3": vehicle_pb2.EMISSION_CLASS_3,
+    "class-4": vehicle_pb2.EMISSION_CLASS_4, "class-5": vehicle_pb2.EMISSION_CLASS_5,
+    "unclassified": vehicle_pb2.EMISSION_CLASS_UNCLASSIFIED,
+}  # fmt: skip
+emission_option = click.option(
+    "--emission-class",
+    type=click.Choice(list(EMISSION_CLASSES)),
+    help="How clean the car, van or truck is (Crit'Air): it keeps out of the zones closed to it.",
+)
+
+
+def set_emission_class(preferences: pb.TravelPreferences, word: object) -> None:
+    """Note the class that the option of the command names, if any."""
+    if word:
+        preferences.emission_class = EMISSION_CLASSES[str(word)]
 
 
 @click.command()
@@ -27,6 +44,7 @@ Stub = journeys_service_pb2_grpc.JourneysServiceStub
 @click.option("--mode", "modes", multiple=True, type=click.Choice(list(MODES)), help="May be given several times.")
 @click.option("--wheelchair", is_flag=True, help="Step-free only.")
 @click.option("--max-walk", type=float, help="Longest walk in metres.")
+@emission_option
 @click.option("--schedule-only", is_flag=True, help="Ignore real time and traffic.")
 @click.option("--steps", is_flag=True, help="Show streets and stops on the way.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer of the service as JSON.")
@@ -52,6 +70,7 @@ def journey(context: CommandContext, /, origin: str, destination: str, **options
     request.preferences.wheelchair = bool(options["wheelchair"])
     if options["max_walk"] is not None:
         request.preferences.max_walk_m = float(str(options["max_walk"]))
+    set_emission_class(request.preferences, options["emission_class"])
     depart, arrive = options["depart"], options["arrive"]
     if depart and arrive:
         raise click.UsageError("give --depart or --arrive, not both")
@@ -83,9 +102,16 @@ def show_itinerary(context: CommandContext, itinerary: pb.Itinerary, *, steps: b
     ]  # fmt: skip
     head = f"{clock(itinerary.departure_unix_s, zone)} → {clock(itinerary.arrival_unix_s, zone)}"
     say(f"[bold]{head}[/]  {'  ·  '.join(fact for fact in facts if fact)}" + (f"  [green]{best}[/]" if best else ""))
+    show_notices(itinerary)
     for leg in itinerary.legs:
         show_leg(context, leg, steps=steps)
     console.print()
+
+
+def show_notices(itinerary: pb.Itinerary) -> None:
+    """Print the remarks on an itinerary."""
+    for notice in itinerary.notices:
+        say(f"  [yellow]{plain(notice)}[/]")
 
 
 def show_leg(context: CommandContext, leg: pb.Leg, *, steps: bool) -> None:

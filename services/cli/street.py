@@ -15,7 +15,7 @@ from traboule.traffic.v1 import traffic_service_pb2, traffic_service_pb2_grpc
 
 from services.city.snapshot import open_snapshot
 from services.cli.context import CommandContext, plain_errors
-from services.cli.journeys import show_leg
+from services.cli.journeys import emission_option, set_emission_class, show_leg, show_notices
 from services.cli.output import clock, console, distance, duration, parse_when, plain, print_json, print_table, say
 from services.cli.street_files import read_places, write_matrix
 from services.cli.street_pictures import StreetPicture
@@ -51,6 +51,7 @@ def street() -> None:
 @click.argument("destination")
 @click.option("--via", multiple=True, help="Pass this place on the way; may be given several times, in order.")
 @mode_option
+@emission_option
 @depart_option
 @free_option
 @click.option("--alternatives", type=click.IntRange(0, 3), default=0, help="Show up to so many other ways.")
@@ -74,6 +75,7 @@ def route(context: CommandContext, /, origin: str, destination: str, **options: 
         length_m = sum(leg.distance_m for leg in found.legs)
         other = f"  [dim]other way {number}[/]" if number else ""
         say(f"[bold]{head}[/]  {duration(found.duration_s)}  ·  {distance(length_m)}  ·  {found.co2_g:.0f} g CO2{other}")
+        show_notices(found)
         for leg in found.legs:
             show_leg(context, leg, steps=options["steps"])
 
@@ -87,6 +89,7 @@ def route(context: CommandContext, /, origin: str, destination: str, **options: 
     help="Destinations (default: those of FILE).",
 )
 @mode_option
+@emission_option
 @depart_option
 @free_option
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write origin, destination, seconds as CSV here.")
@@ -113,6 +116,7 @@ def matrix(context: CommandContext, /, file: Path, **options: Any) -> None:
         depart_at_unix_s=parse_when(options["depart"], context.timezone, context.now()) if options["depart"] else 0,
         ignore_realtime=options["no_traffic"],
     )
+    set_emission_class(request.preferences, options["emission_class"])
     times_s = _receive(context, request)
     names = [[place.name for place in places] for places in (origins, destinations)]
     if options["out"]:
@@ -146,6 +150,8 @@ def _receive(context: CommandContext, request: matrix_pb2.StreamMatrixRequest) -
 
     def each(message: matrix_pb2.StreamMatrixResponse) -> bool:
         seconds = [None if value < 0 else value for value in message.durations_s]
+        for notice in message.notices:
+            click.echo(notice, err=True)
         rows.extend(seconds[begin : begin + width] for begin in range(0, len(seconds), width))
         bar.update(task, completed=len(rows))
         if bar.tasks[0].elapsed is not None and bar.tasks[0].elapsed > 2.0:
@@ -164,6 +170,7 @@ def _receive(context: CommandContext, request: matrix_pb2.StreamMatrixRequest) -
 @click.argument("destination", required=False)
 @click.option("--via", multiple=True, help="Pass this place on the way; may be given several times, in order.")
 @mode_option
+@emission_option
 @depart_option
 @free_option
 @click.option("--alternatives", type=click.IntRange(0, 3), default=0, help="Draw up to so many other ways too.")
@@ -192,6 +199,7 @@ def show(context: CommandContext, /, origin: str | None, destination: str | None
         raise click.UsageError("--alternatives needs ORIGIN and DESTINATION")
     snapshot = open_snapshot(context.config.home, context.config.city)
     picture = StreetPicture(snapshot.street, snapshot.city.title, context.timezone)
+    picture.add_zones(snapshot.zones)
     if options["speeds"]:
         picture.add_speeds(_live_links(context))
     if origin and options["reach"]:
@@ -217,7 +225,7 @@ def _route_request(
     context: CommandContext, origin: str, destination: str, options: dict[str, Any]
 ) -> route_pb2.PlanRouteRequest:
     places = [context.resolve(text, quiet=options["as_json"])[0] for text in (origin, *options["via"], destination)]
-    return route_pb2.PlanRouteRequest(
+    request = route_pb2.PlanRouteRequest(
         origin=places[0],
         destination=places[-1],
         via=places[1:-1],
@@ -226,6 +234,8 @@ def _route_request(
         ignore_realtime=options["no_traffic"],
         max_alternatives=options["alternatives"],
     )
+    set_emission_class(request.preferences, options["emission_class"])
+    return request
 
 
 def _reach_request(context: CommandContext, origin: str, options: dict[str, Any]) -> matrix_pb2.GetIsochroneRequest:
@@ -235,12 +245,14 @@ def _reach_request(context: CommandContext, origin: str, options: dict[str, Any]
     if options["no_traffic"]:
         raise click.UsageError("--reach is always with traffic; leave --no-traffic out")
     location: geo_pb2.Location = context.resolve(origin, quiet=options["as_json"])[0]
-    return matrix_pb2.GetIsochroneRequest(
+    request = matrix_pb2.GetIsochroneRequest(
         origin=location,
         modes=[MODES[mode]],
         limits_s=[60 * minutes for minutes in sorted(set(options["reach"]))],
         depart_at_unix_s=parse_when(options["depart"], context.timezone, context.now()) if options["depart"] else 0,
     )
+    set_emission_class(request.preferences, options["emission_class"])
+    return request
 
 
 def _live_links(context: CommandContext) -> Sequence[traffic_service_pb2.LinkState]:

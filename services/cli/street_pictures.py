@@ -7,7 +7,9 @@ from zoneinfo import ZoneInfo
 from traboule.journeys.v1 import matrix_pb2, route_pb2
 from traboule.traffic.v1 import traffic_service_pb2
 
+from routing.model.access_zones import AccessZones
 from routing.model.street_graph import StreetGraph
+from services.city.show import describe_zones
 from services.cli.output import clock, distance, duration
 from services.common.polyline import decode
 from services.demo.pictures import svg
@@ -23,6 +25,7 @@ SPEED_CLASSES = (
 """Upper bound of the share of the free-flow speed, colour, words."""
 
 CLOSED = "#17202a"
+ZONE = "#2e8b57"
 REACH_COLOURS = ("#08519c", "#3182bd", "#6baed6", "#9ecae1", "#c6dbef")
 
 
@@ -41,6 +44,15 @@ class StreetPicture:
         self._below: list[str] = []
         self._key: list[tuple[str, str]] = []
         self.drawn: dict[str, object] = {}
+
+    def add_zones(self, zones: AccessZones) -> None:
+        """Outlines of the city's zones, and what they say."""
+        rings = [ring for row in range(len(zones)) for ring in zones.outlines_of(row)]
+        if rings:
+            self._map.add_strokes([[*ring, ring[0]] for ring in rings], ZONE, width=2.0)
+            self._key.append((ZONE, "zones closed to some vehicles"))
+            self._below.append(table(("zones",), [(words,) for words in describe_zones(zones, self._timezone)]))
+            self.drawn["zones"] = sorted(set(zones.ids))
 
     def add_speeds(self, links: Sequence[traffic_service_pb2.LinkState]) -> None:
         """Live speeds by their share of the free-flow speed; closed streets."""

@@ -33,7 +33,7 @@ class CarMetrics:
         return lambda time_s: self.metric(mode, time_s, emission)
 
     def cost(
-        self, mode: StreetMode, time_s: int, weights: CostWeights, avoidance: Avoidance | None, emission: EmissionClass
+        self, mode: StreetMode, time_s: int, weights: CostWeights, avoidance: Avoidance | None, emission: EmissionClass | None
     ) -> CostMetric:
         """Metric of costs for a departure at `time_s`."""
         return self.store.cost(mode, emission, time_s, Costs(weights, avoidance), self.traffic)

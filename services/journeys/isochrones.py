@@ -11,11 +11,13 @@ from routing.model.modes import UNREACHABLE_MS, StreetMode
 from routing.multimodal.access_egress import stops_around, walking_mode
 from routing.multimodal.isochrone import DETOUR, Area, ReachedPoints, reached_area
 from routing.multimodal.model import JourneyMode, JourneyRequest
+from routing.street.access_rules import EmissionClass
 from routing.street.isochrone import street_isochrones
 from services.common.deadline import current_deadline
 from services.common.polyline import encode
 from services.journeys.request_mapping import preferences, walking_mps
 from services.journeys.view import JourneyView
+from services.journeys.zones import VehicleZones
 
 Floats = npt.NDArray[np.float64]
 
@@ -25,12 +27,16 @@ def get_isochrone(view: JourneyView, request: matrix_pb2.GetIsochroneRequest, no
     time_s = request.depart_at_unix_s or now_s
     origin = view.places.resolve(request.origin, "origin")
     ask = preferences(JourneyRequest(origin, origin, time_s), request.preferences, request.modes)
-    if JourneyMode.TRANSIT not in ask.modes and len(modes := _street_modes(ask)) == 1:
-        return _of_one_mode(view, ask, modes[0], request.limits_s)
-    arrivals = _stop_arrivals(view, ask) if JourneyMode.TRANSIT in ask.modes else None
-    streets = [_node_times(view, ask, mode) for mode in _street_modes(ask)]
-    walk_mps = walking_mps(request.preferences)
+    zones = VehicleZones.of(view, StreetMode.CAR, time_s, request.preferences, live=True)
     response = matrix_pb2.GetIsochroneResponse()
+    if StreetMode.CAR in _street_modes(ask):
+        response.notices.extend(f"left out: {words}" for words in zones.list_closed())
+    if JourneyMode.TRANSIT not in ask.modes and len(modes := _street_modes(ask)) == 1:
+        response.isochrones.extend(_of_one_mode(view, ask, modes[0], request.limits_s, zones))
+        return response
+    arrivals = _stop_arrivals(view, ask) if JourneyMode.TRANSIT in ask.modes else None
+    streets = [_node_times(view, ask, mode, zones) for mode in _street_modes(ask)]
+    walk_mps = walking_mps(request.preferences)
     for limit_s in request.limits_s:
         points, stops = _points(view, streets, arrivals, limit_s, walk_mps)
         response.isochrones.append(_to_proto(reached_area(points), limit_s, stops))
@@ -38,18 +44,18 @@ def get_isochrone(view: JourneyView, request: matrix_pb2.GetIsochroneRequest, no
 
 
 def _of_one_mode(
-    view: JourneyView, ask: JourneyRequest, mode: StreetMode, limits_s: Sequence[int]
-) -> matrix_pb2.GetIsochroneResponse:
+    view: JourneyView, ask: JourneyRequest, mode: StreetMode, limits_s: Sequence[int], zones: VehicleZones
+) -> list[matrix_pb2.Isochrone]:
     """Areas by the stretches of street that are reached, also in part."""
     street, start = view.network.street, view.network.snap(ask.origin, mode, "origin")
-    metric, factor = view.metric(mode, ask.time_s, live=True), ask.speed_factor(mode)
+    if mode is StreetMode.CAR:
+        zones.check([("origin", start)])
+    metric, factor = view.metric(mode, ask.time_s, live=True, emission=zones.emission), ask.speed_factor(mode)
     limits = [limit_s * factor for limit_s in limits_s]
     times = street.reach(metric, start, 0, max(limits))
     current_deadline().check()
     areas = street_isochrones(street.graph, metric, times, start, limits)
-    return matrix_pb2.GetIsochroneResponse(
-        isochrones=[_to_proto(area, limit_s, 0) for area, limit_s in zip(areas, limits_s, strict=True)]
-    )
+    return [_to_proto(area, limit_s, 0) for area, limit_s in zip(areas, limits_s, strict=True)]
 
 
 def _street_modes(ask: JourneyRequest) -> list[StreetMode]:
@@ -63,16 +69,16 @@ def _street_modes(ask: JourneyRequest) -> list[StreetMode]:
     return modes
 
 
-def _node_times(view: JourneyView, ask: JourneyRequest, mode: StreetMode) -> Floats:
+def _node_times(view: JourneyView, ask: JourneyRequest, mode: StreetMode, zones: VehicleZones) -> Floats:
     """Seconds to every street node, infinite where there is no way."""
     start = view.network.snap(ask.origin, mode, "origin")
-    times = view.network.street.reach(view.metric(mode, ask.time_s, live=True), start, 0)
+    times = view.network.street.reach(view.metric(mode, ask.time_s, live=True, emission=zones.emission), start, 0)
     return np.where(times == UNREACHABLE_MS, np.inf, times / 1000.0 / ask.speed_factor(mode))
 
 
 def _stop_arrivals(view: JourneyView, ask: JourneyRequest) -> Floats:
     """Seconds to every stop by transit, infinite where not reached."""
-    network = view.network
+    network = view.network_at(ask.time_s, EmissionClass.ELECTRIC, live=True)
     door = network.snap(ask.origin, walking_mode(ask), "origin")
     access = stops_around(network, ask, door, egress=False)
     if not len(access):

@@ -14,6 +14,7 @@ from routing.multimodal.access_egress import StopReach, stops_around, walking_mo
 from routing.multimodal.model import JourneyRequest, Point
 from routing.multimodal.network import JourneyNetwork
 from routing.multimodal.travel_matrix import NEVER_S, street_blocks_s, street_matrix_s, transit_matrix_s
+from routing.street.access_rules import EmissionClass
 from routing.street.api import Snaps
 from services.common.deadline import current_deadline
 from services.common.errors import Unimplemented
@@ -21,6 +22,7 @@ from services.common.status import InvalidRequest
 from services.journeys.request_mapping import preferences
 from services.journeys.routes import STREET_MODES
 from services.journeys.view import JourneyView
+from services.journeys.zones import VehicleZones
 
 BLOCK_PAIRS = 250_000
 """Pairs between two looks at the caller's deadline, and in one message: some 40 ms of work by car, 500 kB."""
@@ -50,6 +52,7 @@ def get_matrix(
     if request.with_distances:
         raise Unimplemented("distances in matrices are not computed yet; ask PlanRoute for single ways", field="with_distances")
     tables = []
+    notices = _zone_notices(view, request, now_s)
     for block in _blocks(view, request, now_s, 0):
         tables.append(block)
         if done is not None:
@@ -60,6 +63,7 @@ def get_matrix(
         origin_count=len(request.origins),
         destination_count=len(request.destinations),
         unreachable_count=int(np.count_nonzero(table < 0)),
+        notices=notices,
     )
 
 
@@ -75,6 +79,7 @@ def stream_matrix(
             destination_count=table.shape[1],
             durations_s=table.ravel().tolist(),
             unreachable_count=int(np.count_nonzero(table < 0)),
+            notices=_zone_notices(view, request, now_s) if first == 0 else (),
         )
         first += len(table)
 
@@ -129,16 +134,28 @@ def _on_streets(
     if mode is StreetMode.FOOT and request.preferences.wheelchair:
         mode = StreetMode.WHEELCHAIR
     ends = _snaps(view, origins, mode, "origins"), _snaps(view, destinations, mode, "destinations")
-    metric = view.metric(mode, time_s, live=not request.ignore_realtime)
+    live = not request.ignore_realtime
+    zones = VehicleZones.of(view, mode, time_s, request.preferences, live=live)
+    metric = view.metric(mode, time_s, live=live, emission=zones.emission)
     factor = preferences(_ask(origins, time_s), request.preferences, ()).speed_factor(mode)
     return street_blocks_s(view.network, metric, *ends, factor, rows)
+
+
+def _zone_notices(view: JourneyView, request: MatrixRequest, now_s: int) -> list[str]:
+    """Places in zones that are closed to the vehicle."""
+    mode, time_s = STREET_MODES.get(request.mode, StreetMode.FOOT), request.depart_at_unix_s or now_s
+    zones = VehicleZones.of(view, mode, time_s, request.preferences, live=not request.ignore_realtime)
+    if not zones.closed:
+        return []
+    groups = (("origins", request.origins), ("destinations", request.destinations))
+    return zones.notices((field, _snaps(view, _points(view, places, field), mode, field)) for field, places in groups)
 
 
 def _by_transit(
     view: JourneyView, request: MatrixRequest, origins: list[Point], destinations: list[Point], time_s: int, rows: int
 ) -> Iterator[Table]:
     """Transit with walking to, from and instead of it."""
-    network = view.schedule_only if request.ignore_realtime else view.network
+    network = view.network_at(time_s, EmissionClass.ELECTRIC, live=not request.ignore_realtime)
     ask = preferences(_ask(origins, time_s), request.preferences, ())
     mode = walking_mode(ask)
     starts, goals = _snaps(view, origins, mode, "origins"), _snaps(view, destinations, mode, "destinations")

@@ -12,6 +12,7 @@ import routing.errors
 from routing.multimodal.model import JourneyMode, JourneyRequest, Point
 from routing.multimodal.tour import TourRequest, TourVisit
 from routing.multimodal.visit_order import MANDATORY
+from routing.street.access_rules import EmissionClass
 from routing.street.profiles import DEFAULT_SPEEDS
 from services.common.errors import InvalidInput, Unimplemented
 from services.journeys.itinerary_mapping import modes_from_proto
@@ -76,6 +77,11 @@ def preferences(base: JourneyRequest, wanted: pb.TravelPreferences, modes: "Iter
         banned_routes=frozenset(wanted.banned_route_ids),
         route_types=frozenset(wanted.route_types),
     )
+
+
+def emission_class(wanted: pb.TravelPreferences) -> EmissionClass | None:
+    """Emission class of the vehicle, None if it is not given."""
+    return EmissionClass(wanted.emission_class - 1) if wanted.emission_class else None
 
 
 def walking_mps(wanted: pb.TravelPreferences) -> float:

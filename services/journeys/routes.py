@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from traboule.common.v1 import geo_pb2
 from traboule.journeys.v1 import itinerary_pb2 as pb
 from traboule.journeys.v1 import route_pb2
@@ -17,8 +18,10 @@ from routing.model.modes import UNREACHABLE_MS, StreetMode
 from routing.model.street_graph import ARC_TOLL
 from routing.multimodal.model import Itinerary, JourneyMode, JourneyRequest, Leg, Point
 from routing.multimodal.street_legs import path_leg
+from routing.street.access_rules import EmissionClass
 from routing.street.alternatives import AlternativeLimits
 from routing.street.api import CostMetric, SnapHints, Snaps, StreetEngine, StreetMetric, StreetPath
+from routing.street.costs import timed_path
 from routing.street.instructions import build_instructions, side_on_arrival
 from services.common.deadline import current_deadline
 from services.common.errors import Unimplemented
@@ -26,6 +29,7 @@ from services.journeys.itinerary_mapping import itinerary_to_proto
 from services.journeys.request_mapping import preferences
 from services.journeys.route_mapping import DRIVE_ON_LEFT, RouteWishes, fields_of_wishes, instruction_to_proto, route_wishes
 from services.journeys.view import MOTOR_MODES, JourneyView
+from services.journeys.zones import VehicleZones, note
 
 STREET_MODES = {
     pb.MODE_UNSPECIFIED: StreetMode.CAR,
@@ -73,7 +77,8 @@ def plan_route(view: JourneyView, request: route_pb2.PlanRouteRequest, now_s: in
     Unimplemented
         If alternatives are asked for in a wheelchair.
     Unreachable
-        If two places in a row are not connected; the message names them.
+        If two places in a row are not connected, or a place lies in a zone that is closed to the vehicle; the message names
+        them.
     """
     wishes = route_wishes(request, view.snapshot.city.languages)
     mode = STREET_MODES[request.mode]
@@ -84,30 +89,49 @@ def plan_route(view: JourneyView, request: route_pb2.PlanRouteRequest, now_s: in
     locations: list[geo_pb2.Location] = [request.origin, *request.via, request.destination]
     points = [view.places.resolve(location, field) for location, field in zip(locations, fields, strict=True)]
     factor = preferences(JourneyRequest(points[0], points[0], time_s), request.preferences, ()).speed_factor(mode)
-    planning = _Planning(view, mode, wishes, factor, live=not request.ignore_realtime)
+    live = not request.ignore_realtime
+    zones = VehicleZones.of(view, mode, time_s, request.preferences, live=live)
+    planning = _Planning(view, mode, wishes, factor, live=live, emission=zones.emission)
     stopping = [False, *wishes.stops, True]
     places = [planning.place(*place) for place in zip(points, fields, stopping, strict=True)]
+    zones.check((place.field, place.snap) for place in places)
     with fields_of_wishes(wishes):
         if request.max_alternatives:
             ways = planning.alternatives(places, time_s, request.max_alternatives)
         else:
             ways = [planning.over(places, time_s)]
+    open_arcs = planning.without_zones().arcs_of(places, time_s) if zones.closed else None
     response = route_pb2.PlanRouteResponse()
     for k, way in enumerate(ways):
         planning.add(response, way, places, time_s, k)
+        note(response.routes[k], zones.remarks(np.concatenate([path.arcs for path in way.paths]), open_arcs))
     return response
 
 
 class _Planning:
     """One request on one view."""
 
-    def __init__(self, view: JourneyView, mode: StreetMode, wishes: RouteWishes, factor: float, *, live: bool) -> None:
+    def __init__(
+        self, view: JourneyView, mode: StreetMode, wishes: RouteWishes, factor: float, *, live: bool,
+        emission: EmissionClass | None,
+    ) -> None:  # fmt: skip
         self.view, self.mode, self.wishes, self.factor, self.live = view, mode, wishes, factor, live
+        self.emission = emission
         self.network = view.network if live else view.schedule_only
         self.street: StreetEngine = self.network.street
         self._costs: dict[int, CostMetric] = {}
-        self._free: CostMetric | None = None
         self._plain = wishes.quickest and all(wishes.stops)
+
+    def without_zones(self) -> "_Planning":
+        """The same request if there were no zones."""
+        return _Planning(self.view, self.mode, self.wishes, self.factor, live=self.live, emission=None)
+
+    def arcs_of(self, places: Sequence["_Place"], time_s: int) -> npt.NDArray[np.int32] | None:
+        """Arcs of the best way over all places, None if there is none."""
+        try:
+            return np.concatenate([path.arcs for path in self.over(places, time_s).paths])
+        except Unreachable:
+            return None
 
     def place(self, point: Point, field: str, stops: bool) -> _Place:
         """A place on the streets; by the side of the kerb where one stops and that is wanted."""
@@ -188,12 +212,14 @@ class _Planning:
         return None if way is None else way.legs
 
     def _times(self, time_s: int) -> StreetMetric:
-        return self.view.metric(self.mode, time_s, live=self.live)
+        return self.view.metric(self.mode, time_s, live=self.live, emission=self.emission)
 
     def _cost(self, time_s: int) -> CostMetric:
         times = self._times(time_s)
         if id(times) not in self._costs:
-            self._costs[id(times)] = self.street.cost_metric(times, self.wishes.weights, self.wishes.avoidance)
+            metrics = self.view.street_times(live=self.live and self.mode in MOTOR_MODES)
+            costs = self.wishes.weights, self.wishes.avoidance
+            self._costs[id(times)] = metrics.cost(self.mode, time_s, *costs, self.emission)
         return self._costs[id(times)]
 
     def _search_metric(self, time_s: int) -> StreetMetric:
@@ -224,11 +250,9 @@ class _Planning:
         """Time without traffic, for motor vehicles: of the quickest way, or of this one if chosen by something else."""
         if self.mode not in MOTOR_MODES:
             return None
-        metric = self.view.metric(self.mode, time_s, live=False)
+        metric = self.view.metric(self.mode, time_s, live=False, emission=self.emission)
         if not self._plain:
-            free = self.street.cost_metric(metric) if self._free is None else self._free
-            self._free = free
-            return round(self.street.measure(free, path).path.time_ms / 1000)
+            return round(timed_path(self.street.graph, metric, path).time_ms / 1000)
         times = self.street.one_to_many(metric, start.snap, 0, end.snap)
         return round((path.time_ms if int(times[0]) == UNREACHABLE_MS else int(times[0])) / 1000)
 

@@ -16,8 +16,10 @@ from traboule.journeys.v1 import (
     tour_pb2,
 )
 
+from routing.model.modes import StreetMode
+from routing.multimodal.network import JourneyNetwork
 from routing.multimodal.planner import plan_journeys
-from routing.multimodal.tour import plan_tour
+from routing.multimodal.tour import TourRequest, plan_tour
 from services.common.clock import CityClock
 from services.common.deadline import current_deadline, run_in_thread
 from services.common.identity import current_principal
@@ -29,6 +31,8 @@ from services.journeys.keeper import ViewKeeper
 from services.journeys.street_alternatives import street_alternatives
 from services.journeys.view import JourneyView
 from services.journeys.watch import watch_journey
+from services.journeys.zone_notes import note_drives
+from services.journeys.zones import VehicleZones
 
 Context = grpc.aio.ServicerContext[Any, Any]
 MOST_TO_ORDER = 20
@@ -62,23 +66,29 @@ class JourneysServicer(journeys_service_pb2_grpc.JourneysServiceServicer):
     def plan(self, view: JourneyView, request: plan_pb2.PlanJourneysRequest) -> plan_pb2.PlanJourneysResponse:
         """Answer PlanJourneys from one view."""
         if request.max_alternatives:
-            ways = street_alternatives(view, request, self.now())
-            return plan_pb2.PlanJourneysResponse(
-                itineraries=ways, notices=[] if ways else [NOTHING_FOUND], stamp=self.stamp(view)
-            )
+            ways, why = street_alternatives(view, request, self.now())
+            notices = [] if ways else [NOTHING_FOUND, *why]
+            return plan_pb2.PlanJourneysResponse(itineraries=ways, notices=notices, stamp=self.stamp(view))
         asked = request_mapping.journey_request(request, view.places.resolve, self.now())
         wanted, criteria = asked.max_itineraries, request_mapping.criteria(request)
         if criteria:  # the best by other criteria may be far down by time
             asked = replace(asked, max_itineraries=MOST_TO_ORDER)
-        network = view.schedule_only if request.ignore_realtime else view.network
+        live = not request.ignore_realtime
+        zones = VehicleZones.of(view, StreetMode.CAR, asked.time_s, request.preferences, live=live)
+        network = view.network_at(asked.time_s, zones.emission, live=live)
         with request_mapping.time_given_as(request.WhichOneof("time") or "depart_at_unix_s"):
             found = plan_journeys(network, asked, request_mapping.min_free_probability(request.preferences))
         if criteria:
             found = by_criteria(found, criteria, arrive_by=asked.arrive_by)[:wanted]
         messages = [itinerary_to_proto(i, self.alerts_of(view), geometry=not request.omit_geometry) for i in found]
         mark_best(messages, found, criteria)
-        notices = [] if messages else [NOTHING_FOUND]
+        notices = ([] if messages else [NOTHING_FOUND]) + note_drives(view, network, asked, zones, messages, live=live)
         return plan_pb2.PlanJourneysResponse(itineraries=messages, notices=notices, stamp=self.stamp(view))
+
+    @staticmethod
+    def _network_of_tour(view: JourneyView, request: tour_pb2.PlanTourRequest, asked: TourRequest) -> JourneyNetwork:
+        zones = VehicleZones.of(view, StreetMode.CAR, asked.depart_s, request.preferences, live=True)
+        return view.network_at(asked.depart_s, zones.emission, live=True)
 
     def alerts_of(self, view: JourneyView) -> AlertsOf:
         """Alerts of rides in the city's languages."""
@@ -107,7 +117,8 @@ class JourneysServicer(journeys_service_pb2_grpc.JourneysServiceServicer):
         view = self._keeper.view
         asked = request_mapping.tour_request(request, view.places.resolve, self.now())
         with request_mapping.time_given_as("depart_at_unix_s"):
-            tour = await run_in_thread(plan_tour, view.network, asked, current_deadline().should_stop)
+            network = await run_in_thread(self._network_of_tour, view, request, asked)
+            tour = await run_in_thread(plan_tour, network, asked, current_deadline().should_stop)
         response = tour_mapping.tour_to_proto(tour, asked, self.alerts_of(view))
         response.stamp.CopyFrom(self.stamp(view))
         return response

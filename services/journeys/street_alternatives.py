@@ -14,8 +14,10 @@ ONE_STREET_MODE = ([pb.MODE_WALK], [pb.MODE_BICYCLE], [pb.MODE_CAR])
 LONGEST_WALK_S = 3600
 
 
-def street_alternatives(view: JourneyView, request: plan_pb2.PlanJourneysRequest, now_s: int) -> list[pb.Itinerary]:
-    """Best way and others by the one mode asked for; empty if there is none.
+def street_alternatives(
+    view: JourneyView, request: plan_pb2.PlanJourneysRequest, now_s: int
+) -> tuple[list[pb.Itinerary], list[str]]:
+    """Best way and others by the one mode asked for; none, and why in words, if there is none.
 
     Raises
     ------
@@ -47,8 +49,8 @@ def street_alternatives(view: JourneyView, request: plan_pb2.PlanJourneysRequest
     )
     try:
         found = list(plan_route(view, question, now_s).routes)
-    except Unreachable:
-        return []
+    except Unreachable as error:
+        return [], [str(error)]
     if request.modes[0] == pb.MODE_WALK:
         origin = view.places.resolve(request.origin, "origin")
         limit_s = preferences(JourneyRequest(origin, origin, now_s), request.preferences, ()).max_walk_s
@@ -58,4 +60,4 @@ def street_alternatives(view: JourneyView, request: plan_pb2.PlanJourneysRequest
         if request.omit_geometry:
             leg.ClearField("polyline")
             leg.ClearField("steps")
-    return found
+    return found, []

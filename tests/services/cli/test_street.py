@@ -12,9 +12,13 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
+from traboule.common.v1 import geo_pb2, vehicle_pb2
 from traboule.journeys.v1 import itinerary_pb2, matrix_pb2, route_pb2
 from traboule.traffic.v1 import traffic_service_pb2
 
+from routing.model.access_zones import no_zones
+from routing.street.access_rules import EmissionClass
+from services.city.low_emission_zones import Zone, compile_zones
 from services.cli.client import CityClient
 from services.cli.root import root
 from services.cli.street_files import read_places
@@ -22,6 +26,7 @@ from services.cli.street_pictures import StreetPicture
 from services.common.polyline import encode
 from tests.builders.streets import draw
 
+PORTO = ZoneInfo("Europe/Lisbon")
 FEW = "name,lat,lon\ndepot,41.16,-8.60\nshop [x],41.15,-8.61\n"
 
 
@@ -161,3 +166,33 @@ def test_a_page_has_all_that_is_drawn_and_loads_nothing() -> None:
     assert 'class="street"' in page
     assert "src=" not in page
     assert "http" not in page.replace("http://www.w3.org", "")
+
+
+def test_the_emission_class_is_asked_with(tmp_path: Path, streamed: list[Any]) -> None:
+    """By its word; another is refused with the words there are."""
+    places = tmp_path / "places.csv"
+    places.write_text(FEW)
+    assert run("matrix", str(places), "--emission-class", "class-4").exit_code == 0
+    assert streamed[-1].preferences.emission_class == vehicle_pb2.EMISSION_CLASS_4
+    assert run("matrix", str(places)).exit_code == 0
+    assert streamed[-1].preferences.emission_class == vehicle_pb2.EMISSION_CLASS_UNSPECIFIED
+    refused = run("matrix", str(places), "--emission-class", "euro-6")
+    assert refused.exit_code != 0
+    assert "unclassified" in refused.output
+
+
+def test_zones_are_drawn() -> None:
+    """Outline, key and words; nothing where there are none."""
+    town = draw("A B\n---\nAB\n")
+    ring = tuple((41.15 + lat, -8.61 + lon) for lat, lon in ((-1e-3, -1e-3), (-1e-3, 1e-3), (1e-3, 0.0)))
+    zone = Zone("z1", (ring,), 1, EmissionClass.CLASS_4, "24/7", None, None, "Old <town>")
+    pages = {}
+    for name, zones in (("with", compile_zones(town.graph, [zone], PORTO)), ("without", no_zones())):
+        picture = StreetPicture(town.graph, "Town", PORTO)
+        picture.add_speeds([traffic_service_pb2.LinkState(polyline=geo_pb2.Polyline(encoded=encode(ring)))])
+        picture.add_zones(zones)
+        pages[name] = picture.html()
+        assert picture.drawn.get("zones", []) == list(zones.ids)
+    assert "zones closed to some vehicles" in pages["with"]
+    assert "Old &lt;town&gt; (z1): closed to cars of class-4 and dirtier, 24/7" in pages["with"]
+    assert "zones closed" not in pages["without"]

@@ -1,6 +1,7 @@
 """StreamMatrix gives the rows of GetMatrix in messages, of one epoch, as long as somebody waits for them."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -77,8 +78,8 @@ async def test_pairs_without_a_way_are_said(keeper: ViewKeeper) -> None:
                 times.append(table)
                 yield table
 
-    network = type("Network", (), {"street": Cut(), "snap": keeper.view.network.snap})
-    view: Any = type("View", (), {"network": network, "places": keeper.view.places, "metric": staticmethod(keeper.view.metric)})
+    cut: Any = Cut()
+    view = replace(keeper.view, network=replace(keeper.view.network, street=cut))
     answer = matrices.get_matrix(view, request, at("08:30"))
     table = np.array(answer.durations_s).reshape(3, 4)
     assert len(times) == 1

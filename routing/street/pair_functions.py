@@ -23,6 +23,8 @@ from routing.kernels.rounds_times import NO_WAY_S
 NO_WAY = 65_535
 """Compact duration (uint16) where no way leads."""
 LONGEST_S = NO_WAY - 1
+TOO_LATE_S = 30 * 86_400
+"""Duration where a way leads at other departures only, all of them before: longer than any plan."""
 
 MatrixOf = Callable[[int], npt.NDArray[np.uint32]]
 """Times (uint32 ms [s, t], `UNREACHABLE_MS` = no way) at the speeds of a slot."""
@@ -112,6 +114,31 @@ def stitch_in_place(slot_s: npt.ArrayLike, table_ms: npt.NDArray[np.int32]) -> N
         td_pairs.stitch(table_ms, k, len(starts), slot_ms, 0, table_ms.shape[1], 1000, NO_WAY_S, table_ms[k])
 
 
+def wait_until_open(slot_s: npt.ArrayLike, table_s: npt.NDArray[np.int32]) -> None:
+    """Let pairs that have a way at some departures only wait for the next one that has, or come `TOO_LATE_S` if there is none.
+
+    Arrivals stay first in, first out. Between a slot with a way and one without the engine's line rises: who leaves after the
+    slot's beginning counts as later than it would be, never as earlier.
+
+    Parameters
+    ----------
+    slot_s : float64[slots]
+    table_s : int32[slots, s, t]
+        In: durations at the beginnings of slots, `NO_WAY_S` = none. Out: `NO_WAY_S` only where no slot has a way.
+    """
+    starts = np.asarray(slot_s, np.float64)
+    closed = table_s == NO_WAY_S
+    never = closed.all(axis=0)
+    if not (closed & ~never).any():
+        return
+    following = np.full(table_s.shape[1:], TOO_LATE_S, np.int32)
+    for k in range(len(starts) - 1, -1, -1):
+        if k < len(starts) - 1:
+            following += np.int32(np.ceil(starts[k + 1] - starts[k]))
+        table_s[k] = np.where(closed[k] & ~never, following, table_s[k])
+        following = np.where(never, TOO_LATE_S, table_s[k]).astype(np.int32)
+
+
 def fill_slots(known: npt.NDArray[np.int64], table_ms: npt.NDArray[np.int32]) -> None:
     """Fill the slots between `known` ones (ascending numbers, the first and the last slot among them).
 
@@ -139,10 +166,12 @@ __all__ = [
     "FAR",
     "LONGEST_S",
     "NO_WAY",
+    "TOO_LATE_S",
     "MatrixOf",
     "PairFunctions",
     "fill_slots",
     "longest_of",
     "pair_functions",
     "stitch_in_place",
+    "wait_until_open",
 ]

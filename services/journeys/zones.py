@@ -12,18 +12,12 @@ from routing.errors import Unreachable
 from routing.model.modes import StreetMode
 from routing.street.access_rules import AccessRules, EmissionClass
 from routing.street.api import Snaps
+from services.city.zone_words import closed_to, zone_in_words
 from services.journeys.request_mapping import emission_class
 from services.journeys.view import MOTOR_MODES, JourneyView
 
 AVOIDED, ENTERED = vehicle_pb2.ZoneRemark.EFFECT_AVOIDED, vehicle_pb2.ZoneRemark.EFFECT_ENTERED
 
-CLASS_NAMES = {
-    EmissionClass.ELECTRIC: "all vehicles", EmissionClass.CLASS_1: "class 1 and dirtier",
-    EmissionClass.CLASS_2: "class 2 and dirtier", EmissionClass.CLASS_3: "class 3 and dirtier",
-    EmissionClass.CLASS_4: "class 4 and dirtier", EmissionClass.CLASS_5: "class 5 and dirtier",
-    EmissionClass.UNCLASSIFIED: "vehicles without a class",
-}  # fmt: skip
-ALWAYS = "24/7"
 MOST_NOTICES = 20
 
 
@@ -74,7 +68,7 @@ class VehicleZones:
         rows = self.around(snap, i)
         if not rows:
             return ""
-        return f"{field} lies in {self._words(rows[0])} at that time; choose another place, time or vehicle"
+        return f"{field} lies in {zone_in_words(self.rules, rows[0])} at that time; choose another place, time or vehicle"
 
     def check(self, places: Iterable[tuple[str, Snaps]]) -> None:
         """Refuse places that the vehicle may not go to.
@@ -103,7 +97,7 @@ class VehicleZones:
 
     def list_closed(self) -> list[str]:
         """All zones that keep the vehicle out, in words."""
-        return list(dict.fromkeys(self._words(row) for row in self.closed))
+        return list(dict.fromkeys(zone_in_words(self.rules, row) for row in self.closed))
 
     def remarks(self, arcs: npt.NDArray[np.int32], open_arcs: npt.NDArray[np.int32] | None) -> list[vehicle_pb2.ZoneRemark]:
         """What to say of a way: zones it enters though some may not, and those the best way without zones would lead through.
@@ -126,15 +120,6 @@ class VehicleZones:
         return vehicle_pb2.ZoneRemark(
             zone_id=rule.zone_id, name=rule.name, effect=effect, closed_from=code, hours=self.rules.hours_text(row)
         )
-
-    def _words(self, row: int) -> str:
-        rule = self.rules.rules[row]
-        return f"the zone {rule.name}, which is closed to {closed_to(rule.from_class, self.rules.hours_text(row))}"
-
-
-def closed_to(from_class: EmissionClass, hours: str) -> str:
-    """Who may not enter when, in words."""
-    return CLASS_NAMES[from_class] + (f" ({hours})" if hours not in ("", ALWAYS) else "")
 
 
 def sentences(remarks: Sequence[vehicle_pb2.ZoneRemark]) -> Iterator[str]:

@@ -4,10 +4,11 @@ import math
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +21,13 @@ from routing.model.timetable import index_of
 from routing.rounds.api import TravelTimes
 from routing.street.api import NO_TURN_COSTS, Snaps, StreetEngine, StreetMetric
 from routing.street.metric import weigh
-from routing.street.pair_functions import FAR, fill_slots, stitch_in_place
+from routing.street.pair_functions import FAR, fill_slots, stitch_in_place, wait_until_open
 from services.city.snapshot import CitySnapshot
 from services.common.clock import CityClock
 from services.common.errors import InvalidInput, NotFound
 from services.common.live.traffic import LiveTraffic
-from services.rounds.mapping import MappedProblem, Point
+from services.rounds.mapping import MOTOR_MODES, MappedProblem, Point
+from services.rounds.zones import RoundsZones
 
 MOST_SEARCHES = 600
 """Street searches for one problem without hierarchies; where a quarter of an hour would need more, hierarchies are built."""
@@ -37,17 +39,20 @@ NEW_LOCATION_SLOTS = 16
 SNAP_DISTANCE_M = 500.0
 KEPT_TIMES = 16
 KEPT_METRICS = 32
-MOTOR_MODES = frozenset({StreetMode.CAR, StreetMode.VAN, StreetMode.TRUCK})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BuiltTimes:
-    """Travel times of a problem and where its locations lie on the streets, one entry per profile."""
+    """Travel times of a problem and where its locations lie on the streets, one entry per profile.
+
+    `zone_notes` says of locations in a zone that is closed to some profile at some time which one it is.
+    """
 
     travel_times: TravelTimes
     snaps: tuple[Snaps, ...]
     slots_s: npt.NDArray[np.float64]
     traffic: LiveTraffic | None
+    zone_notes: Mapping[int, str] = field(default_factory=dict)
 
 
 class KeptTimes:
@@ -88,6 +93,7 @@ class RoundsCity:
         self.snapshot, self._clock = snapshot, clock
         self.street = street or StreetEngine(snapshot.street, hierarchies=snapshot.hierarchies)
         self.forecast = TrafficForecast.for_city(self.street.graph, TrafficProfile.urban(snapshot.timezone))
+        self.zones = RoundsZones(snapshot)
         self.traffic: LiveTraffic | None = None
         self.kept = KeptTimes()
         self._metrics: OrderedDict[tuple[object, ...], StreetMetric] = OrderedDict()
@@ -140,18 +146,23 @@ class RoundsCity:
         slots = self._slots(mapped)
         n = len(mapped.points)
         durations = np.empty((len(mapped.modes), len(slots), n, n), np.int32)
+        made: dict[tuple[object, ...], int] = {}
         for p, mode in enumerate(mapped.modes):
+            if (same := made.setdefault((mode, self.zones.by_slot(mapped, slots, p)), p)) != p:
+                durations[p] = durations[same]
+                continue
             if mode not in MOTOR_MODES:
-                self._slot_matrix(mode, mapped, traffic, snaps[p], slots[:1], durations[p], 0)
+                self._slot_matrix(p, mapped, traffic, snaps[p], slots[:1], durations[p], 0)
                 stitch_in_place(slots[:1], durations[p, :1])
                 durations[p, 1:] = durations[p, 0]
                 continue
             self._need_hierarchy(mode, n * len(slots))
-            work = partial(self._slot_matrix, mode, mapped, traffic, snaps[p], slots, durations[p])
+            work = partial(self._slot_matrix, p, mapped, traffic, snaps[p], slots, durations[p])
             self._each_slot(range(len(slots)), work)
             stitch_in_place(slots, durations[p])
+            wait_until_open(slots, durations[p])
         built = TravelTimes.slots(slots, durations, self._all_lengths(mapped, snaps))
-        return BuiltTimes(built, snaps, slots, traffic)
+        return BuiltTimes(built, snaps, slots, traffic, self.zones.notes(mapped, slots, snaps))
 
     def _need_hierarchy(self, mode: StreetMode, searches: int) -> None:
         """Build the mode's hierarchy if it has none and so many searches would take longer."""
@@ -166,18 +177,19 @@ class RoundsCity:
             list(threads.map(work, slots))
 
     def _slot_metric(
-        self, mode: StreetMode, mapped: MappedProblem, traffic: LiveTraffic | None, slots: npt.NDArray[np.float64], k: int
+        self, p: int, mapped: MappedProblem, traffic: LiveTraffic | None, slots: npt.NDArray[np.float64], k: int
     ) -> StreetMetric:
-        """Weights in the middle of a slot, or at the only moment there is."""
+        """Weights of a profile in the middle of a slot, or at the only moment there is."""
         half = float(slots[1] - slots[0]) / 2 if len(slots) > 1 else 0.0
-        return self.metric(mode, mapped.zero_s + slots[k] + half, mapped.kind, traffic)
+        rows = self.zones.in_slot(mapped, slots, p, k)
+        return self.metric(mapped.modes[p], mapped.zero_s + slots[k] + half, mapped.kind, traffic, rows)
 
     def _slot_matrix(
-        self, mode: StreetMode, mapped: MappedProblem, traffic: LiveTraffic | None, snaps: Snaps,
+        self, p: int, mapped: MappedProblem, traffic: LiveTraffic | None, snaps: Snaps,
         slots: npt.NDArray[np.float64], out_ms: npt.NDArray[np.int32], k: int,
     ) -> None:  # fmt: skip
         """Milliseconds between all locations at a slot's speeds, into ``out_ms[k]``."""
-        metric = self._slot_metric(mode, mapped, traffic, slots, k)
+        metric = self._slot_metric(p, mapped, traffic, slots, k)
         out_ms[k] = np.minimum(self.street.many_to_many(metric, snaps, snaps), FAR)
         np.fill_diagonal(out_ms[k], 0)
 
@@ -193,48 +205,55 @@ class RoundsCity:
         for p, mode in enumerate(mapped.modes):
             slots = built.slots_s if mode in MOTOR_MODES else built.slots_s[:1]
             rows, columns = np.empty((len(slots), len(new), n), np.int32), np.empty((len(slots), n, len(new)), np.int32)
-            some = np.unique(np.linspace(0, len(slots) - 1, NEW_LOCATION_SLOTS).round().astype(int))
-            work = partial(self._new_times, mode, mapped, built, snaps[p], slots, before, rows, columns)
+            spread = np.linspace(0, len(slots) - 1, NEW_LOCATION_SLOTS).round().astype(int)
+            some = np.unique(np.concatenate([spread, self.zones.changes(mapped, slots, p)]))
+            work = partial(self._new_times, p, mapped, built, snaps[p], slots, before, rows, columns)
             self._each_slot(some, work)
             for table in (rows, columns):
                 fill_slots(some, table)
-            stitch_in_place(slots, rows)
-            stitch_in_place(slots, columns)
+                stitch_in_place(slots, table)
+                wait_until_open(slots, table)
             durations[p, :, before:], durations[p, :, :, before:] = rows, columns
             np.einsum("kii->ki", durations[p])[:] = 0
         times = TravelTimes.slots(built.slots_s, durations, self._all_lengths(mapped, snaps))
-        return BuiltTimes(times, snaps, built.slots_s, built.traffic)
+        notes = self.zones.notes(mapped, built.slots_s, snaps)
+        return BuiltTimes(times, snaps, built.slots_s, built.traffic, notes)
 
     def _new_times(
-        self, mode: StreetMode, mapped: MappedProblem, built: BuiltTimes, snaps: Snaps, slots: npt.NDArray[np.float64],
+        self, p: int, mapped: MappedProblem, built: BuiltTimes, snaps: Snaps, slots: npt.NDArray[np.float64],
         before: int, rows: npt.NDArray[np.int32], columns: npt.NDArray[np.int32], k: int,
     ) -> None:  # fmt: skip
         """Milliseconds from and to the locations from `before` on at a slot's speeds, into ``rows[k]`` and ``columns[k]``."""
-        metric = self._slot_metric(mode, mapped, built.traffic, slots, k)
+        metric = self._slot_metric(p, mapped, built.traffic, slots, k)
         for i in range(before, len(snaps)):
             rows[k, i - before] = np.minimum(self.street.one_to_many(metric, snaps, i, snaps), FAR)
             columns[k, :, i - before] = np.minimum(self.street.many_to_one(metric, snaps, snaps, i), FAR)
 
     def metric(
-        self, mode: StreetMode, at_s: float, kind: "pb.TravelTimes.ValueType", traffic: LiveTraffic | None
-    ) -> StreetMetric:
-        """Weights of the streets at a moment: predicted traffic unless free flow was asked for."""
+        self, mode: StreetMode, at_s: float, kind: "pb.TravelTimes.ValueType", traffic: LiveTraffic | None,
+        rows: tuple[int, ...] = (),
+    ) -> StreetMetric:  # fmt: skip
+        """Weights of the streets at a moment: predicted traffic unless free flow was asked for; `rows` of zones' rules hold."""
+        closed: npt.NDArray[Any] | None = self.zones.closed(rows)
         if kind == pb.TRAVEL_TIMES_FREE_FLOW or mode not in MOTOR_MODES:
-            return self.street.metric(mode)
+            return self.street.metric(mode, None, closed)
         if traffic is None:
-            return self.street.metric(mode, self.forecast.arc_speed_kmh(at_s))
+            return self.street.metric(mode, self.forecast.arc_speed_kmh(at_s), closed)
         speeds = self.forecast.speed_at_with_live(traffic.arc_speed_kmh, traffic.arc_observed_s, traffic.at)(int(at_s))
-        return self.street.metric(mode, speeds, traffic.closed_arcs if at_s < traffic.at + 3 * 3600 else None)
+        if at_s < traffic.at + 3 * 3600:
+            closed = traffic.closed_arcs if closed is None else np.union1d(traffic.closed_arcs, closed)
+        return self.street.metric(mode, speeds, closed)
 
     def leg_metric(
-        self, mode: StreetMode, at_s: float, kind: "pb.TravelTimes.ValueType", traffic: LiveTraffic | None
-    ) -> StreetMetric:
+        self, mode: StreetMode, at_s: float, kind: "pb.TravelTimes.ValueType", traffic: LiveTraffic | None,
+        rows: tuple[int, ...] = (),
+    ) -> StreetMetric:  # fmt: skip
         """Weights as `metric`, kept for drawing many legs; safe from several threads (at worst made twice)."""
         free = kind == pb.TRAVEL_TIMES_FREE_FLOW or mode not in MOTOR_MODES
-        key = (mode, 0 if free else at_s, free, None if traffic is None else traffic.epoch)
+        key = (mode, 0 if free else at_s, free, None if traffic is None else traffic.epoch, rows)
         metric = self._metrics.get(key)
         if metric is None:
-            metric = self._metrics[key] = self.metric(mode, at_s, kind, traffic)
+            metric = self._metrics[key] = self.metric(mode, at_s, kind, traffic, rows)
             while len(self._metrics) > KEPT_METRICS:
                 self._metrics.popitem(last=False)
         return metric

@@ -101,16 +101,16 @@ class LiveRounds:
         changes = self._changes(mapped, plan, after, [rest.shipment_of[s] for s in moved])
         return Changed(after, mapped, built, version), bool(changes), changes
 
-    async def explained(self, stored: StoredRounds) -> tuple[Plan, MappedProblem]:
-        """Plan with a reason for every unserved shipment."""
+    async def explained(self, stored: StoredRounds) -> tuple[Plan, MappedProblem, BuiltTimes]:
+        """Plan with a reason for every unserved shipment, and what it belongs to."""
         plan = planned(stored)
         mapped, built = await self.times(stored.job.id, stored.problem)
         if all(one.reasons for one in plan.unserved):
-            return plan, mapped
+            return plan, mapped, built
         routes: list[list[int]] = [[] for _ in mapped.problem.vehicles]
         for one in plan.rounds:
             routes[one.vehicle_idx] = [stop.visit_idx for stop in one.stops]
-        return await run_in_thread(build_plan, mapped.problem, built.travel_times, routes, explained=True), mapped
+        return await run_in_thread(build_plan, mapped.problem, built.travel_times, routes, explained=True), mapped, built
 
     def _reported(
         self, stored: StoredRounds, request: pb.ReportEventRequest, mapped: MappedProblem, plan: Plan, now_s: float

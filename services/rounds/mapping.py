@@ -15,6 +15,7 @@ from routing.model.emissions import mean_co2_g_per_m
 from routing.model.modes import StreetMode
 from routing.rounds.api import Break, Depot, Problem, Shipment, TimeWindow, Vehicle, Visit
 from routing.rounds.errors import InvalidProblemError
+from routing.street.access_rules import EmissionClass
 from services.common.errors import InvalidInput, Unimplemented
 from services.common.status import InvalidRequest
 
@@ -30,6 +31,7 @@ MODES = {
     pb.VEHICLE_KIND_CAR: StreetMode.CAR,
     pb.VEHICLE_KIND_WALKER: StreetMode.FOOT,
 }
+MOTOR_MODES = frozenset({StreetMode.CAR, StreetMode.VAN, StreetMode.TRUCK})
 UNLIMITED = 1 << 40
 VEHICLES_FIRST = 1e6
 LONGEST_SPAN_S = 7 * 86400
@@ -48,6 +50,8 @@ class MappedProblem:
         Location index → the request's field it was first named by.
     modes : list of StreetMode
         Profile → mode.
+    emissions : list of EmissionClass
+        Profile → emission class; one that is not given, and that of who has no engine, is the cleanest.
     zero_s : int
         Unix second of the engine's zero.
     span_s : (float, float)
@@ -61,6 +65,7 @@ class MappedProblem:
     points: list[Point]
     fields: list[str]
     modes: list[StreetMode]
+    emissions: list[EmissionClass]
     zero_s: int
     span_s: tuple[float, float]
     kind: "pb.TravelTimes.ValueType"
@@ -106,7 +111,7 @@ def problem_from_proto(message: pb.Problem, resolve: Resolve) -> MappedProblem:
     span_s = max(vehicle.shift.end_unix_s for vehicle in message.vehicles) - zero_s
     if span_s > LONGEST_SPAN_S:
         raise InvalidInput("vehicles: the shifts span more than a week; plan them in parts", field="vehicles")
-    places, modes = _Places(resolve), list(dict.fromkeys(MODES[vehicle.kind] for vehicle in message.vehicles))
+    places, profiles = _Places(resolve), list(dict.fromkeys(_profile(vehicle) for vehicle in message.vehicles))
     always = TimeWindow(0, span_s + 1)
     depots: dict[int, int] = {}
 
@@ -117,7 +122,7 @@ def problem_from_proto(message: pb.Problem, resolve: Resolve) -> MappedProblem:
     dimensions = max([dimensions, *(len(shipment.loads) for shipment in message.shipments)])
     try:
         vehicles = tuple(
-            _vehicle(vehicle, k, depot, modes, zero_s, dimensions, message.objective)
+            _vehicle(vehicle, k, depot, profiles, zero_s, dimensions, message.objective)
             for k, vehicle in enumerate(message.vehicles)
         )
         shipments = tuple(
@@ -130,8 +135,17 @@ def problem_from_proto(message: pb.Problem, resolve: Resolve) -> MappedProblem:
         raise InvalidRequest([(one.field, one.message) for one in error.findings]) from None
     lengths = any(v.cost_per_m or v.max_length_m is not None for v in vehicles)
     return MappedProblem(
-        problem, places.points, places.fields, modes, zero_s, (0.0, float(span_s)), message.travel_times, lengths
-    )
+        problem, places.points, places.fields, [mode for mode, _ in profiles], [emission for _, emission in profiles],
+        zero_s, (0.0, float(span_s)), message.travel_times, lengths,
+    )  # fmt: skip
+
+
+def _profile(message: pb.Vehicle) -> tuple[StreetMode, EmissionClass]:
+    """What travel times depend on."""
+    mode = MODES[message.kind]
+    if mode not in MOTOR_MODES or not message.emission_class:
+        return mode, EmissionClass.ELECTRIC
+    return mode, EmissionClass(message.emission_class - 1)
 
 
 def shipment_from_proto(
@@ -171,8 +185,8 @@ def shipment_from_proto(
 
 
 def _vehicle(
-    message: pb.Vehicle, k: int, depot: Callable[[geo_pb2.Location, str], int], modes: list[StreetMode], zero_s: int,
-    dimensions: int, objective: pb.Objective,
+    message: pb.Vehicle, k: int, depot: Callable[[geo_pb2.Location, str], int],
+    profiles: list[tuple[StreetMode, EmissionClass]], zero_s: int, dimensions: int, objective: pb.Objective,
 ) -> Vehicle:  # fmt: skip
     path, mode = f"vehicles[{k}]", MODES[message.kind]
     start = depot(message.start, f"{path}.start")
@@ -187,7 +201,7 @@ def _vehicle(
         return Vehicle(
             message.vehicle_id, start, None if message.open_end else end, capacity, _window(message.shift, zero_s),
             float(message.max_duration_s) or None, message.max_distance_m or None, message.max_stops or None,
-            modes.index(mode), frozenset(message.skills), rests, **_costs(message.cost, mode, objective),
+            profiles.index(_profile(message)), frozenset(message.skills), rests, **_costs(message.cost, mode, objective),
         )  # fmt: skip
     except InvalidProblemError as error:
         raise error.within(path) from None

@@ -28,6 +28,10 @@ REASONS = {
 }
 
 
+ZONE_REASONS = {"unreachable", "time_window", "duration", "fleet_too_small"}
+"""Reasons that a zone may be behind."""
+
+
 @dataclass(frozen=True, slots=True)
 class LegSource:
     """Where legs are drawn: the city and the travel times of the plan."""
@@ -42,7 +46,7 @@ def plan_to_proto(plan: Plan, mapped: MappedProblem, legs: LegSource | None = No
     rounds = [_round(one, mapped, legs) for one in plan.rounds]
     return pb.Plan(
         rounds=rounds,
-        unserved=[unserved_to_proto(one, mapped) for one in plan.unserved],
+        unserved=[unserved_to_proto(one, mapped, None if legs is None else legs.built) for one in plan.unserved],
         cost=sum(one.cost for one in plan.rounds),
         duration_s=sum(one.duration_s for one in rounds),
         drive_s=sum(one.drive_s for one in rounds),
@@ -54,11 +58,16 @@ def plan_to_proto(plan: Plan, mapped: MappedProblem, legs: LegSource | None = No
     )
 
 
-def unserved_to_proto(one: Unserved, mapped: MappedProblem) -> pb.UnservedShipment:
-    """Map an unserved shipment."""
+def unserved_to_proto(one: Unserved, mapped: MappedProblem, built: BuiltTimes | None = None) -> pb.UnservedShipment:
+    """Map an unserved shipment; with `built` zones that may be why are named."""
     reason = REASONS.get(one.reasons[0], pb.UNSERVED_REASON_UNSPECIFIED) if one.reasons else pb.UNSERVED_REASON_UNSPECIFIED
-    name = mapped.problem.shipments[one.shipment_idx].id
-    return pb.UnservedShipment(shipment_id=name, reason=reason, explanation=one.message)
+    shipment = mapped.problem.shipments[one.shipment_idx]
+    explanation = one.message
+    if built is not None and one.reasons and one.reasons[0] in ZONE_REASONS:
+        visits = [visit for visit in (shipment.pickup, shipment.delivery) if visit is not None]
+        notes = dict.fromkeys(built.zone_notes.get(visit.location_idx, "") for visit in visits)
+        explanation += "".join(f"; it lies in {note}" for note in notes if note)
+    return pb.UnservedShipment(shipment_id=shipment.id, reason=reason, explanation=explanation)
 
 
 def _round(one: DeliveryRound, mapped: MappedProblem, legs: LegSource | None) -> pb.DeliveryRound:
@@ -143,11 +152,14 @@ def _leg(
     if tail == head:
         return leg
     city, mode, snaps = legs.city, mapped.modes[profile], legs.built.snaps[profile]
-    slots = legs.built.slots_s
-    slot = float(slots[max(0, int(np.searchsorted(slots, left_s, "right")) - 1)])
-    path = city.street.find_route(
-        city.leg_metric(mode, mapped.zero_s + slot, mapped.kind, legs.built.traffic), snaps, tail, snaps, head
-    )
+    slots, path = legs.built.slots_s, None
+    for moment_s in (left_s, arrived_s):  # one that waited for a zone to open sets off later than it leaves the stop
+        k = max(0, int(np.searchsorted(slots, moment_s, "right")) - 1)
+        rows = city.zones.in_slot(mapped, slots, profile, k)
+        metric = city.leg_metric(mode, mapped.zero_s + float(slots[k]), mapped.kind, legs.built.traffic, rows)
+        path = path or city.street.find_route(metric, snaps, tail, snaps, head)
+        if path is not None:
+            break
     if path is None:
         return leg
     free = city.street.one_to_many(city.leg_metric(mode, 0, FREE_FLOW, None), snaps, tail, snaps.take(head))

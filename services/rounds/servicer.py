@@ -113,7 +113,7 @@ class RoundsServicer(rounds_service_pb2_grpc.RoundsServiceServicer):
         if vehicle is None:
             unserved = next(one for one in changed.plan.unserved if one.shipment_idx == shipment)
             return pb.InsertOrderResponse(
-                served=False, unserved=unserved_to_proto(unserved, changed.mapped), plan=plan, stamp=stamp
+                served=False, unserved=unserved_to_proto(unserved, changed.mapped, changed.built), plan=plan, stamp=stamp
             )
         problem = changed.mapped.problem
         one = next(found for found in changed.plan.rounds if found.vehicle_idx == vehicle)
@@ -139,9 +139,9 @@ class RoundsServicer(rounds_service_pb2_grpc.RoundsServiceServicer):
         """Why shipments are not served."""
         stored = await self._store.get(request.rounds_id, current_principal().tenant)
         require_known(list(request.shipment_ids), stored)
-        plan, mapped = await self._live.explained(stored)
+        plan, mapped, built = await self._live.explained(stored)
         wanted = set(request.shipment_ids)
-        found = [unserved_to_proto(one, mapped) for one in plan.unserved]
+        found = [unserved_to_proto(one, mapped, built) for one in plan.unserved]
         return pb.ExplainUnservedResponse(
             explanations=[
                 pb.Explanation(shipment_id=one.shipment_id, reason=one.reason, summary=one.explanation)

@@ -9,7 +9,16 @@ from routing.errors import InvalidInput
 from routing.kernels.rounds_times import NO_WAY_S
 from routing.model.modes import UNREACHABLE_MS
 from routing.rounds.travel_times import TravelTimes
-from routing.street.pair_functions import FAR, NO_WAY, fill_slots, longest_of, pair_functions, stitch_in_place
+from routing.street.pair_functions import (
+    FAR,
+    NO_WAY,
+    TOO_LATE_S,
+    fill_slots,
+    longest_of,
+    pair_functions,
+    stitch_in_place,
+    wait_until_open,
+)
 from routing.street.timed_warm import warm_time_dependent
 from tests.routing.street.timed_reference import arrival
 
@@ -80,3 +89,30 @@ def test_slots_between_known_ones():
     table[[0, 3, 4], 0] = [[100, 100], [400, FAR], [900, 7]]
     fill_slots(np.array([0, 3, 4]), table)
     assert table[:, 0].tolist() == [[100, 100], [200, FAR], [300, FAR], [400, FAR], [900, 7]]
+
+
+@given(st.data())
+def test_waiting_for_a_way_is_first_in_first_out(data):
+    """Whatever is closed when: pairs that are never open stay so, open departures keep their time, nobody overtakes."""
+    slots = data.draw(st.integers(1, 8))
+    starts = 900.0 * np.arange(slots)
+    base = data.draw(st.lists(st.integers(0, 900), min_size=slots, max_size=slots))
+    table = np.array(base, np.int32).reshape(slots, 1, 1)
+    for k in range(slots - 2, -1, -1):  # what is open keeps the order
+        table[k] = np.minimum(table[k], table[k + 1] + 900)
+    closed = np.array(data.draw(st.lists(st.booleans(), min_size=slots, max_size=slots)))
+    given_s = np.where(closed[:, None, None], NO_WAY_S, table).astype(np.int32)
+    waited = given_s.copy()
+    wait_until_open(starts, waited)
+    if closed.all():
+        assert (waited == NO_WAY_S).all()
+        return
+    arrivals = starts + waited[:, 0, 0]
+    assert (np.diff(arrivals) >= 0).all()
+    assert (waited[~closed] == given_s[~closed]).all()
+    for k in np.flatnonzero(closed):
+        later = np.flatnonzero(~closed & (np.arange(slots) > k))
+        if len(later):
+            assert arrivals[k] == starts[later[0]] + table[later[0], 0, 0]
+        else:
+            assert waited[k, 0, 0] >= TOO_LATE_S

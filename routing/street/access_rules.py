@@ -114,9 +114,9 @@ class AccessRules:
         )  # fmt: skip
         return cls(arc_count, rules, zones.hours, zone, calendar)
 
-    def with_rule(self, rule: AccessRule) -> "AccessRules":
-        """The same rules and one more."""
-        return replace(self, rules=(*self.rules, rule))
+    def with_rules(self, more: Iterable[AccessRule]) -> "AccessRules":
+        """The same rules, and others after them."""
+        return replace(self, rules=(*self.rules, *more))
 
     def holding(self, mode: StreetMode, emission: EmissionClass | None, unix_s: int) -> tuple[int, ...]:
         """Rows of the rules that keep a vehicle out at an instant: what tells masks apart.

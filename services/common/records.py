@@ -49,7 +49,10 @@ class Observation(Record, frozen=True, kw_only=True):
 
 
 class Event(Record, frozen=True, kw_only=True):
-    """Something on the road: accident, roadworks, closure. `path` holds (lat, lon) points along the affected street."""
+    """Something on the road: accident, roadworks, closure. `path` holds (lat, lon) points along the affected street.
+
+    `vehicles` are those a closure binds, empty = all.
+    """
 
     kind: Literal["closure", "roadworks", "accident", "obstruction", "lane_closure", "restriction", "other"]
     version: int
@@ -61,6 +64,7 @@ class Event(Record, frozen=True, kw_only=True):
     severity: str = ""
     description: str = ""
     cancelled: bool = False
+    vehicles: tuple[Literal["car", "van", "truck"], ...] = ()
 
 
 class InformedEntity(msgspec.Struct, frozen=True, array_like=True):

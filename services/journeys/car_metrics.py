@@ -1,11 +1,10 @@
 """Times and costs of motor vehicles for any departure: live now, predicted later, by the rules of the hour and of zones."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import numpy.typing as npt
 
 from routing.model.modes import StreetMode
 from routing.street.access_rules import AccessRule, AccessRules, EmissionClass
@@ -75,27 +74,21 @@ class CityMetrics:
         self.store = MetricStore(street.metric, capacity_bytes, street.cost_metric, (free,))
         self.free = CarMetrics(self.store, free)
 
-    def follow(
-        self, speed_at: SpeedAt, closed_arcs: npt.NDArray[np.int32], closed_until_s: int, now_s: int, *, varies: bool = True
-    ) -> CarMetrics:
+    def follow(self, speed_at: SpeedAt, closures: Iterable[AccessRule], now_s: int, *, varies: bool = True) -> CarMetrics:
         """Next epoch of traffic; its metric of cars that leave now is made before the epochs are swapped.
 
         Parameters
         ----------
         speed_at : SpeedAt
             Forecast with the live values of the epoch inside.
-        closed_arcs : int32[…]
-            Closed now.
-        closed_until_s : int
-            City time up to which closures are taken to last.
+        closures : iterable of AccessRule
+            In force or announced.
         now_s : int
             City time.
         varies : bool
             False for times that are the same all day.
         """
-        rules = self._rules
-        if len(closed_arcs):
-            rules = rules.with_rule(AccessRule(closed_arcs, ends_s=closed_until_s + 1, name="closures"))
+        rules = self._rules.with_rules(closures)
         self._epoch += 1
         traffic = self._state(self._epoch, speed_at, rules, varies=varies)
         self.store.swap(traffic, [(StreetMode.CAR, EmissionClass.ELECTRIC, now_s)])

@@ -17,12 +17,13 @@ from services.city.calendar import build_calendar
 from services.city.snapshot import CitySnapshot
 from services.common.clock import CityClock
 from services.common.live.alerts import LiveAlerts
+from services.common.live.closures import closure_rules
 from services.common.live.state import LiveState, Topic
 from services.journeys.car_metrics import METRIC_BYTES, CarMetrics, CityMetrics
 from services.journeys.places import Places
 
 CLOSURES_LAST_S = 3 * 3600
-"""Closures without an end are taken to last this long."""
+"""Closures without an end are taken to last this long from now on."""
 
 STALE_AFTER_S = 300
 MOTOR_MODES = (StreetMode.CAR, StreetMode.VAN, StreetMode.TRUCK)
@@ -133,8 +134,7 @@ class CityEngines:
         if Topic.TRAFFIC in topics and live.traffic is not None:
             traffic = live.traffic
             speed_at = self._traffic.speed_at_with_live(traffic.arc_speed_kmh, traffic.arc_observed_s, traffic.at)
-            until_s = now_s + CLOSURES_LAST_S
-            motor = self._metrics.follow(speed_at, traffic.closed_arcs, until_s, now_s)
+            motor = self._metrics.follow(speed_at, closure_rules(traffic, CLOSURES_LAST_S), now_s)
             network = replace(network, car_metric=motor.of(StreetMode.CAR))
             epochs[Topic.TRAFFIC] = traffic.epoch
         if Topic.CAR_PARKS in topics and live.car_parks is not None:

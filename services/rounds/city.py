@@ -19,12 +19,14 @@ from routing.forecast.traffic import TrafficForecast, TrafficProfile
 from routing.model.modes import UNREACHABLE_MS, StreetMode
 from routing.model.timetable import index_of
 from routing.rounds.api import TravelTimes
+from routing.street.access_rules import AccessRules, EmissionClass
 from routing.street.api import NO_TURN_COSTS, Snaps, StreetEngine, StreetMetric
 from routing.street.metric import weigh
 from routing.street.pair_functions import FAR, fill_slots, stitch_in_place, wait_until_open
 from services.city.snapshot import CitySnapshot
 from services.common.clock import CityClock
 from services.common.errors import InvalidInput, NotFound
+from services.common.live.closures import closure_rules
 from services.common.live.traffic import LiveTraffic
 from services.rounds.mapping import MOTOR_MODES, MappedProblem, Point
 from services.rounds.zones import RoundsZones
@@ -37,6 +39,8 @@ SLOT_LENGTHS_S = (900, 1800, 3600, 7200, 14400)
 NEW_LOCATION_SLOTS = 16
 """Slots whose speeds are looked at for a location that joins a problem; times are linear between them."""
 SNAP_DISTANCE_M = 500.0
+CLOSURES_LAST_S = 3 * 3600
+"""Closures without an end are taken to last this long from now on."""
 KEPT_TIMES = 16
 KEPT_METRICS = 32
 
@@ -240,8 +244,10 @@ class RoundsCity:
         if traffic is None:
             return self.street.metric(mode, self.forecast.arc_speed_kmh(at_s), closed)
         speeds = self.forecast.speed_at_with_live(traffic.arc_speed_kmh, traffic.arc_observed_s, traffic.at)(int(at_s))
-        if at_s < traffic.at + 3 * 3600:
-            closed = traffic.closed_arcs if closed is None else np.union1d(traffic.closed_arcs, closed)
+        rules = AccessRules(self.street.graph.arc_count, closure_rules(traffic, CLOSURES_LAST_S))
+        if by_events := rules.holding(mode, EmissionClass.ELECTRIC, int(at_s)):
+            shut = np.flatnonzero(rules.closed(by_events))
+            closed = shut if closed is None else np.union1d(shut, closed)
         return self.street.metric(mode, speeds, closed)
 
     def leg_metric(

@@ -35,7 +35,7 @@ class LiveTraffic:
     arc_flow_vph : float32[m]
         NaN = not measured.
     closed_arcs : int32[…]
-        Sorted.
+        Closed now to all motor vehicles; sorted.
     events : tuple of Event
         In force or announced.
     event_arcs : dict of str to int32[…]
@@ -91,7 +91,8 @@ def build_traffic(
         if not len(own) or (event.starts_at is not None and event.starts_at > now):
             continue
         if event.kind in CLOSING:
-            closed.append(own)
+            if not event.vehicles:  # those that bind some only are access rules: `closure_rules`
+                closed.append(own)
             continue
         factor = event.speed_factor if event.speed_factor is not None else SLOWING.get(event.kind)
         if factor is not None:

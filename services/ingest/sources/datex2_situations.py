@@ -6,6 +6,7 @@ from typing import Any, cast
 from services.common.records import Event
 from services.ingest.sources.base import Findings, SourceContext, plain_text
 from services.ingest.sources.datex2_geometry import read_path
+from services.ingest.sources.datex2_vehicles import bound_vehicles
 from services.ingest.sources.times import parse_time
 from services.ingest.sources.xml import Element, child, children, text, xsi_type
 
@@ -55,13 +56,16 @@ def _event(situation: Element, record: Element, context: SourceContext, findings
         cancelled = True
     version_time = text(record, "situationRecordVersionTime")
     observed = (parse_time(version_time, context.timezone, findings, entity) if version_time else None) or published
+    vehicles, kind = bound_vehicles(record), _kind(record)
+    if kind == "closure" and vehicles is None:
+        kind, vehicles = "restriction", ()
     return Event(
         feed=context.feed, entity=entity, observed_at=observed, received_at=context.now,
         valid_until=min(ends_at, published + VALID_S) if ends_at is not None else published + VALID_S,
-        provenance=context.provenance(ADAPTER), kind=cast(Any, _kind(record)), version=_version(situation, record),
+        provenance=context.provenance(ADAPTER), kind=cast(Any, kind), version=_version(situation, record),
         starts_at=starts_at, ends_at=ends_at, path=path, both_directions=_both_directions(record),
         severity=text(record, "severity")[:40], description=_description(record, context, findings, entity),
-        cancelled=cancelled,
+        cancelled=cancelled, vehicles=cast(Any, vehicles or ()),
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from routing.model.access_zones import no_zones
 from routing.model.modes import UNREACHABLE_MS, StreetMode
-from routing.street.access_rules import AccessRules, EmissionClass
+from routing.street.access_rules import AccessRule, AccessRules, EmissionClass
 from routing.street.api import Avoidance
 from routing.street.costs import LEAST_CO2, SHORTEST
 from routing.street.metric_store import metric_bytes
@@ -46,7 +46,8 @@ def city(town, zones=None, **options):
 
 def follow(town, metrics, until_s=0, **options):
     """An epoch under free flow, the first stretch being closed up to a time."""
-    return metrics.follow(lambda _at: None, np.array([town.arc("AB")], np.int32), until_s, START, **options)
+    closure = AccessRule(np.array([town.arc("AB")], np.int32), ends_s=until_s + 1)
+    return metrics.follow(lambda _at: None, [closure], START, **options)
 
 
 def test_closures_are_open_again_after_their_time(town):

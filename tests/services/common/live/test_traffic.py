@@ -1,7 +1,11 @@
 """Roads of feeds find their arcs; speeds, closures and their times are laid on them."""
 
+import msgspec
 import numpy as np
 
+from routing.model.modes import StreetMode
+from routing.street.access_rules import AccessRules, EmissionClass
+from services.common.live.closures import closure_rules
 from services.common.live.link_ids import LinkIds
 from services.common.live.links import LinkMatcher, Place, match_places
 from services.common.live.traffic import build_traffic
@@ -93,6 +97,32 @@ def test_closures_begin_and_end_with_the_clock() -> None:
     assert closed == [set(), both, set()]
     one = build_traffic(matcher, [], [closure(drawn, "AB", None, None, both=False)], 1, NOW)
     assert one.closed_arcs.tolist() == [drawn.arc("AB")]
+
+
+def test_closures_become_rules_with_their_times_and_vehicles() -> None:
+    """In force, announced, without an end, for trucks only: each closes its street to whom and when it says."""
+    drawn = draw(MAP)
+    events = [
+        closure(drawn, "AB", None, NOW + 600),
+        closure(drawn, "BC", NOW + 86_400, NOW + 90_000),
+        msgspec.structs.replace(closure(drawn, "BA", None, None, both=False), vehicles=("truck",)),
+    ]
+    traffic = build_traffic(LinkMatcher(drawn.engine), [], events, 1, NOW)
+    assert set(traffic.closed_arcs.tolist()) == {drawn.arc("AB"), drawn.arc("BA")}
+    rules = AccessRules(drawn.graph.arc_count, closure_rules(traffic, 3600))
+
+    def closed(mode: StreetMode, at: int) -> set[int]:
+        return set(np.flatnonzero(rules.closed(rules.holding(mode, EmissionClass.ELECTRIC, at))).tolist())
+
+    ab, ba, bc, cb = (drawn.arc(name) for name in ("AB", "BA", "BC", "CB"))
+    for mode in (StreetMode.CAR, StreetMode.VAN):
+        expected = {NOW: {ab, ba}, NOW + 599: {ab, ba}, NOW + 600: set(), NOW + 86_400: {bc, cb}, NOW + 90_000: set()}
+        assert {at: closed(mode, at) for at in expected} == expected
+    assert closed(StreetMode.TRUCK, NOW + 3600) == {ba}
+    assert closed(StreetMode.TRUCK, NOW + 3601) == set()
+    assert closed(StreetMode.BICYCLE, NOW) == set()
+    trucks = build_traffic(LinkMatcher(drawn.engine), [], events[2:], 1, NOW)
+    assert not len(trucks.closed_arcs)
 
 
 def test_link_ids_go_both_ways() -> None:

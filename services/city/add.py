@@ -15,7 +15,10 @@ from services.city.config import CITY_FILE, BoundingBox, CityConfig, read_city
 from services.city.download import Progress, fetch, fetch_json
 from services.city.errors import CityDownloadError, CityError, CityInputError
 from services.city.gtfs_reader import GtfsSource, read_timetable
+from services.city.low_emission_zones import read_zones
 from services.city.overpass import FoundArea, Sources, fetch_osm, find_area
+
+MAX_ZONE_BYTES = 64 * 1024 * 1024
 
 _LANGUAGES = {
     "PT": "pt",
@@ -104,7 +107,7 @@ def add_city(
 def update_city(
     folder: Path, osm: bool = False, sources: Sources | None = None, progress: Progress | None = None
 ) -> list[UpdatedFile]:
-    """Fetch the timetables of a city (and with `osm` its streets) anew; a file is replaced only by one that can be read.
+    """Fetch timetables and zones of a city (and with `osm` its streets) anew; a file is replaced only by one that can be read.
 
     Every source is tried, whatever becomes of the others.
 
@@ -125,6 +128,12 @@ def update_city(
                 f"; its calendar is still moved by shift_days = {feed.shift_days}: remove that if it overlaps the others now"
             )
         done.append(UpdatedFile(feed.file, outcome))
+    for zone in city.zones:
+        if zone.file and not zone.url:
+            done.append(UpdatedFile(zone.file, "has no url in city.toml"))
+        elif zone.file:
+            work = partial(fetch, zone.url, folder / zone.file, progress, max_bytes=MAX_ZONE_BYTES, check=_check_zones)
+            done.append(UpdatedFile(zone.file, _outcome(work)))
     if osm:
         done.append(UpdatedFile(city.osm.file, _outcome(partial(_update_osm, city, folder, sources or Sources(), progress))))
     return done
@@ -139,6 +148,15 @@ def fetch_timetable(url: str, target: Path, feed_id: str, progress: Progress | N
         If it cannot be had, or is no usable timetable.
     """
     return fetch(_ckan_file(url), target, progress, check=lambda path: _check_gtfs(path, feed_id))
+
+
+def _check_zones(path: Path) -> None:
+    try:
+        zones, _ = read_zones(path.read_bytes())
+    except CityError as error:
+        raise CityInputError(str(error)) from error
+    if not zones:
+        raise CityInputError("low-emission zones: there is none for cars, vans or trucks")
 
 
 def _check_gtfs(path: Path, feed_id: str) -> None:

@@ -91,10 +91,9 @@ def plan_route(view: JourneyView, request: route_pb2.PlanRouteRequest, now_s: in
     factor = preferences(JourneyRequest(points[0], points[0], time_s), request.preferences, ()).speed_factor(mode)
     live = not request.ignore_realtime
     zones = VehicleZones.of(view, mode, time_s, request.preferences, live=live)
-    planning = _Planning(view, mode, wishes, factor, live=live, emission=zones.emission)
+    planning = _Planning(view, mode, wishes, factor, request.preferences, live=live, emission=zones.emission)
     stopping = [False, *wishes.stops, True]
     places = [planning.place(*place) for place in zip(points, fields, stopping, strict=True)]
-    zones.check((place.field, place.snap) for place in places)
     with fields_of_wishes(wishes):
         if request.max_alternatives:
             ways = planning.alternatives(places, time_s, request.max_alternatives)
@@ -112,11 +111,11 @@ class _Planning:
     """One request on one view."""
 
     def __init__(
-        self, view: JourneyView, mode: StreetMode, wishes: RouteWishes, factor: float, *, live: bool,
-        emission: EmissionClass | None,
+        self, view: JourneyView, mode: StreetMode, wishes: RouteWishes, factor: float, wanted: pb.TravelPreferences, *,
+        live: bool, emission: EmissionClass | None,
     ) -> None:  # fmt: skip
         self.view, self.mode, self.wishes, self.factor, self.live = view, mode, wishes, factor, live
-        self.emission = emission
+        self.wanted, self.emission = wanted, emission
         self.network = view.network if live else view.schedule_only
         self.street: StreetEngine = self.network.street
         self._costs: dict[int, CostMetric] = {}
@@ -124,7 +123,7 @@ class _Planning:
 
     def without_zones(self) -> "_Planning":
         """The same request if there were no zones."""
-        return _Planning(self.view, self.mode, self.wishes, self.factor, live=self.live, emission=None)
+        return _Planning(self.view, self.mode, self.wishes, self.factor, self.wanted, live=self.live, emission=None)
 
     def arcs_of(self, places: Sequence["_Place"], time_s: int) -> npt.NDArray[np.int32] | None:
         """Arcs of the best way over all places, None if there is none."""
@@ -200,6 +199,9 @@ class _Planning:
         if found is None and not self.wishes.quickest:
             found = self._search(self._times(time_s), places)
         if found is None:
+            zones = VehicleZones.of(self.view, self.mode, time_s, self.wanted, live=self.live)
+            if self.emission is not None:
+                zones.check((place.field, place.snap) for place in places)
             start, end = places[0].field, places[-1].field
             raise Unreachable(f"there is no way for {self.mode.name.lower()} from {start} to {end}", field=end)
         return [self._timed(path, time_s) for path in found]

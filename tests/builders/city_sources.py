@@ -41,6 +41,7 @@ class CitySources:
     asked: list[str] = field(default_factory=list)
     queries: list[str] = field(default_factory=list)
     etag: str = '"1"'
+    zones: bytes = b""
 
     def answer(self, path: str, if_none_match: str) -> tuple[int, str, bytes]:
         """Status, content type and body for a path."""
@@ -49,6 +50,8 @@ class CitySources:
             return 200, "application/json", json.dumps(self.place).encode()
         if path == "/overpass/interpreter":
             return 200, "application/osm3s+xml", self.osm
+        if path == "/zfe.geojson":
+            return 200, "application/geo+json", self.zones
         if path == "/feed.zip":
             return (304, "", b"") if if_none_match == self.etag else (200, "application/zip", self.gtfs)
         if path == "/api/3/action/package_show?id=horarios":

@@ -33,6 +33,14 @@ polygon = [[41.1499, -8.6190], [41.1499, -8.6170], [41.1501, -8.6170], [41.1501,
 closed_from = "class-4"
 vehicles = ["car", "van"]
 hours = "Mo-Fr 08:00-20:00; PH off"
+
+[[zones]]
+id = "night"
+name = "Night"
+polygon = [[41.1499, -8.6190], [41.1499, -8.6170], [41.1501, -8.6170], [41.1501, -8.6190]]
+closed_from = "electric"
+vehicles = ["truck"]
+hours = "Su 01:00-02:00"
 """
 
 

@@ -2,6 +2,7 @@
 
 import datetime
 import io
+import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,6 +110,25 @@ def test_update_replaces_only_what_is_good(tmp_path: Path, web: CitySources) -> 
     (city / "city.toml").write_text((city / "city.toml").read_text().replace("/dataset/horarios", "/dataset/gone"))
     assert "404" in update_city(city)[0].outcome
     assert sorted(path.name for path in city.iterdir()) == ["bus.zip", "bus.zip.etag", "city.toml", "drawn.osm"]
+
+
+def test_zones_are_updated_too(tmp_path: Path, web: CitySources) -> None:
+    """A file that can be read replaces the old one; a broken one does not, and what is wrong is said."""
+    zone = f'\n[[zones]]\nid = "z"\nfile = "zfe.geojson"\nurl = "{web.url}/zfe.geojson"\n'
+    city = draw_city(tmp_path / "drawn", CITY_TOML + zone)
+    ring = [[-8.62, 41.15], [-8.61, 41.15], [-8.61, 41.16]]
+    properties = {"id": "z", "date_debut": "2026-01-01", "vp_critair": "V4"}
+    feature = {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [ring]}, "properties": properties}
+    web.zones = json.dumps({"features": [feature]}).encode()
+    assert update_city(city)[1].outcome == "updated"
+    assert (city / "zfe.geojson").read_bytes() == web.zones
+    good = web.zones
+    for broken, words in ((b"<html>", "no GeoJSON"), (b'{"features": []}', "there is none")):
+        web.zones = broken
+        assert words in update_city(city)[1].outcome
+    assert (city / "zfe.geojson").read_bytes() == good
+    (city / "city.toml").write_text(CITY_TOML + zone.replace("url =", "licence ="), encoding="utf-8")
+    assert "no url" in update_city(city)[1].outcome
 
 
 def test_shifted_calendar_is_remembered(tmp_path: Path, web: CitySources) -> None:

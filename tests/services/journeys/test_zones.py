@@ -77,6 +77,30 @@ async def test_who_keeps_out_when(stub: Any, emission: int, depart_s: int, mode:
         assert "the zone Centre, which is closed to class 4 and dirtier (Mo-Fr 08:00-20:00; PH off)" in way.notices[0]
 
 
+@pytest.mark.parametrize(
+    ("midnight", "closed"),
+    [
+        (at("00:00", "2026-07-26"), [False, False, True, True, False, False, False]),
+        (at("00:00", "2026-10-25"), [False, False, True, True, True, True, False]),  # two o'clock is one o'clock again
+        (at("00:00", "2026-03-29"), [False, False, False, False, False, False, False]),  # one o'clock is two o'clock
+    ],
+)
+async def test_nights_when_clocks_change(stub: Any, midnight: int, closed: list[bool]) -> None:
+    """A zone closed to all trucks from one to two: both times where that hour comes twice, never where it is left out."""
+    ways = [(await stub.PlanRoute(route(UNKNOWN, midnight + 1800 * k, mode=pb.MODE_TRUCK))).routes[0] for k in range(7)]
+    assert [is_round(way) for way in ways] == closed
+    assert [[zone.zone_id for zone in way.zones] for way in ways] == [["night"] * shut for shut in closed]
+
+
+async def test_a_zone_that_closes_while_one_is_on_the_way(stub: Any) -> None:
+    """Every stretch from stop to stop looks at the clock of its own departure, and the error names its end."""
+    late = at("08:00") - 10
+    via = {"via": [point((41.1500, -8.6225))], "origin": point(middle("AG"))}
+    problem = await problem_of(stub.PlanRoute(route(DIRTY, late, to="BC", **via)))
+    assert problem.message.startswith("destination lies in the zone Centre")
+    assert (await stub.PlanRoute(route(DIRTY, late - 300, to="BC", **via))).routes
+
+
 async def test_other_costs_places_passed_and_alternatives_keep_out_too(stub: Any) -> None:
     """The shortest way, one over a place in the west, and all alternatives."""
     for wishes in (

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from routing.errors import InvalidInput
+from routing.model.heights import StreetHeights
 from routing.model.strings import StringTable
 from routing.model.time_rules import TimeRules
 
@@ -66,7 +67,7 @@ class StreetGraph:
     arc_smoothness : uint8[m]
         Index into `SMOOTHNESS`, from the tags for smoothness, surface and grade of track.
     arc_incline_pct : int8[m]
-        Metres risen per 100 m along the arc, negative downhill; 0 = level or unknown.
+        Metres risen per 100 m along the arc as tagged, negative downhill; 0 = level, or not tagged (see `heights`).
     arc_limit : uint16[m]
         Row of `limits`; row 0 limits nothing.
     limits : uint16[l, 5]
@@ -95,6 +96,8 @@ class StreetGraph:
         Index into `rules`.
     rules : TimeRules
     names : StringTable
+    heights : StreetHeights, optional
+        None where neither the map nor an elevation model says anything.
     """
 
     node_osm_id: npt.NDArray[np.int64]
@@ -133,6 +136,7 @@ class StreetGraph:
     condition_rule: npt.NDArray[np.int32]
     rules: TimeRules
     names: StringTable
+    heights: StreetHeights | None = None
 
     def __post_init__(self) -> None:
         n, m = len(self.node_osm_id), len(self.arc_tail)
@@ -150,6 +154,8 @@ class StreetGraph:
         for name in ("condition_modes", "condition_effect", "condition_rule"):
             if len(getattr(self, name)) != len(self.condition_arc):
                 raise InvalidInput(f"street graph: {name} does not fit condition_arc", name)
+        if self.heights is not None and (len(self.heights.node_height_m), len(self.heights.arc_climb_m)) != (n, m):
+            raise InvalidInput(f"street graph: heights do not fit {n} nodes and {m} arcs", "heights")
 
     @property
     def node_count(self) -> int:

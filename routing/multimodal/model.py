@@ -185,7 +185,10 @@ class ParkingDetail:
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One part of a journey; unix seconds; `distance_m` along the way; `shape` (lat, lon) degrees."""
+    """One part of a journey; unix seconds; `distance_m` along the way; `shape` (lat, lon) degrees.
+
+    `climb_m` is metres up and metres down, None where heights are not known.
+    """
 
     mode: LegMode
     origin: Point
@@ -199,6 +202,7 @@ class Leg:
     transit: TransitDetail | None = None
     parking: ParkingDetail | None = None
     free_flow_s: int | None = None
+    climb_m: tuple[float, float] | None = None
 
     @property
     def duration_s(self) -> int:

@@ -45,8 +45,9 @@ def path_leg(
     co2_g = driving_co2_g(mode, path.arc_length_m, path.arc_time_ms, path.time_ms)
     leg_mode = LEG_MODES[mode]
     return Leg(
-        leg_mode, ends[0], ends[1], departure_s, arrival_s, path.length_m, co2_g, shape, steps, None, parking, free_flow_s
-    )
+        leg_mode, ends[0], ends[1], departure_s, arrival_s, path.length_m, co2_g, shape, steps, None, parking, free_flow_s,
+        path.climb_m,
+    )  # fmt: skip
 
 
 def straight_walk(ends: tuple[Point, Point], departure_s: int, arrival_s: int, distance_m: float) -> Leg:

@@ -10,18 +10,17 @@ from routing.errors import InvalidInput
 from routing.kernels.street_search import INFINITE
 from routing.kernels.street_turns import edge_weights
 from routing.model.modes import UNREACHABLE_MS, StreetMode
-from routing.model.street_graph import ARC_FERRY, ARC_STEPS, CLOSED_WHILE, OPEN_ONLY_WHILE, StreetGraph
+from routing.model.street_graph import ARC_FERRY, CLOSED_WHILE, OPEN_ONLY_WHILE, StreetGraph
 from routing.street.cch import Hierarchy
 from routing.street.customization import HierarchyWeights, customise
+from routing.street.inclines import incline_factors, too_steep
 from routing.street.network import StreetNetwork, frozen
 from routing.street.profiles import (
     BICYCLE_FACTORS,
     CYCLE_MODES,
     FOOT_FACTORS,
-    INCLINE_FACTORS,
     NODE_BASED_MODES,
     SMOOTHNESS_FACTORS,
-    STEEPEST_PCT,
     SpeedOptions,
     VehicleLimits,
 )
@@ -111,7 +110,7 @@ def build_metric(
     if mode in options.limits:
         arc_time[closed_to_vehicle(graph, options.limits[mode])] = UNREACHABLE_MS
     if mode == StreetMode.WHEELCHAIR:
-        arc_time[np.abs(graph.arc_incline_pct) > options.wheelchair_max_incline_pct] = UNREACHABLE_MS
+        arc_time[too_steep(graph, options.wheelchair_max_incline_pct)] = UNREACHABLE_MS
     if closed_arcs is not None:
         arc_time[_closed(closed_arcs, graph.arc_count)] = UNREACHABLE_MS
     return weigh(network, arc_time, hierarchy, rules_holding, mode)
@@ -207,9 +206,7 @@ def _muscle_kmh(graph: StreetGraph, mode: StreetMode, options: SpeedOptions) -> 
     }[mode]
     by_class = np.array(BICYCLE_FACTORS if mode in CYCLE_MODES else FOOT_FACTORS)[graph.arc_road_class]
     ground = np.minimum(by_class, np.array(SMOOTHNESS_FACTORS[mode])[graph.arc_smoothness])
-    slope = np.clip(graph.arc_incline_pct.astype(np.int64), -STEEPEST_PCT, STEEPEST_PCT)
-    slope[(graph.arc_flags & ARC_STEPS) != 0] = 0
-    kmh: npt.NDArray[np.float64] = level * ground * np.array(INCLINE_FACTORS[mode])[slope + STEEPEST_PCT]
+    kmh: npt.NDArray[np.float64] = level * ground * incline_factors(graph, mode)
     return np.maximum(kmh, PUSHING_KMH) if mode in CYCLE_MODES else kmh
 
 

@@ -264,7 +264,7 @@ def _finish(
 
 def frozen_graph(graph: StreetGraph) -> StreetGraph:
     """Return `graph` with all arrays `frozen`."""
-    tables = ("names", "rules")
+    tables = ("names", "rules", "heights")
     arrays: dict[str, Any] = {f.name: frozen(getattr(graph, f.name)) for f in fields(graph) if f.name not in tables}
     return replace(graph, **arrays)
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from routing.kernels import street_lines as kernels
+from routing.model.heights import find_climb_m
 from routing.model.street_graph import ARC_FERRY, ARC_ROUNDABOUT, ROAD_CLASSES, StreetGraph
 from routing.street.metric import StreetMetric
 
@@ -75,6 +76,12 @@ class StreetPath:
     arc_length_m: Float64
     arc_time_ms: Float64
     graph: StreetGraph = field(repr=False)
+
+    @property
+    def climb_m(self) -> tuple[float, float] | None:
+        """Metres up and metres down; None where the height of any part of the way is not known."""
+        shares = self.arc_length_m / np.maximum(self.graph.arc_length_m[self.arcs], 1e-9)
+        return find_climb_m(self.graph.heights, self.arcs, shares)
 
     @cached_property
     def steps(self) -> tuple[StreetStep, ...]:

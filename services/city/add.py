@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 from routing.model.timetable import Timetable
 from services.city.config import CITY_FILE, BoundingBox, CityConfig, read_city
 from services.city.download import Progress, fetch, fetch_json
+from services.city.elevation_files import fetch_tile, list_downloads
 from services.city.errors import CityDownloadError, CityError, CityInputError
 from services.city.gtfs_reader import GtfsSource, read_timetable
 from services.city.low_emission_zones import read_zones
@@ -105,9 +106,15 @@ def add_city(
 
 
 def update_city(
-    folder: Path, osm: bool = False, sources: Sources | None = None, progress: Progress | None = None
+    folder: Path,
+    osm: bool = False,
+    sources: Sources | None = None,
+    progress: Progress | None = None,
+    elevation: bool = False,
 ) -> list[UpdatedFile]:
-    """Fetch timetables and zones of a city (and with `osm` its streets) anew; a file is replaced only by one that can be read.
+    """Fetch timetables and zones of a city anew, with `osm` its streets, with `elevation` its elevation model.
+
+    A file is replaced only by one that can be read.
 
     Every source is tried, whatever becomes of the others.
 
@@ -134,6 +141,12 @@ def update_city(
         elif zone.file:
             work = partial(fetch, zone.url, folder / zone.file, progress, max_bytes=MAX_ZONE_BYTES, check=_check_zones)
             done.append(UpdatedFile(zone.file, _outcome(work)))
+    for entry in city.elevation if elevation else ():
+        if not entry.url:
+            done.append(UpdatedFile(entry.file or entry.folder, "has no url in city.toml"))
+            continue
+        for file, url in list_downloads(city, entry):
+            done.append(UpdatedFile(file, _outcome(partial(fetch_tile, url, folder / file, progress))))
     if osm:
         done.append(UpdatedFile(city.osm.file, _outcome(partial(_update_osm, city, folder, sources or Sources(), progress))))
     return done

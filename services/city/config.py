@@ -17,6 +17,7 @@ from typing import Literal, TypeVar
 
 from services.city.config_checks import check_file, check_id, check_position, check_sha256, check_unique, check_url
 from services.city.config_zones import HolidaysInput, ZoneInput
+from services.city.elevation_input import ElevationInput
 from services.city.errors import CityConfigError, CityInputError
 from services.city.table_reader import FieldProblemError, read_table
 
@@ -213,6 +214,7 @@ class CityConfig:
     localities: tuple[LocalityInput, ...] = ()
     zones: tuple[ZoneInput, ...] = ()
     holidays: HolidaysInput = field(default_factory=HolidaysInput)
+    elevation: tuple[ElevationInput, ...] = ()
     bbox: BoundingBox | None = None
     data_folders: tuple[str, ...] = ()
     demand: Mapping[str, object] = field(default_factory=dict)
@@ -270,6 +272,14 @@ class CityConfig:
         """Find a real-time feed by its id."""
         return next((feed for feed in self.feeds if feed.id == feed_id), None)
 
+    def list_folders(self, data_path: str | None = None) -> list[Path]:
+        """List the folders input files are searched in, in order (see `get_path`)."""
+        searched = os.environ.get("TRABOULE_DATA", "") if data_path is None else data_path
+        folders = [self.folder]
+        for part in searched.split(os.pathsep) if searched else []:
+            folders += [Path(part) / self.name, Path(part)]
+        return folders + [self.folder / part for part in self.data_folders]
+
     def get_path(self, file: str, data_path: str | None = None) -> Path:
         """Path of an input file.
 
@@ -285,11 +295,7 @@ class CityConfig:
         CityInputError
             If it is nowhere; the message lists where it was looked for.
         """
-        searched = os.environ.get("TRABOULE_DATA", "") if data_path is None else data_path
-        folders = [self.folder]
-        for part in searched.split(os.pathsep) if searched else []:
-            folders += [Path(part) / self.name, Path(part)]
-        folders += [self.folder / part for part in self.data_folders]
+        folders = self.list_folders(data_path)
         for folder in folders:
             if (folder / file).is_file():
                 return Path(os.path.normpath(folder / file))

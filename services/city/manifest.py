@@ -9,6 +9,7 @@ from typing import Any
 
 from services.city import arrays
 from services.city.config import CITY_FILE, CityConfig
+from services.city.elevation_files import list_tile_files
 from services.city.errors import CityConfigError, SnapshotCorruptError, SnapshotMissingError
 
 MANIFEST = "manifest.json"
@@ -26,6 +27,7 @@ _SOURCES = (
     "services/city/footpaths.py", "routing/street/profiles.py", "routing/street/metric.py", "services/city/hierarchies.py",
     "routing/street/network.py", "routing/street/memory.py", "routing/street/cch.py", "routing/street/node_order.py",
     "routing/kernels/cch_build.py", "routing/kernels/street_turns.py", "routing/kernels/street_components.py",
+    "services/city/elevation*.py", "routing/street/inclines.py",
 )  # fmt: skip
 """Code that decides the bytes."""
 
@@ -82,6 +84,8 @@ class Manifest:
         inputs += [_input(city, "car_parks", f.file, "", f"car_park_files[{i}]") for i, f in enumerate(city.car_park_files)]
         zones = [(i, zone) for i, zone in enumerate(city.zones) if zone.file]
         inputs += [_input(city, f"zone:{zone.id}", zone.file, zone.sha256, f"zones[{i}]") for i, zone in zones]
+        for i, entry in enumerate(city.elevation):
+            inputs += [_input(city, "elevation", f, entry.sha256, f"elevation[{i}]") for f in list_tile_files(city, entry)]
         inputs.append(_input(city, "city", CITY_FILE, "", ""))
         packages = {name: metadata.version(name) for name in _PACKAGES}
         program = _program()

@@ -2,7 +2,8 @@
 
 One pass with pyosmium (`osm_reader_extract`), tags read by pure functions, once per distinct combination (`osm_reader_raw`,
 `osm_reader_tags`, `osm_reader_speeds`), ways cut at junctions with NumPy (`osm_reader_pieces`), relations turned into forbidden
-arc sequences (`osm_reader_restrictions`, `osm_reader_bans`). The same file always gives the same graph.
+arc sequences (`osm_reader_restrictions`, `osm_reader_bans`), heights laid under it (`elevation`). The same files always give
+the same graph.
 """
 
 from collections import Counter
@@ -14,6 +15,7 @@ import numpy as np
 
 from routing.model.street_graph import StreetGraph
 from routing.street.components import routable_arcs
+from services.city.elevation import HeightReport, HeightsAt, Spots, build_heights
 from services.city.osm_reader_bans import Bans, resolve
 from services.city.osm_reader_pieces import BBox, cut_ways, lay_out
 from services.city.osm_reader_raw import Progress, RawStreets, read_raw_streets
@@ -33,6 +35,8 @@ class StreetReport:
         Relations in force, if only at certain hours.
     skipped : dict
         Relations and access conditions left out, by reason.
+    heights : HeightReport, optional
+        None where no height is known at all.
     """
 
     ways: int
@@ -41,6 +45,7 @@ class StreetReport:
     missing_nodes: int
     restrictions: int
     skipped: dict[str, int]
+    heights: HeightReport | None = None
 
 
 def read_street_graph(pbf: Path, bbox: BBox | None = None, progress: Progress | None = None) -> StreetGraph:
@@ -64,11 +69,18 @@ def read_street_graph(pbf: Path, bbox: BBox | None = None, progress: Progress | 
 
 
 def read_street_graph_and_report(
-    pbf: Path, bbox: BBox | None = None, progress: Progress | None = None, keep_nodes: Collection[int] = ()
+    pbf: Path,
+    bbox: BBox | None = None,
+    progress: Progress | None = None,
+    keep_nodes: Collection[int] = (),
+    heights_at: HeightsAt | None = None,
 ) -> tuple[StreetGraph, StreetReport]:
-    """`read_street_graph` with its counts; `keep_nodes` (OSM ids) become nodes of the graph even in the middle of a street."""
+    """`read_street_graph` with its counts, over an elevation model if one is given.
+
+    `keep_nodes` (OSM ids) become nodes of the graph even in the middle of a street.
+    """
     raw = read_raw_streets(pbf, progress)
-    return build_street_graph(raw, bbox, progress, keep_nodes, str(pbf))
+    return build_street_graph(raw, bbox, progress, keep_nodes, str(pbf), heights_at)
 
 
 def build_street_graph(
@@ -77,6 +89,7 @@ def build_street_graph(
     progress: Progress | None = None,
     keep_nodes: Collection[int] = (),
     source: str = "streets",
+    heights_at: HeightsAt | None = None,
 ) -> tuple[StreetGraph, StreetReport]:
     """Build the graph from raw streets (pure)."""
     say = progress or (lambda _text, _share: None)
@@ -88,10 +101,21 @@ def build_street_graph(
     graph = _with_bans(graph, bans)
     say("finding islands", 0.85)
     graph = replace(graph, arc_routable=routable_arcs(graph))
+    heights = None
+    if raw.node_height_m or heights_at is not None:
+        say("looking up heights", 0.9)
+        laid, heights = build_heights(graph, _spots(raw), heights_at)
+        graph = replace(graph, heights=laid)
     say("street graph ready", 1.0)
     ways = len(np.unique(graph.arc_way_osm_id))
     skipped = dict(Counter(raw.skipped) + Counter(bans.skipped))
-    return graph, StreetReport(ways, graph.node_count, graph.arc_count, pieces.missing_nodes, bans.used, skipped)
+    return graph, StreetReport(ways, graph.node_count, graph.arc_count, pieces.missing_nodes, bans.used, skipped, heights)
+
+
+def _spots(raw: RawStreets) -> Spots:
+    rows = np.array(sorted(raw.node_height_m), np.int64)
+    heights = np.array([raw.node_height_m[row] for row in rows.tolist()], np.float32)
+    return Spots(raw.node_lat_e7[rows], raw.node_lon_e7[rows], heights)
 
 
 def _with_bans(graph: StreetGraph, bans: Bans) -> StreetGraph:

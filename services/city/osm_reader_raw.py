@@ -1,7 +1,7 @@
 """Streets of an extract with their tags understood, not yet a graph (pure but for `read_raw_streets`)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from services.city.osm_reader_extract import Extract, read_extract
 from services.city.osm_reader_restrictions import RawRestriction, read_restriction
+from services.city.osm_reader_surface import find_height_m
 from services.city.osm_reader_tags import TRAIT_KEYS, WayTraits, node_traits, way_name, way_traits
 
 Progress = Callable[[str, float], None]
@@ -42,6 +43,8 @@ class RawStreets:
     restrictions : list of RawRestriction
     skipped : dict
         Why relations and conditions were left out, and how often.
+    node_height_m : dict
+        Tagged heights, by row of the node.
     """
 
     node_id: npt.NDArray[np.int64]
@@ -59,6 +62,7 @@ class RawStreets:
     names: list[str]
     restrictions: list[RawRestriction]
     skipped: dict[str, int]
+    node_height_m: dict[int, float] = field(default_factory=dict)
 
 
 def read_raw_streets(pbf: Path, progress: Progress | None = None) -> RawStreets:
@@ -88,12 +92,15 @@ def understand(extract: Extract) -> RawStreets:
     node_id = extract.node_id[rows]
     flags, blocked = np.zeros(len(rows), np.uint8), np.zeros(len(rows), np.uint16)
     node_limits: dict[int, tuple[int, ...]] = {}
+    heights: dict[int, float] = {}
     for number, tags in extract.node_tags.items():
         row = int(np.searchsorted(node_id, number))
         if row < len(node_id) and node_id[row] == number:
             flags[row], blocked[row], limits = node_traits(tags)
             if any(limits):
                 node_limits[row] = limits
+            if (height := find_height_m(tags.get("ele", ""))) is not None:
+                heights[row] = height
     restrictions, skipped = _restrictions(extract)
     unread = np.array([t.not_understood for t in traits], np.int64)[trait_of[extract.way_tags[kept]]].sum() if traits else 0
     if unread:
@@ -114,6 +121,7 @@ def understand(extract: Extract) -> RawStreets:
         names,
         restrictions,
         skipped,
+        heights,
     )
 
 

@@ -1,6 +1,6 @@
-"""How well wheels roll on a way, and how steep it is, out of OSM tags (pure).
+"""How well wheels roll on a way, and how steep and high it is, out of OSM tags (pure).
 
-https://wiki.openstreetmap.org/wiki/Key:smoothness, …/Key:surface, …/Key:tracktype, …/Key:incline.
+https://wiki.openstreetmap.org/wiki/Key:smoothness, …/Key:surface, …/Key:tracktype, …/Key:incline, …/Key:ele.
 """
 
 import math
@@ -28,6 +28,7 @@ CAR_FACTORS = (1.0, 1.0, 1.0, 0.9, 0.75, 0.5, 0.3, 0.15)
 
 _STEEPEST_PCT = 60
 _UNKNOWN_SLOPE_PCT = 6
+_HEIGHT = re.compile(r"([+-]?\d{1,5}(?:[.,]\d+)?)\s*(m|ft)?")
 _PERCENT = re.compile(r"([+-]?\d{1,3}(?:[.,]\d+)?)\s*(%|°)?")
 
 
@@ -55,3 +56,12 @@ def incline_pct(text: str) -> int:
     if found[2] == "°":
         value = 100.0 * math.tan(math.radians(max(-45.0, min(45.0, value))))
     return max(-_STEEPEST_PCT, min(_STEEPEST_PCT, round(value)))
+
+
+def find_height_m(text: str) -> float | None:
+    """Height above sea level: ``84``, ``84,5 m``, ``276 ft``; None if it is none on Earth."""
+    found = _HEIGHT.fullmatch(text.strip().lower())
+    if found is None:
+        return None
+    metres = float(found[1].replace(",", ".")) * (0.3048 if found[2] == "ft" else 1.0)
+    return metres if -500.0 <= metres <= 9000.0 else None

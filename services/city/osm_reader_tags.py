@@ -41,7 +41,7 @@ _CYCLE_SIDES = ("cycleway", "cycleway:left", "cycleway:right", "cycleway:both")
 _TOO_ROUGH_FOR_WHEELCHAIRS = SMOOTHNESS.index("very_bad")
 _WHEELCHAIR_M = 0.8
 
-NODE_KEYS = ("highway", "barrier", "kerb")
+NODE_KEYS = ("highway", "barrier", "kerb", "ele")
 """Keys of the nodes that matter to streets."""
 
 TRAIT_KEYS = frozenset(

@@ -20,6 +20,7 @@ from routing.street.api import StreetEngine
 from services.city import arrays
 from services.city.car_parks import build_car_parks
 from services.city.config import CityConfig
+from services.city.elevation_files import open_elevation
 from services.city.footpaths import with_street_footpaths
 from services.city.gtfs_reader import GtfsSource, read_timetable
 from services.city.gtfs_reader_transfers import WalkOptions
@@ -81,7 +82,9 @@ def _street(building: Building, say: Say) -> None:
     box = building.city.bbox
     limits = (box.south, box.west, box.north, box.east) if box else None
     path = building.city.get_path(building.city.osm.file)
-    graph, report = read_street_graph_and_report(path, limits, lambda _text, share: say(share))
+    model = open_elevation(building.city)
+    heights_at = None if model is None else model.heights_m
+    graph, report = read_street_graph_and_report(path, limits, lambda _text, share: say(share), heights_at=heights_at)
     arrays.store(building.folder / "street", graph)
     building.counts.update(
         street_nodes=graph.node_count,
@@ -94,6 +97,14 @@ def _street(building: Building, say: Say) -> None:
     ]
     if report.missing_nodes:
         building.warnings.append(f"osm: {report.missing_nodes} nodes of ways are not in the extract")
+    if report.heights is not None:
+        building.counts["street_nodes_with_height"] = graph.node_count - report.heights.unknown_nodes
+        if report.heights.doubted:
+            building.warnings.append(f"osm: {report.heights.doubted} heights (ele) left out: far from the elevation model")
+        if model is not None and report.heights.unknown_nodes:
+            building.warnings.append(
+                f"elevation: {report.heights.unknown_nodes} street nodes have no height: a tile is missing or void there"
+            )
 
 
 def _zones(building: Building, say: Say) -> None:

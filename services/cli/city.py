@@ -155,12 +155,13 @@ def add(context: CommandContext, place: str, gtfs: tuple[str, ...], name: str, t
 @city.command()
 @click.argument("name")
 @click.option("--streets", is_flag=True, help="Fetch the OpenStreetMap extract again too.")
+@click.option("--elevation", is_flag=True, help="Fetch the tiles of the elevation model too.")
 @click.pass_obj
 @plain_errors
-def update(context: CommandContext, name: str, streets: bool) -> None:
+def update(context: CommandContext, name: str, streets: bool, elevation: bool) -> None:
     """Fetch the inputs of the city NAME again from their official sources. Needs internet."""
     del context
     bars = StepBars()
     with bars.progress:
-        done = update_city(CITIES / name, osm=streets, progress=bars)
+        done = update_city(CITIES / name, osm=streets, progress=bars, elevation=elevation)
     print_table(("file", "outcome"), [(row.file, row.outcome) for row in done])

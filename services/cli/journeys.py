@@ -139,6 +139,8 @@ def show_leg(context: CommandContext, leg: pb.Leg, *, steps: bool) -> None:
         more = f", park ({leg.parking.free_probability:.0%} sure of a space)"
     elif leg.HasField("free_flow_duration_s") and leg.duration_s - leg.free_flow_duration_s >= 60:
         more = f" (of which {duration(leg.duration_s - leg.free_flow_duration_s)} traffic)"
+    if leg.HasField("ascent_m") and leg.mode != pb.MODE_CAR:
+        more += f", {leg.ascent_m:.0f} m up and {leg.descent_m:.0f} m down"
     to = plain(leg.to.name or "the destination")
     say(f"{times}  {word} {distance(leg.distance_m)} to {to}, {duration(leg.duration_s)}{more}")
     if steps:

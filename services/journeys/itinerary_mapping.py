@@ -96,6 +96,8 @@ def leg_to_proto(leg: Leg, alerts_of: AlertsOf, *, geometry: bool) -> pb.Leg:
     if leg.free_flow_s is not None:
         message.free_flow_duration_s = leg.free_flow_s
         message.realtime = True
+    if leg.climb_m is not None:
+        message.ascent_m, message.descent_m = leg.climb_m
     if leg.parking is not None:
         _set_parking(message, leg)
     if leg.transit is not None:

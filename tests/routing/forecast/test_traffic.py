@@ -19,7 +19,7 @@ TUESDAY = int(datetime(2026, 7, 28, tzinfo=UTC).timestamp())
 def _street(*classes: str) -> StreetGraph:
     """Arcs of the given road classes, 50 km/h, one after the other."""
     m = len(classes)
-    columns: dict[str, Any] = {field.name: np.zeros(m, np.int64) for field in fields(StreetGraph)}
+    columns: dict[str, Any] = {field.name: np.zeros(m, np.int64) for field in fields(StreetGraph) if field.name != "heights"}
     columns |= {
         "arc_speed_kmh": np.full(m, 50.0, np.float32),
         "first_out": np.zeros(m + 1, np.int64),

@@ -94,6 +94,13 @@ class StreetGraph:
     condition_effect : uint8[c]
     condition_rule : int32[c]
         Index into `rules`.
+    speed_arc : int32[s]
+        Other free-flow speeds of motor vehicles, ascending: with the modes `speed_modes`, the speed of the arc is `speed_kmh`
+        while the rule holds. Of several that hold at once the last counts.
+    speed_modes : uint16[s]
+    speed_kmh : float32[s]
+    speed_rule : int32[s]
+        Index into `rules`, -1 = always.
     rules : TimeRules
     names : StringTable
     heights : StreetHeights, optional
@@ -134,6 +141,10 @@ class StreetGraph:
     condition_modes: npt.NDArray[np.uint16]
     condition_effect: npt.NDArray[np.uint8]
     condition_rule: npt.NDArray[np.int32]
+    speed_arc: npt.NDArray[np.int32]
+    speed_modes: npt.NDArray[np.uint16]
+    speed_kmh: npt.NDArray[np.float32]
+    speed_rule: npt.NDArray[np.int32]
     rules: TimeRules
     names: StringTable
     heights: StreetHeights | None = None
@@ -154,6 +165,9 @@ class StreetGraph:
         for name in ("condition_modes", "condition_effect", "condition_rule"):
             if len(getattr(self, name)) != len(self.condition_arc):
                 raise InvalidInput(f"street graph: {name} does not fit condition_arc", name)
+        for name in ("speed_modes", "speed_kmh", "speed_rule"):
+            if len(getattr(self, name)) != len(self.speed_arc):
+                raise InvalidInput(f"street graph: {name} does not fit speed_arc", name)
         if self.heights is not None and (len(self.heights.node_height_m), len(self.heights.arc_climb_m)) != (n, m):
             raise InvalidInput(f"street graph: heights do not fit {n} nodes and {m} arcs", "heights")
 

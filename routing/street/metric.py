@@ -99,10 +99,11 @@ def build_metric(
     """Weigh `network` for a mode it serves (default: its first); O(arcs + turns), a few milliseconds for a city.
 
     `rules_holding` (bool[k], see `rules_holding` of the time rules) says which of the graph's time rules hold; without it,
-    none does: what is closed at certain hours is open, what is open at certain hours closed.
+    none does: what is closed at certain hours is open, what is open at certain hours closed. A lower limit of the hour or the
+    vehicle bounds given speeds too; a higher one counts only where no speed is given.
     """
     mode = network.mode if mode is None else mode
-    speed = _speeds_kmh(graph, mode, options, arc_speed_kmh)
+    speed = _speeds_kmh(graph, mode, options, arc_speed_kmh, rules_holding)
     time = np.maximum(np.rint(graph.arc_length_m.astype(np.float64) * 3600.0 / speed), 1.0)
     arc_time = np.minimum(time, INFINITE - 1).astype(np.uint32)
     arc_time[(graph.arc_access & mode.bit) == 0] = UNREACHABLE_MS
@@ -168,10 +169,7 @@ def closed_by_time(graph: StreetGraph, mode: StreetMode, rules_holding: npt.NDAr
     bound = (graph.condition_modes & mode.bit) != 0
     holds = np.zeros(len(bound), np.bool_)
     if rules_holding is not None:
-        if rules_holding.shape != (len(graph.rules),):
-            raise InvalidInput(
-                f"rules_holding has shape {rules_holding.shape}, the graph {len(graph.rules)} rules", "rules_holding"
-            )
+        _check_rules(graph, rules_holding)
         holds = rules_holding[graph.condition_rule]
     only = bound & (graph.condition_effect == OPEN_ONLY_WHILE)
     closed[graph.condition_arc[only]] = True
@@ -180,10 +178,35 @@ def closed_by_time(graph: StreetGraph, mode: StreetMode, rules_holding: npt.NDAr
     return closed
 
 
-def _speeds_kmh(
-    graph: StreetGraph, mode: StreetMode, options: SpeedOptions, live: npt.ArrayLike | None
+def free_flow_kmh(
+    graph: StreetGraph, mode: StreetMode, rules_holding: npt.NDArray[np.bool_] | None = None
 ) -> npt.NDArray[np.float64]:
-    free_flow = np.maximum(graph.arc_speed_kmh.astype(np.float64), SLOWEST_KMH)
+    """Free-flow speeds (float64[m]) of a motor mode while the given time rules hold (bool[k]; None = no rule does); O(arcs)."""
+    speed = np.maximum(graph.arc_speed_kmh.astype(np.float64), SLOWEST_KMH)
+    holds = graph.speed_rule < 0
+    if rules_holding is not None:
+        _check_rules(graph, rules_holding)
+        holds[~holds] = rules_holding[graph.speed_rule[~holds]]
+    rows = np.flatnonzero(holds & ((graph.speed_modes & mode.bit) != 0))
+    speed[graph.speed_arc[rows]] = np.maximum(graph.speed_kmh[rows], SLOWEST_KMH)
+    return speed
+
+
+def _check_rules(graph: StreetGraph, rules_holding: npt.NDArray[np.bool_]) -> None:
+    if rules_holding.shape != (len(graph.rules),):
+        raise InvalidInput(
+            f"rules_holding has shape {rules_holding.shape}, the graph {len(graph.rules)} rules", "rules_holding"
+        )
+
+
+def _speeds_kmh(
+    graph: StreetGraph,
+    mode: StreetMode,
+    options: SpeedOptions,
+    live: npt.ArrayLike | None,
+    rules_holding: npt.NDArray[np.bool_] | None,
+) -> npt.NDArray[np.float64]:
+    free_flow = free_flow_kmh(graph, mode, rules_holding)
     if mode in NODE_BASED_MODES or mode in CYCLE_MODES:
         return np.where(graph.arc_flags & ARC_FERRY, free_flow, _muscle_kmh(graph, mode, options))
     speed = free_flow
@@ -193,6 +216,7 @@ def _speeds_kmh(
             raise InvalidInput(f"arc_speed_kmh has shape {given.shape}, the graph {graph.arc_count} arcs", "arc_speed_kmh")
         known = np.isfinite(given) & (given > 0.0)
         speed = np.where(known, np.clip(given, MIN_KMH, MAX_KMH), free_flow)
+        speed = np.where(free_flow < graph.arc_speed_kmh, np.minimum(speed, free_flow), speed)
     return np.minimum(speed, options.max_kmh.get(mode, MAX_KMH))
 
 

@@ -12,6 +12,7 @@ from routing.model.strings import StringTable
 from services.city.errors import CityInputError
 from services.city.osm_reader_limits import NO_LIMITS, strictest
 from services.city.osm_reader_raw import RawStreets
+from services.city.osm_reader_tags import WayTraits
 from services.city.osm_reader_times import build_rules
 
 BBox = tuple[float, float, float, float]
@@ -127,7 +128,7 @@ def lay_out(raw: RawStreets, pieces: Pieces) -> StreetGraph:
     ways = pieces.way[piece]
     nothing = np.zeros(0, np.int32)
     rules, rule_of = build_rules(
-        [c.hours for traits in raw.traits for c in traits.conditions] + [r.hours for r in raw.restrictions if r.hours]
+        [hours for traits in raw.traits for hours in _hours(traits)] + [r.hours for r in raw.restrictions if r.hours]
     )
     return StreetGraph(
         node_osm_id=raw.node_id[used],
@@ -142,7 +143,8 @@ def lay_out(raw: RawStreets, pieces: Pieces) -> StreetGraph:
         arc_length_m=pieces.length_m[piece].astype(np.float32),
         **_arc_columns(raw, pieces, piece, backward, access),
         **_limits(raw, pieces, piece, number, tail, head),
-        **_conditions(raw, raw.way_traits[ways], access[ways, backward.astype(np.int8)], rule_of),
+        **_conditions(raw, raw.way_traits[ways], backward, access[ways, backward.astype(np.int8)], rule_of),
+        **_speeds(raw, raw.way_traits[ways], backward, access[ways, backward.astype(np.int8)], rule_of),
         arc_name=raw.way_name[ways],
         arc_reverse=place[(~backward).astype(np.int8), piece].astype(np.int32),
         first_shape=first_shape,
@@ -201,21 +203,54 @@ def _limits(raw: RawStreets, pieces: Pieces, piece: Int64, number: Int64, tail: 
     return {"arc_limit": code, "limits": np.array(list(codes), np.uint16)}
 
 
+def _hours(traits: WayTraits) -> list[str]:
+    """Hours of the conditions of a way."""
+    both = (*traits.conditions, *traits.oneways[0], *traits.oneways[1])
+    speeds = (*traits.speeds[0], *traits.speeds[1])
+    return [condition.hours for condition in both] + [speed.hours for speed in speeds if speed.hours]
+
+
 def _conditions(
-    raw: RawStreets, kind: npt.NDArray[np.int32], access: npt.NDArray[np.uint16], rule_of: dict[str, int]
+    raw: RawStreets,
+    kind: npt.NDArray[np.int32],
+    backward: npt.NDArray[np.bool_],
+    access: npt.NDArray[np.uint16],
+    rule_of: dict[str, int],
 ) -> dict[str, Any]:
     """Access that depends on the time, arc by arc."""
     rows = [
         (arc, condition.modes & int(access[arc]), condition.effect, rule_of[condition.hours])
         for k, traits in enumerate(raw.traits)
-        if traits.conditions
+        if traits.conditions or traits.oneways != ((), ())
         for arc in np.flatnonzero(kind == k).tolist()
-        for condition in traits.conditions
+        for condition in (*traits.conditions, *traits.oneways[int(backward[arc])])
         if condition.modes & int(access[arc])
     ]
     table = np.array(sorted(rows), np.int64).reshape(-1, 4).T
     names = (("arc", np.int32), ("modes", np.uint16), ("effect", np.uint8), ("rule", np.int32))
     return {f"condition_{name}": column.astype(dtype) for (name, dtype), column in zip(names, table, strict=True)}
+
+
+def _speeds(
+    raw: RawStreets,
+    kind: npt.NDArray[np.int32],
+    backward: npt.NDArray[np.bool_],
+    access: npt.NDArray[np.uint16],
+    rule_of: dict[str, int],
+) -> dict[str, Any]:
+    """Speeds of certain hours or vehicles, arc by arc in the order of their weight."""
+    rows = [
+        (arc, speed.modes & int(access[arc]), rule_of.get(speed.hours, -1), speed.limit_kmh * traits.speed_share)
+        for k, traits in enumerate(raw.traits)
+        if traits.speeds != ((), ())
+        for arc in np.flatnonzero(kind == k).tolist()
+        for speed in traits.speeds[int(backward[arc])]
+        if speed.modes & int(access[arc])
+    ]
+    rows.sort(key=lambda row: row[0])
+    table = np.array(rows, np.float64).reshape(-1, 4).T
+    names = (("arc", np.int32), ("modes", np.uint16), ("rule", np.int32), ("kmh", np.float32))
+    return {f"speed_{name}": column.astype(dtype) for (name, dtype), column in zip(names, table, strict=True)}
 
 
 def _shapes(pieces: Pieces, piece: Int64, backward: npt.NDArray[np.bool_]) -> tuple[Int64, Int64]:

@@ -104,7 +104,7 @@ def understand(extract: Extract) -> RawStreets:
     restrictions, skipped = _restrictions(extract)
     unread = np.array([t.not_understood for t in traits], np.int64)[trait_of[extract.way_tags[kept]]].sum() if traits else 0
     if unread:
-        skipped["access condition not understood"] = int(unread)
+        skipped["condition not understood"] = int(unread)
     return RawStreets(
         node_id,
         extract.node_lat_e7[rows],

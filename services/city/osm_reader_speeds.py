@@ -25,6 +25,14 @@ _FREE_FLOW = {
 _OTHER_KMH, _OTHER_FREE_FLOW = 15.0, 0.8
 
 _ZONES_KMH = {"urban": 50.0, "rural": 90.0, "trunk": 100.0, "motorway": 120.0, "living_street": 20.0, "pedestrian_zone": 6.0}
+_COUNTRIES_KMH = {
+    "at": {"rural": 100.0, "motorway": 130.0}, "be": {"rural": 90.0}, "ch": {"rural": 80.0}, "cz": {"motorway": 130.0},
+    "de": {"rural": 100.0, "motorway": 130.0}, "dk": {"rural": 80.0, "motorway": 130.0},
+    "fr": {"rural": 80.0, "trunk": 110.0, "motorway": 130.0}, "it": {"trunk": 110.0, "motorway": 130.0},
+    "nl": {"rural": 80.0, "motorway": 100.0}, "pl": {"motorway": 140.0}, "ro": {"motorway": 130.0}, "se": {"rural": 70.0},
+    "gb": {"nsl_restricted": 48.3, "nsl_single": 96.6, "nsl_dual": 112.7, "motorway": 112.7},
+}  # fmt: skip
+"""Where a country's implicit limits differ from `_ZONES_KMH`; https://wiki.openstreetmap.org/wiki/Default_speed_limits."""
 _WORDS_KMH = {"walk": 6.0, "none": 130.0, "signals": None, "variable": None}
 _NUMBER = re.compile(r"(\d{1,3}(?:\.\d+)?)\s*(km/h|kmh|kph|mph|knots)?")
 _ZONE_NUMBER = re.compile(r"[a-z]{2}(?:-[a-z]+)?:(?:zone)?:?(\d{1,3})")
@@ -38,10 +46,15 @@ def speeds_kmh(tags: Mapping[str, str], road_class: str) -> tuple[float, float]:
         None,
     )
     usual = limit or _USUAL_KMH.get(road_class, _OTHER_KMH)
-    factor = _FREE_FLOW.get(road_class, _OTHER_FREE_FLOW)
+    factor = free_flow_share(road_class)
     along = limit_kmh(tags.get("maxspeed:forward", "")) or usual
     against = limit_kmh(tags.get("maxspeed:backward", "")) or usual
     return along * factor, against * factor
+
+
+def free_flow_share(road_class: str) -> float:
+    """Share of the limit that traffic reaches on a free street of a class."""
+    return _FREE_FLOW.get(road_class, _OTHER_FREE_FLOW)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -52,7 +65,8 @@ def limit_kmh(text: str) -> float | None:
         return _WORDS_KMH[value]
     number = _NUMBER.fullmatch(value) or _ZONE_NUMBER.fullmatch(value)
     if number is None:
-        return _ZONES_KMH.get(value.partition(":")[2])
+        country, _, zone = value.partition(":")
+        return {**_ZONES_KMH, **_COUNTRIES_KMH.get("gb" if country == "uk" else country, {})}.get(zone)
     unit = number[2] if number.re is _NUMBER else None
     kmh = float(number[1]) * _UNITS.get(unit or "", 1.0)
     return kmh if 3.0 <= kmh <= 200.0 else None

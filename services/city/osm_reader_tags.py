@@ -1,7 +1,7 @@
 """What OSM tags say about a way or a node, as plain values (pure).
 
-Keys and values: https://wiki.openstreetmap.org/wiki/Key:oneway, …/Key:cycleway, …/Key:lanes, …/Key:maxspeed. Conditional access
-is read (`osm_reader_access`); other conditional tags (speeds, lanes, one-ways) are not.
+Keys and values: https://wiki.openstreetmap.org/wiki/Key:oneway, …/Key:cycleway, …/Key:lanes, …/Key:maxspeed. Of conditional
+tags those of access (`osm_reader_access`), one-way streets and speeds (`osm_reader_conditions`) are read, those of lanes not.
 """
 
 from collections.abc import Mapping
@@ -15,6 +15,7 @@ from routing.model.street_graph import (
     ARC_TOLL,
     ARC_TUNNEL,
     NODE_TRAFFIC_SIGNALS,
+    OPEN_ONLY_WHILE,
     ROAD_CLASSES,
     SMOOTHNESS,
 )
@@ -29,8 +30,9 @@ from services.city.osm_reader_access import (
     barrier_stops,
     read_access,
 )
+from services.city.osm_reader_conditions import CONDITION_KEYS, SpeedCondition, read_oneways, read_speeds
 from services.city.osm_reader_limits import LIMIT_KEYS, NO_LIMITS, limits, metres, strictest
-from services.city.osm_reader_speeds import SPEED_KEYS, duration_s, speeds_kmh
+from services.city.osm_reader_speeds import SPEED_KEYS, duration_s, free_flow_share, speeds_kmh
 from services.city.osm_reader_surface import CAR_FACTORS, SURFACE_KEYS, incline_pct, smoothness
 
 Tags = Mapping[str, str]
@@ -49,6 +51,7 @@ TRAIT_KEYS = frozenset(
         "highway", "route", "junction", "motorroad", "tunnel", "bridge", "toll", "duration", "ramp:wheelchair", "width",
         "oneway", "oneway:bicycle", "oneway:foot", *_CYCLE_SIDES, "cycleway:left:oneway", "cycleway:right:oneway",
         "lanes", "lanes:forward", "lanes:backward", *ACCESS_KEYS, *SPEED_KEYS, *LIMIT_KEYS, *SURFACE_KEYS,
+        *CONDITION_KEYS,
     }
 )  # fmt: skip
 """All keys `way_traits` looks at; ways that agree in them share their traits."""
@@ -58,7 +61,8 @@ class WayTraits(NamedTuple):
     """A way as the street graph needs it; pairs are (along the way, against it).
 
     ``duration_s`` is 0 unless a ferry states its crossing time, from which its speed then follows. ``incline_pct`` is that
-    along the way. ``not_understood`` counts conditions left out.
+    along the way. ``conditions`` hold both ways, ``oneways`` one way; ``speeds`` are limits, not yet free-flow speeds.
+    ``not_understood`` counts conditions left out.
     """
 
     access: tuple[int, int]
@@ -72,6 +76,9 @@ class WayTraits(NamedTuple):
     incline_pct: int
     limits: tuple[int, ...]
     conditions: tuple[Condition, ...]
+    oneways: tuple[tuple[Condition, ...], tuple[Condition, ...]]
+    speeds: tuple[tuple[SpeedCondition, ...], tuple[SpeedCondition, ...]]
+    speed_share: float
     not_understood: int
 
 
@@ -88,11 +95,16 @@ def way_traits(tags: Tags) -> WayTraits | None:
     rough = smoothness(tags)
     said = read_access(tags, default)
     allowed = said.allowed & ~_unfit(tags, highway, rough)
-    access = _directions(tags, highway, allowed)
+    timed = 0
+    for condition in said.conditions:
+        timed |= condition.modes if condition.effect == OPEN_ONLY_WHILE else 0
+    oneways = read_oneways(tags, lambda some: _directions(some, highway, allowed), timed)
+    access = oneways.access
     if access == (0, 0):
         return None
     road_class = "ferry" if ferry else highway
     along, against = speeds_kmh(tags, road_class)
+    speeds, speeds_unread = read_speeds(tags)
     return WayTraits(
         access,
         said.no_through & allowed,
@@ -105,7 +117,10 @@ def way_traits(tags: Tags) -> WayTraits | None:
         incline_pct(tags.get("incline", "")),
         strictest(limits(tags), said.limits),
         said.conditions,
-        said.not_understood,
+        oneways.conditions,
+        speeds,
+        free_flow_share(road_class) * CAR_FACTORS[rough],
+        said.not_understood + oneways.not_understood + speeds_unread,
     )
 
 

@@ -93,7 +93,7 @@ def _street(building: Building, say: Say) -> None:
         street_ways=report.ways,
     )
     building.warnings += [
-        f"osm: {count} turn restrictions or access conditions left out: {why}" for why, count in sorted(report.skipped.items())
+        f"osm: {count} turn restrictions or conditions left out: {why}" for why, count in sorted(report.skipped.items())
     ]
     if report.missing_nodes:
         building.warnings.append(f"osm: {report.missing_nodes} nodes of ways are not in the extract")

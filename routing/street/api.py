@@ -32,6 +32,7 @@ from routing.street.profiles import (
     classes_of,
 )
 from routing.street.search import Searcher, limit_in_ms
+from routing.street.sites import SiteMatcher
 from routing.street.snapping import SnapGrid, Snaps, usable_for_snapping
 from routing.street.via_points import ViaWay, find_way
 
@@ -100,6 +101,12 @@ class StreetEngine:
     def matcher(self, metric: StreetMetric) -> TraceMatcher:
         """Map matching of GPS traces under a metric; keep it for as long as the metric, its making copies arrays."""
         return TraceMatcher(self._grid, metric)
+
+    def site_matcher(self) -> SiteMatcher:
+        """Matching of measurement sites, segments and location references to streets for cars, closed or not; keep it."""
+        if self._names is None:
+            self._names = StreetNames(self.graph.names)
+        return SiteMatcher(self._grid, self.matcher(self.metric(StreetMode.CAR)), self._names)
 
     def network(self, mode: StreetMode) -> StreetNetwork:
         """State graph of a mode, built on first use; shared by the modes of its class."""

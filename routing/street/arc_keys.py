@@ -46,7 +46,12 @@ def _mixed(value: UInt64) -> UInt64:
 
 
 class ArcLookup:
-    """From keys to arcs of one graph.
+    """From keys to arcs of one graph, and back.
+
+    Attributes
+    ----------
+    keys : int64[m]
+        By arc.
 
     Raises
     ------
@@ -55,9 +60,9 @@ class ArcLookup:
     """
 
     def __init__(self, graph: StreetGraph) -> None:
-        keys = arc_keys(graph)
-        self._arc = np.argsort(keys, kind="stable").astype(np.int32)
-        self._key = keys[self._arc]
+        self.keys = arc_keys(graph)
+        self._arc = np.argsort(self.keys, kind="stable").astype(np.int32)
+        self._key = self.keys[self._arc]
         doubled = np.flatnonzero(self._key[1:] == self._key[:-1])
         if len(doubled):
             one, other = self._arc[doubled[0]], self._arc[doubled[0] + 1]

@@ -9,6 +9,7 @@ from routing.street.avoidance import arcs_within
 from routing.street.isochrone import street_isochrones
 from routing.street.pair_functions import stitch_in_place
 from routing.street.path import turn_angle_deg
+from routing.street.sites import Site
 
 Float64 = npt.NDArray[np.float64]
 
@@ -68,8 +69,9 @@ def _searches(engine: StreetEngine, metric: StreetMetric, places: Snaps, limit_s
 
 
 def _knowing(engine: StreetEngine, metric: StreetMetric, place: Snaps, lat_deg: Float64, lon_deg: Float64) -> int:
-    """Snapping with hints, a match of a trace, and an outline."""
+    """Snapping with hints, a match of a trace and of a site, and an outline."""
     engine.snap(lat_deg, lon_deg, metric.mode, hints=SnapHints(names=["", ""], bearing_deg=[0.0, np.nan], curb=True))
     engine.matcher(metric).match(lat_deg, lon_deg, np.array([0.0, 600.0]))
+    engine.site_matcher().match_sites([Site(tuple(zip(lat_deg.tolist(), lon_deg.tolist(), strict=True)))])
     street_isochrones(engine.graph, metric, engine.reach(metric, place, 0, 120.0), place, [60.0])
-    return 3
+    return 4

@@ -35,7 +35,11 @@ class Record(msgspec.Struct, frozen=True, tag=True, kw_only=True, omit_defaults=
 
 
 class Observation(Record, frozen=True, kw_only=True):
-    """One measured value of one entity (a road site or segment, a car park, a station)."""
+    """One measured value of one entity (a road site or segment, a car park, a station).
+
+    `bearing_deg` is the direction of travel at a point on the road. `arc_keys` are the streets it was matched to, by keys that
+    survive a rebuild of the city (`routing.street.arc_keys`); empty = not matched, or not about a road.
+    """
 
     kind: str
     value: float
@@ -46,12 +50,15 @@ class Observation(Record, frozen=True, kw_only=True):
     lat: float | None = None
     lon: float | None = None
     path: tuple[tuple[float, float], ...] = ()
+    bearing_deg: float | None = None
+    arc_keys: tuple[int, ...] = ()
 
 
 class Event(Record, frozen=True, kw_only=True):
     """Something on the road: accident, roadworks, closure. `path` holds (lat, lon) points along the affected street.
 
     `vehicles` are those a closure binds, empty = all.
+    `bearing_deg` and `arc_keys` as in `Observation`.
     """
 
     kind: Literal["closure", "roadworks", "accident", "obstruction", "lane_closure", "restriction", "other"]
@@ -65,6 +72,8 @@ class Event(Record, frozen=True, kw_only=True):
     description: str = ""
     cancelled: bool = False
     vehicles: tuple[Literal["car", "van", "truck"], ...] = ()
+    bearing_deg: float | None = None
+    arc_keys: tuple[int, ...] = ()
 
 
 class InformedEntity(msgspec.Struct, frozen=True, array_like=True):

@@ -84,6 +84,7 @@ class TrafficServicer(traffic_service_pb2_grpc.TrafficServiceServicer):
         arcs = match_places(self._street, [Place(wanted["path"], both_directions=wanted["both_directions"])])[0]
         if not len(arcs):
             raise InvalidInput("no street for cars lies within 60 m of the path", field="incident.path")
+        wanted["arc_keys"] = self._ids.list_keys(arcs)
         event = await self._incidents.report(wanted, request.idempotency_key, current_principal().tenant)
         incident = to_incident(event, self._ids.list_ids(arcs), "")
         return pb.ReportIncidentResponse(incident=incident, stamp=self._stamper.stamp())

@@ -1,7 +1,8 @@
-"""Public identifiers of arcs: ``way/piece/direction``.
+"""Public identifiers of arcs: ``way/key``, the OpenStreetMap way and the arc's key in 16 hexadecimal digits.
 
-`piece` counts the pieces a way is cut into at junctions (in the order of the graph's arcs), `direction` is ``f`` for the arc of
-a piece that comes first in the graph and ``b`` for its reverse. Stable as long as the map of the way does not change.
+The key is made of what the arc is (`routing.street.arc_keys`): it survives every rebuild of the city in which that piece of the
+way does, and tells the two directions of a street apart. A piece that gets a new junction in its middle is gone, and so is its
+identifier: it never comes to mean another piece.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,49 +11,47 @@ import numpy as np
 import numpy.typing as npt
 
 from routing.model.street_graph import StreetGraph
+from routing.street.arc_keys import ArcLookup
+
+KEY_DIGITS = 16
 
 
 class LinkIds:
     """Identifiers of the arcs of one graph, both ways."""
 
     def __init__(self, graph: StreetGraph) -> None:
-        m = graph.arc_count
-        arcs = np.arange(m, dtype=np.int64)
-        reverse = np.asarray(graph.arc_reverse, np.int64)
-        first = np.where(reverse >= 0, np.minimum(arcs, reverse), arcs)
         self._way = np.asarray(graph.arc_way_osm_id)
-        self._backward = arcs != first
-        order = np.lexsort((self._backward, first, self._way))
-        way, piece = self._way[order], first[order]
-        new_way = np.concatenate([[True], way[1:] != way[:-1]]) if m else np.empty(0, np.bool_)
-        new_piece = np.concatenate([[True], piece[1:] != piece[:-1]]) | new_way if m else new_way
-        count = np.cumsum(new_piece) - 1
-        start = np.maximum.accumulate(np.where(new_way, count, 0)) if m else count
-        self._piece = np.empty(m, np.int64)
-        self._piece[order] = count - start
-        self._order, self._sorted_way = order, way
+        self._lookup = ArcLookup(graph)
 
     def id_of(self, arc: int) -> str:
         """Identifier of an arc."""
-        return f"{self._way[arc]}/{self._piece[arc]}/{'b' if self._backward[arc] else 'f'}"
+        return f"{self._way[arc]}/{int(self._lookup.keys[arc]):0{KEY_DIGITS}x}"
 
     def list_ids(self, arcs: Iterable[int]) -> list[str]:
         """Identifiers of several arcs."""
         return [self.id_of(int(arc)) for arc in arcs]
 
+    def list_keys(self, arcs: npt.NDArray[np.int32]) -> tuple[int, ...]:
+        """Keys of several arcs."""
+        return tuple(self._lookup.keys[arcs].tolist())
+
     def find_arc(self, link_id: str) -> int | None:
         """Arc of an identifier, None where there is none."""
-        way, _, rest = link_id.partition("/")
-        piece, _, direction = rest.partition("/")
-        if not way.isascii() or not way.isdigit() or not piece.isdigit() or direction not in {"f", "b"} or len(way) > 18:
-            return None
-        low, high = np.searchsorted(self._sorted_way, [int(way), int(way) + 1])
-        for arc in self._order[low:high].tolist():
-            if self._piece[arc] == int(piece) and self._backward[arc] == (direction == "b"):
-                return int(arc)
-        return None
+        arc = int(self.find_arcs([link_id])[0])
+        return None if arc < 0 else arc
 
     def find_arcs(self, link_ids: Sequence[str]) -> npt.NDArray[np.int32]:
         """Arcs of identifiers, -1 where there is none."""
-        found = (self.find_arc(link_id) for link_id in link_ids)
-        return np.array([-1 if arc is None else arc for arc in found], np.int32)
+        keys = np.array([_key(link_id) for link_id in link_ids], np.int64)
+        found = self._lookup.find_arcs(keys)
+        ways = self._way[found].tolist() if len(self._way) else [None] * len(found)
+        same = [link_id.partition("/")[0] == str(way) for link_id, way in zip(link_ids, ways, strict=True)]
+        return np.where(same, found, -1).astype(np.int32)
+
+
+def _key(link_id: str) -> int:
+    """Key of an identifier, -1 (which no arc has) if it is written otherwise."""
+    text = link_id.partition("/")[2]
+    if len(text) != KEY_DIGITS or not set(text) <= set("0123456789abcdef"):
+        return -1
+    return min(int(text, 16), 2**63 - 1)

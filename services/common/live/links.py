@@ -3,6 +3,8 @@
 A path is sampled every `STEP_M` metres; each sample takes the nearest street for cars within `MAX_DISTANCE_M` whose
 direction differs by less than `MAX_TURN_DEG` from that of the path there (its reverse arc, where that fits better). An arc
 counts when the samples cover at least `MIN_COVER` of it. Point sites take the one nearest arc, by bearing where it is said.
+
+Places that say the keys of their arcs are not matched again, unless the streets have changed there.
 """
 
 import math
@@ -15,6 +17,7 @@ import numpy.typing as npt
 from routing.model.modes import StreetMode
 from routing.model.street_graph import StreetGraph
 from routing.street.api import StreetEngine
+from routing.street.arc_keys import ArcLookup
 
 STEP_M = 8.0
 MAX_DISTANCE_M = 25.0
@@ -30,13 +33,17 @@ Arcs = npt.NDArray[np.int32]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A road as a feed says it: a path (two points or more), or a point with or without a bearing."""
+    """A road as a feed says it: a path (two points or more), or a point with or without a bearing.
+
+    `arc_keys`: the arcs it was matched to before, maybe on an older graph.
+    """
 
     path: tuple[tuple[float, float], ...] = ()
     lat: float | None = None
     lon: float | None = None
     bearing_deg: float | None = None
     both_directions: bool = False
+    arc_keys: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -44,6 +51,7 @@ class LinkMatcher:
     """Matches places to arcs and remembers them: the street graph of a matcher never changes."""
 
     engine: StreetEngine
+    _lookup: ArcLookup | None = None
     _known: dict[Place, Arcs] = field(default_factory=dict)
 
     def match(self, places: Mapping[str, Place]) -> dict[str, Arcs]:
@@ -51,8 +59,21 @@ class LinkMatcher:
         fresh = [place for place in dict.fromkeys(places.values()) if place not in self._known]
         if len(self._known) > 100_000:
             self._known.clear()
+        self._known.update(self._by_keys(fresh))
+        fresh = [place for place in fresh if place not in self._known]
         self._known.update(zip(fresh, match_places(self.engine, fresh), strict=True))
         return {name: self._known[place] for name, place in places.items()}
+
+    def _by_keys(self, places: Sequence[Place]) -> dict[Place, Arcs]:
+        """Arcs of the places whose keys this graph has, all of them."""
+        keyed = [place for place in places if place.arc_keys]
+        if not keyed:
+            return {}
+        if self._lookup is None:
+            self._lookup = ArcLookup(self.engine.graph)
+        arcs = self._lookup.find_arcs([key for place in keyed for key in place.arc_keys])
+        parts = np.split(arcs, np.cumsum([len(place.arc_keys) for place in keyed])[:-1])
+        return {place: np.unique(own) for place, own in zip(keyed, parts, strict=True) if (own >= 0).all()}
 
 
 def match_places(engine: StreetEngine, places: Sequence[Place]) -> list[Arcs]:

@@ -1,6 +1,6 @@
 """Records of roads → live speed of every arc and the arcs that are closed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,7 +81,7 @@ def build_traffic(
     rows = [row for row in observations if row.valid_until >= now and row.quality >= MIN_QUALITY and row.kind in _USED]
     rows.sort(key=lambda row: (row.observed_at, row.feed, row.entity))
     current = [event for event in events if not event.cancelled and (event.ends_at is None or event.ends_at > now)]
-    places = {_key(row): _place(row) for row in rows} | {_key(event): _place(event) for event in current}
+    places = {_key(row): place_of(row) for row in rows} | {_key(event): place_of(event) for event in current}
     arcs = matcher.match(places)
     base = empty_traffic(graph.arc_count)
     speed, observed, quality, flow = base.arc_speed_kmh, base.arc_observed_s, base.arc_quality, base.arc_flow_vph
@@ -125,10 +125,11 @@ def _key(row: Observation | Event) -> str:
     return f"{row.feed}|{row.entity}"
 
 
-def _place(row: Observation | Event) -> Place:
+def place_of(row: Observation | Event) -> Place:
+    """Where on the road a record is about."""
     if isinstance(row, Event):
-        return Place(row.path, both_directions=row.both_directions)
-    return Place(row.path, row.lat, row.lon)
+        return Place(row.path, None, None, row.bearing_deg, row.both_directions, row.arc_keys)
+    return Place(row.path, row.lat, row.lon, row.bearing_deg, arc_keys=row.arc_keys)
 
 
 def lay(onto: npt.NDArray[Any], arcs: Sequence[Arcs], values: Sequence[float]) -> None:
@@ -139,8 +140,3 @@ def lay(onto: npt.NDArray[Any], arcs: Sequence[Arcs], values: Sequence[float]) -
 
 def _speed_of(travel_time_s: float, length_m: npt.NDArray[np.float32]) -> float:
     return float(length_m.sum()) / max(travel_time_s, 1.0) * 3.6
-
-
-def link_places(records: Iterable[Observation | Event]) -> Mapping[str, Place]:
-    """Places of records by ``feed|entity``, for counting how many can be matched."""
-    return {_key(row): _place(row) for row in records}

@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from routing.model.car_parks import CarParks
 from routing.model.timetable import Timetable
 from routing.street.api import StreetEngine
-from services.common.live.links import LinkMatcher
 from services.common.live.parking import CarParkMatcher
-from services.common.live.traffic import link_places
-from services.common.records import AnyRecord, Event, Observation, TripUpdate, VehiclePosition
+from services.common.records import AnyRecord, Observation, TripUpdate, VehiclePosition
 from services.ingest.feed import Feed
+from services.ingest.match.roads import RoadMatcher
 from services.ingest.match.timetable import TimetableStatic
 from services.ingest.match.vehicles import VehicleMatcher
 from services.ingest.publish import Matched
@@ -25,11 +24,11 @@ class CityMatcher:
     car_parks: CarParks | None = None
     statics: Mapping[str, TimetableStatic] = field(default_factory=dict)
     _vehicles: dict[str, VehicleMatcher] = field(default_factory=dict)
-    _links: LinkMatcher | None = None
+    _roads: RoadMatcher | None = None
     _parks: CarParkMatcher | None = None
 
     def __post_init__(self) -> None:
-        self._links = LinkMatcher(self.street) if self.street is not None else None
+        self._roads = RoadMatcher(self.street) if self.street is not None else None
         self._parks = CarParkMatcher(self.car_parks) if self.car_parks is not None else None
 
     def __call__(self, feed: Feed, records: tuple[AnyRecord, ...], now: int) -> Matched:
@@ -39,10 +38,8 @@ class CityMatcher:
         if feed.adapter == "parking-parkapi" and self._parks is not None:
             rows = {row.entity: row for row in records if isinstance(row, Observation)}
             return Matched(records, _ratio(sum(self._parks.find(row) is not None for row in rows.values()), len(rows)))
-        if feed.adapter in {"datex2", "waze-ccp"} and self._links is not None:
-            places = link_places(row for row in records if isinstance(row, Observation | Event))
-            arcs = self._links.match(places)
-            return Matched(records, _ratio(sum(len(found) > 0 for found in arcs.values()), len(arcs)))
+        if feed.adapter in {"datex2", "waze-ccp"} and self._roads is not None:
+            return Matched(*self._roads.match(records))
         static = self.statics.get(feed.static_feed)
         if static is not None:
             trips = {row.trip_id for row in records if isinstance(row, TripUpdate | VehiclePosition) and row.trip_id}

@@ -1,5 +1,6 @@
 """DATEX II measured data (loops, cameras, travel times), elaborated data, and measurement site tables."""
 
+import math
 from collections.abc import Iterator
 
 from services.common.records import OBSERVATION_UNITS, Observation
@@ -73,6 +74,7 @@ def _observation(entity: str, kind: str, value: float, site: Site | None, contex
         observed_at=observed, received_at=context.now, valid_until=observed + VALID_S,
         provenance=context.provenance(ADAPTER), name=site.name if site else "",
         lat=site.lat if site else None, lon=site.lon if site else None, path=site.path if site else (),
+        bearing_deg=site.bearing_deg if site else None,
     )  # fmt: skip
 
 
@@ -133,7 +135,7 @@ def _elaborated_site(location: Element | None, index: int) -> Site:
         return Site(f"value-{index}")
     reference = location.find(".//{*}predefinedLocationReference")
     site_id = (reference.get("id") if reference is not None else None) or location.get("id") or f"value-{index}"
-    return _site(site_id, "", read_path(location))
+    return _site(site_id, "", read_path(location), _bearing(location))
 
 
 def _site(site_id: str, name: str, path: tuple[tuple[float, float], ...], bearing_deg: float | None = None) -> Site:
@@ -168,6 +170,7 @@ def _name(record: Element) -> str:
 def _bearing(location: Element | None) -> float | None:
     found = location.find(".//{*}bearing") if location is not None else None
     try:
-        return float(found.text or "") % 360 if found is not None else None
+        bearing = float(found.text or "") if found is not None else math.nan
     except ValueError:
         return None
+    return bearing % 360 if math.isfinite(bearing) else None

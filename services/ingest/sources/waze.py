@@ -93,4 +93,5 @@ def _alert(entity: str, row: dict[str, Any], context: SourceContext, findings: F
         feed=context.feed, entity=entity, observed_at=observed, received_at=context.now, valid_until=published + VALID_S,
         provenance=context.provenance(ADAPTER), kind=cast(Any, _KINDS.get(str(row.get("type")), "other")), version=observed,
         starts_at=observed, ends_at=None, path=path, both_directions=False, description=str(row.get("subtype") or "")[:200],
+        bearing_deg=heading % 360.0 if (heading := number(row.get("magvar"))) is not None else None,
     )  # fmt: skip

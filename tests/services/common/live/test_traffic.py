@@ -132,4 +132,18 @@ def test_link_ids_go_both_ways() -> None:
     names = ids.list_ids(range(drawn.graph.arc_count))
     assert len(set(names)) == drawn.graph.arc_count
     assert ids.find_arcs(names).tolist() == list(range(drawn.graph.arc_count))
-    assert ids.find_arcs(["", "1/2", "x/0/f", "1/99/f", "99999999999999999999/0/f"]).tolist() == [-1] * 5
+    way, _, key = names[0].partition("/")
+    wrong = [
+        "",
+        "1/2",
+        "x/0/f",
+        f"7{way}/{key}",
+        f"{way}/{key[1:]}",
+        f"{way}/{key.upper()}x",
+        f"{way}/{'f' * 16}",
+        f"{way}/{'0' * 16}",
+    ]
+    assert ids.find_arcs(wrong).tolist() == [-1] * len(wrong)
+    assert ids.find_arc(names[1]) == 1
+    assert ids.find_arc("") is None
+    assert ids.find_arcs([]).tolist() == []

@@ -1,4 +1,4 @@
-"""``traboule street route|matrix|show``."""
+"""``traboule street route|matrix|show|match``."""
 
 import sys
 import webbrowser
@@ -18,6 +18,7 @@ from services.cli.context import CommandContext, plain_errors
 from services.cli.journeys import emission_option, set_emission_class, show_leg, show_notices
 from services.cli.output import clock, console, distance, duration, parse_when, plain, print_json, print_table, say
 from services.cli.street_files import read_places, write_matrix
+from services.cli.street_match import match
 from services.cli.street_pictures import StreetPicture
 
 MODES = {
@@ -32,6 +33,7 @@ mode_option = click.option(
 )
 depart_option = click.option("--depart", help="Depart at 08:30, '2026-07-28 08:30' or +20min (default: now in the city).")
 free_option = click.option("--no-traffic", is_flag=True, help="Ignore live and predicted traffic.")
+kerb_option = click.option("--kerb", is_flag=True, help="Leave and arrive on the places' own side of the street.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the answer of the service as JSON.")
 
 
@@ -43,7 +45,11 @@ def street() -> None:
       traboule street route Trindade Campanhã --steps
       traboule street matrix depots.csv --to customers.csv --out times.csv
       traboule street show Trindade Campanhã --alternatives 2 --reach 5 --reach 10 --speeds --open
+      traboule street match traces.gpx --out ways.geojson --picture ways.html
     """
+
+
+street.add_command(match)
 
 
 @street.command()
@@ -55,6 +61,7 @@ def street() -> None:
 @depart_option
 @free_option
 @click.option("--alternatives", type=click.IntRange(0, 3), default=0, help="Show up to so many other ways.")
+@kerb_option
 @click.option("--steps", is_flag=True, help="Show the streets on the way.")
 @json_option
 @click.pass_obj
@@ -173,6 +180,7 @@ def _receive(context: CommandContext, request: matrix_pb2.StreamMatrixRequest) -
 @emission_option
 @depart_option
 @free_option
+@kerb_option
 @click.option("--alternatives", type=click.IntRange(0, 3), default=0, help="Draw up to so many other ways too.")
 @click.option(
     "--reach", type=click.IntRange(1, 240), multiple=True, metavar="MINUTES", help="Draw what is reached from ORIGIN (several)."
@@ -233,6 +241,8 @@ def _route_request(
         depart_at_unix_s=parse_when(options["depart"], context.timezone, context.now()) if options["depart"] else 0,
         ignore_realtime=options["no_traffic"],
         max_alternatives=options["alternatives"],
+        kerb_approach=options["kerb"],
+        kerb_departure=options["kerb"],
     )
     set_emission_class(request.preferences, options["emission_class"])
     return request

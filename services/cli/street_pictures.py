@@ -26,6 +26,12 @@ SPEED_CLASSES = (
 
 CLOSED = "#17202a"
 ZONE = "#2e8b57"
+MOST_DOTS = 2_000
+"""A trace with more positions is drawn as a line only."""
+
+Line = Sequence[tuple[float, float]]
+"""Latitudes and longitudes."""
+
 REACH_COLOURS = ("#08519c", "#3182bd", "#6baed6", "#9ecae1", "#c6dbef")
 
 
@@ -119,6 +125,20 @@ class StreetPicture:
             {"duration_s": r.duration_s, "length_m": round(sum(leg.distance_m for leg in r.legs))} for r in answer.routes
         ]
         self.drawn["mode"] = mode
+
+    def add_traces(self, traces: Sequence[tuple[str, Line]], ways: Sequence[Sequence[Line]], total: int) -> None:
+        """Traces as positions and thin lines, the ways they took in colour; `total` may be more than are drawn."""
+        for k, ((name, positions), parts) in enumerate(zip(traces, ways, strict=True)):
+            colour = svg.PALETTE[k % len(svg.PALETTE)]
+            for line in parts:
+                self._map.add_line(line, colour, width=5.0, tip=name)
+            self._map.add_line(positions, CLOSED, width=1.0, dashed=True, tip=f"{name}, as recorded")
+            for position in positions if len(positions) <= MOST_DOTS else ():
+                self._map.add_marker(position, CLOSED, radius=2.0)
+        self._key += [(svg.PALETTE[0], "ways on streets, a colour each"), (CLOSED, "positions as recorded")]
+        if total > len(traces):
+            self._below.append(note(f"{len(traces)} of {total} traces are drawn."))
+        self.drawn["traces"] = len(traces)
 
     def html(self) -> str:
         """The page."""

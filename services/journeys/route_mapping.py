@@ -36,7 +36,8 @@ class RouteWishes:
     weights : CostWeights
     avoidance : Avoidance or None
     language : str
-    kerb : bool
+    kerb, kerb_departure : bool
+        Whether stops and the destination are reached, and the origin is left, on their own side of the street.
     cost_field : str
         What the request calls the weights.
     """
@@ -46,6 +47,7 @@ class RouteWishes:
     avoidance: Avoidance | None
     language: str
     kerb: bool
+    kerb_departure: bool
     cost_field: str
 
     @property
@@ -78,7 +80,7 @@ def route_wishes(request: route_pb2.PlanRouteRequest, languages: Sequence[str]) 
             raise InvalidInput("weights: all prices are 0; give at least one", field="weights")
     language = request.language or next((code for code in languages if code in LANGUAGES), "en")
     stops = tuple(kind != route_pb2.PlanRouteRequest.VIA_KIND_PASS for kind in kinds)
-    return RouteWishes(stops, weights, _avoidance(request), language, request.kerb_approach, field)
+    return RouteWishes(stops, weights, _avoidance(request), language, request.kerb_approach, request.kerb_departure, field)
 
 
 def _avoidance(request: route_pb2.PlanRouteRequest) -> Avoidance | None:

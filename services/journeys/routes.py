@@ -133,10 +133,11 @@ class _Planning:
             return None
 
     def place(self, point: Point, field: str, stops: bool) -> _Place:
-        """A place on the streets; by the side of the kerb where one stops and that is wanted."""
+        """A place on the streets; by the side of the kerb where one stops or sets out and that is wanted."""
         nearest = self.network.snap(point, self.mode, field)
         left = self.view.snapshot.city.country in DRIVE_ON_LEFT
-        hints = SnapHints(curb=self.wishes.kerb and stops, drive_on_left=left)
+        kerb = self.wishes.kerb_departure if field == "origin" else self.wishes.kerb and stops
+        hints = SnapHints(curb=kerb, drive_on_left=left)
         sided = self.street.snap(point.lat_deg, point.lon_deg, self.mode, hints=hints)
         return _Place(point, field, sided if hints.curb and sided.arc[0] >= 0 else nearest, sided)
 

@@ -164,6 +164,21 @@ async def test_by_the_kerb_one_arrives_with_the_place_on_the_right(stub: Any) ->
     assert arrivals[True].count(left) < arrivals[False].count(left)
 
 
+async def test_by_the_kerb_one_leaves_with_the_place_on_the_right(stub: Any) -> None:
+    """Of twenty places; those on the far side of a one-way street cannot be left otherwise."""
+    rng = np.random.default_rng(7)
+    right: dict[bool, int] = {False: 0, True: 0}
+    for _ in range(20):
+        place = (CAMPANHA[0] + rng.uniform(-0.01, 0.01), CAMPANHA[1] + rng.uniform(-0.01, 0.01))
+        for kerb in (False, True):
+            (route,) = (await stub.PlanRoute(ask(origin=point(place), kerb_departure=kerb))).routes
+            line = decode(route.legs[0].polyline.encoded)
+            off = next((k for k in range(1, len(line)) if metres(line[k], line[0]) > 5.0), 1)
+            turn = (heading([line[0], place]) - heading([line[0], line[off]]) + 180.0) % 360.0 - 180.0
+            right[kerb] += turn > 0.0
+    assert right[True] >= right[False] + 3, right
+
+
 def heading(line: list[tuple[float, float]]) -> float:
     """Bearing of a stretch, degrees."""
     (lat, lon), (to_lat, to_lon) = line

@@ -39,6 +39,8 @@ class Instruction:
         The same as one says it; empty for the arrival.
     first_point : int
         Index of its point in the path's line.
+    climb_m : tuple of float, optional
+        Metres up and metres down to the next instruction; None where heights are not known.
     """
 
     manoeuvre: str
@@ -48,6 +50,7 @@ class Instruction:
     length_m: float
     distance: str
     first_point: int
+    climb_m: tuple[float, float] | None = None
 
 
 def build_instructions(path: StreetPath, mode: StreetMode, language: str = "en", side: int = 0) -> tuple[Instruction, ...]:
@@ -96,9 +99,8 @@ def build_instructions(path: StreetPath, mode: StreetMode, language: str = "en",
         length_m = float(lengths[until] - lengths[begin])
         street = _street(graph, arcs, onward, until)
         text = _text(path, language, manoeuvre, street, number)
-        out.append(
-            Instruction(manoeuvre, street, number, text, length_m, distance(language, length_m), int(path.arc_point[begin]))
-        )
+        said, climb_m = distance(language, length_m), path.find_climb_m(begin, until)
+        out.append(Instruction(manoeuvre, street, number, text, length_m, said, int(path.arc_point[begin]), climb_m))
     arrival = {1: "arrive_right", -1: "arrive_left"}.get(side, "arrive")
     last = len(path.lat_deg) - 1
     street = graph.names[int(graph.arc_name[arcs[-1]])] if arcs else ""

@@ -80,8 +80,15 @@ class StreetPath:
     @property
     def climb_m(self) -> tuple[float, float] | None:
         """Metres up and metres down; None where the height of any part of the way is not known."""
-        shares = self.arc_length_m / np.maximum(self.graph.arc_length_m[self.arcs], 1e-9)
-        return find_climb_m(self.graph.heights, self.arcs, shares)
+        return self.find_climb_m(0, len(self.arcs))
+
+    def find_climb_m(self, begin: int, end: int) -> tuple[float, float] | None:
+        """`climb_m` of the arcs ``begin … end - 1`` of the way."""
+        if self.graph.heights is None:
+            return None
+        arcs = self.arcs[begin:end]
+        shares = self.arc_length_m[begin:end] / np.maximum(self.graph.arc_length_m[arcs], 1e-9)
+        return find_climb_m(self.graph.heights, arcs, shares)
 
     @cached_property
     def steps(self) -> tuple[StreetStep, ...]:

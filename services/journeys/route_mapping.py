@@ -114,7 +114,7 @@ def fields_of_wishes(wishes: RouteWishes) -> Iterator[None]:
 def instruction_to_proto(instruction: Instruction, path: StreetPath) -> pb.Instruction:
     """Map one instruction of a way."""
     row = min(instruction.first_point, len(path.lat_deg) - 1)
-    return pb.Instruction(
+    message = pb.Instruction(
         kind=pb.Instruction.Kind.Value(f"KIND_{instruction.manoeuvre.upper()}"),
         text=instruction.text,
         street_name=instruction.street,
@@ -123,3 +123,6 @@ def instruction_to_proto(instruction: Instruction, path: StreetPath) -> pb.Instr
         distance_text=instruction.distance,
         location=geo_pb2.LatLng(lat_deg=float(path.lat_deg[row]), lon_deg=float(path.lon_deg[row])),
     )
+    if instruction.climb_m is not None:
+        message.ascent_m, message.descent_m = instruction.climb_m
+    return message

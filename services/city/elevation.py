@@ -22,7 +22,7 @@ HeightsAt = Callable[[Float64, Float64], Float32]
 STEP_M = 30.0
 """Between two points of a street that is longer, heights are looked up this often."""
 
-BELIEVED_M = 30.0
+BELIEVED_M = 15.0
 """A tag further than this from the elevation model is taken for a mistake (feet, a roof, a summit beside the road)."""
 
 _ARCS_AT_ONCE = 100_000

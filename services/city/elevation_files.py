@@ -2,6 +2,7 @@
 
 import gzip
 import math
+import zlib
 from pathlib import Path
 
 from services.city.config import CityConfig
@@ -99,7 +100,7 @@ def _unpack_and_check(path: Path, name: str) -> None:
         try:
             with gzip.open(path) as source:
                 plain = source.read(_MAX_BYTES + 1)
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, zlib.error) as error:
             raise CityDownloadError(f"{name}: what was sent cannot be unpacked ({error}): try again later") from error
         path.write_bytes(plain)
     open_tile(path, name)

@@ -29,6 +29,9 @@ LENGTH_SHARES, LENGTH_SLACK_M = (0.6, 1.6), 60.0
 
 _METRES_PER_DEGREE = 111_195.0
 
+Road = tuple[Place, str]
+"""Where a record is about, and the name it gives."""
+
 
 @dataclass(slots=True)
 class RoadMatcher:
@@ -37,40 +40,42 @@ class RoadMatcher:
     engine: StreetEngine
     _sites: SiteMatcher | None = None
     _keys: npt.NDArray[np.int64] | None = None
-    _known: dict[tuple[Place, str], tuple[int, ...]] = field(default_factory=dict)
+    _known: dict[Road, tuple[int, ...]] = field(default_factory=dict)
 
     def match(self, records: Iterable[AnyRecord]) -> tuple[tuple[AnyRecord, ...], float | None]:
         """Records with the keys of their arcs, and the share of entities that have a street (None: none is about a road)."""
         rows = tuple(records)
         roads = [(place_of(row), _name(row)) for row in rows if isinstance(row, Observation | Event)]
-        self._learn(roads)
-        found = iter(roads)
+        known, following = self._find(roads), iter(roads)
         matched: dict[str, bool] = {}
         answer: list[AnyRecord] = []
         for row in rows:
             if not isinstance(row, Observation | Event):
                 answer.append(row)
                 continue
-            keys = self._known[next(found)]
+            keys = known[next(following)]
             matched[row.entity] = bool(keys)
             answer.append(msgspec.structs.replace(row, arc_keys=keys if len(keys) <= MOST_KEYS else ()))
         return tuple(answer), sum(matched.values()) / len(matched) if matched else None
 
-    def _learn(self, roads: list[tuple[Place, str]]) -> None:
-        fresh = [road for road in dict.fromkeys(roads) if road not in self._known]
+    def _find(self, roads: list[Road]) -> dict[Road, tuple[int, ...]]:
+        """Keys of all roads, those not known yet in one batch; several feeds may ask at once."""
+        cache = self._known
+        found = {road: cache[road] for road in dict.fromkeys(roads) if road in cache}
+        fresh = [road for road in dict.fromkeys(roads) if road not in found]
         if not fresh:
-            return
-        if len(self._known) > REMEMBERED:
-            self._known.clear()
-            fresh = list(dict.fromkeys(roads))
+            return found
         if self._sites is None or self._keys is None:
             self._sites, self._keys = self.engine.site_matcher(), arc_keys(self.engine.graph)
         sites = self._sites.match_sites([_site(place, name) for place, name in fresh])
-        arcs = [self._arcs(road[0], found) for road, found in zip(fresh, sites, strict=True)]
+        arcs = [self._arcs(road[0], site) for road, site in zip(fresh, sites, strict=True)]
         doubtful = [k for k, own in enumerate(arcs) if own is None]
         for k, own in zip(doubtful, match_places(self.engine, [fresh[k][0] for k in doubtful]), strict=True):
             arcs[k] = own
-        self._known.update((road, tuple(self._keys[own].tolist())) for road, own in zip(fresh, arcs, strict=True))
+        new = {road: tuple(self._keys[own].tolist()) for road, own in zip(fresh, arcs, strict=True)}
+        # Swapped, not changed: another thread may be reading.
+        self._known = new if len(self._known) > REMEMBERED else self._known | new
+        return found | new
 
     def _arcs(self, place: Place, found: SiteMatch) -> npt.NDArray[np.int32] | None:
         """Arcs of a match that can be believed, None otherwise."""

@@ -73,7 +73,7 @@ def _read_mamut(path: Path, objective: str) -> Instance:
     windows = data.get("time_windows") or [data["horizon"]] * n
     td = data["td"]
     if td["model"] == "igp-profile":
-        travel_times = _speed_profile(data, path, float(windows[0][1]))
+        travel_times = _speed_profile(data, path)
     else:
         arcs = _read_json(path.parent / td["atf_path"])["arcs"]
         travel_times = TravelTimes.functions(n, {(i, j): (xs, ys) for i, j, xs, ys in arcs})
@@ -90,37 +90,14 @@ def _read_mamut(path: Path, objective: str) -> Instance:
     )
 
 
-def _speed_profile(data: dict[str, Any], path: Path, horizon: float) -> TravelTimes:
-    """Arrival functions of Ichoua, Gendreau and Potvin (2003): a speed per period and arc category, exact."""
+def _speed_profile(data: dict[str, Any], path: Path) -> TravelTimes:
+    """Speeds per period and category of arc (Ichoua, Gendreau and Potvin 2003)."""
     td = data["td"]
     table = _read_json(path.parent / td["categories_path"])["categories"]
     category = np.array([[int(x) for x in row] for row in table])
     at = np.array(data["coordinates"], float)
     distance = np.hypot(at[:, None, 0] - at[None, :, 0], at[:, None, 1] - at[None, :, 1])
-    ends = np.array([period[1] for period in td["time_periods"][:-1]])
-    knots = np.array([td["time_periods"][0][0], *ends, max(horizon, ends[-1]) + 1.0])
-    arcs: dict[tuple[int, int], tuple[Any, Any]] = {}
-    for c, speeds in enumerate(td["speeds"]):
-        travelled = np.concatenate([[0.0], np.cumsum(np.diff(knots) * np.array(speeds))])
-        for i, j in zip(*np.nonzero(category == c), strict=True):
-            if i != j:
-                arcs[int(i), int(j)] = _arrivals(knots, travelled, float(speeds[-1]), float(distance[i, j]))
-    return TravelTimes.functions(len(at), arcs)
-
-
-def _arrivals(knots: F64, travelled: F64, last_speed: float, length: float) -> tuple[F64, F64]:
-    """Breakpoints of one arrival function: where the departure or the arrival changes its period."""
-    goals = travelled + length
-    arrive = np.where(
-        goals <= travelled[-1], np.interp(goals, travelled, knots), knots[-1] + (goals - travelled[-1]) / last_speed
-    )
-    back = travelled[1:-1] - length
-    inside = back > 0.0
-    leave = np.interp(back[inside], travelled, knots)
-    xs = np.concatenate([knots, leave])
-    ys = np.concatenate([arrive, knots[1:-1][inside]])
-    order = np.argsort(xs, kind="stable")
-    return xs[order], np.maximum.accumulate(ys[order])
+    return TravelTimes.speeds(distance, category, [period[0] for period in td["time_periods"]], td["speeds"])
 
 
 def _read_static(path: Path, objective: str, rounding: str) -> Instance:

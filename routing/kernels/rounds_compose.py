@@ -10,7 +10,7 @@ Visser and Spliet (2020), Efficient move evaluations for time-dependent vehicle 
 import numpy as np
 
 from routing.kernels.jit import kernel
-from routing.kernels.rounds_times import EPS_S, F64, Records, TimesArrays
+from routing.kernels.rounds_times import EPS_S, F64, Records, TimesArrays, arrival_by_speed, latest_by_speed
 
 
 @kernel
@@ -92,8 +92,33 @@ def slot_function(times: TimesArrays, p: int, i: int, j: int, low: float, high: 
 
 
 @kernel
+def speed_function(times: TimesArrays, p: int, i: int, j: int, low: float, high: float) -> tuple[F64, F64]:
+    """Arrival function of one pair in SPEEDS over departures [low, high]: breaks where departure or arrival change periods."""
+    starts = times.period_start_s
+    xs = np.empty(2 * len(starts) + 2)
+    xs[0], n = low, 1
+    for k in range(1, len(starts)):
+        for x in (starts[k], latest_by_speed(times, p, i, j, starts[k])):
+            if low < x < high:
+                xs[n] = x
+                n += 1
+    if high > low:
+        xs[n] = high
+        n += 1
+    xs = np.sort(xs[:n])
+    ys = np.empty(n)
+    for k in range(n):
+        ys[k] = arrival_by_speed(times, p, i, j, xs[k])
+        if k:
+            ys[k] = max(ys[k], ys[k - 1])
+    return xs, ys
+
+
+@kernel
 def arrival_function(times: TimesArrays, p: int, i: int, j: int, low: float, high: float) -> tuple[F64, F64]:
     """Arrival function of one pair covering the departures [low, high] where it is defined."""
+    if times.kind == 3 and i != j:
+        return speed_function(times, p, i, j, low, high)
     if times.kind != 2 or i == j:
         return slot_function(times, p, i, j, low, high)
     n = times.matrix_s.shape[1]

@@ -11,11 +11,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from routing.kernels.jit import kernel
+from routing.kernels.jit import inlined, kernel, lean
 from routing.kernels.rounds_compose import arrival_function, compose, window_function
 from routing.kernels.rounds_times import (
     EPS_S,
     F64,
+    I32,
     I64,
     Records,
     TimesArrays,
@@ -28,7 +29,6 @@ from routing.kernels.rounds_times import (
 VISIT = np.dtype(
     [
         ("location", np.int64),
-        ("service_s", np.float64),
         ("first_window", np.int64),
         ("last_window", np.int64),
         ("shipment", np.int64),
@@ -57,9 +57,11 @@ VEHICLE = np.dtype(
         ("cost_per_m", np.float64),
         ("first_break", np.int64),
         ("last_break", np.int64),
+        ("service_class", np.int64),
+        ("kind", np.int64),
     ]
 )
-"""A vehicle; `end_location` -1 = open end; its breaks are ``breaks[first_break:last_break]``."""
+"""A vehicle; `end_location` -1 = open end; its breaks are ``breaks[first_break:last_break]``. Those of one `kind` are alike."""
 BREAK = np.dtype([("earliest_s", np.float64), ("latest_s", np.float64), ("duration_s", np.float64)])
 
 
@@ -75,7 +77,13 @@ class ProblemArrays(NamedTuple):
     breaks : BREAK[…]
     demand : int64[k, D]
     capacity : int64[V, D]
-    allowed : bool[k, V]
+    service_s : float64[c, m]
+        Time at the stop, by the vehicle's class of service.
+    dislike : float32[k, V]
+        Cost of the shipment in a vehicle; inf = it may not ride there.
+    bond_first : int64[k + 1]
+    bond_other, bond_apart : int32[…], bool[…]
+        Shipments to ride together, or apart, with shipment s: ``bond_other[bond_first[s]:bond_first[s + 1]]``.
     """
 
     visits: Records
@@ -85,33 +93,44 @@ class ProblemArrays(NamedTuple):
     breaks: Records
     demand: I64
     capacity: I64
-    allowed: npt.NDArray[np.bool_]
+    service_s: F64
+    dislike: npt.NDArray[np.float32]
+    bond_first: I64
+    bond_other: npt.NDArray[np.int32]
+    bond_apart: npt.NDArray[np.bool_]
 
 
-@kernel
-def serve(problem: ProblemArrays, v: int, t: float) -> float:
-    """Departure after serving visit `v` when arriving at `t`; inf = too late."""
+@inlined
+def service_of(problem: ProblemArrays, r: int, v: int) -> float:
+    """Time vehicle `r` takes for the service of visit `v`."""
+    return problem.service_s[problem.vehicles[r].service_class, v]
+
+
+@inlined
+def serve(problem: ProblemArrays, r: int, v: int, t: float) -> float:
+    """Departure of vehicle `r` after serving visit `v` when arriving at `t`; inf = too late."""
     start = service_start(problem.windows, problem.visits[v].first_window, problem.visits[v].last_window, t)
-    return start + problem.visits[v].service_s
+    return start + service_of(problem, r, v)
 
 
-@kernel
-def location_before(problem: ProblemArrays, r: int, route: I64, k: int) -> int:
+@inlined
+def location_before(problem: ProblemArrays, r: int, route: I32, k: int) -> int:
     """Location the vehicle drives from to reach position `k` of the route."""
     return problem.vehicles[r].start_location if k == 0 else problem.visits[route[k - 1]].location
 
 
-@kernel
-def forward(problem: ProblemArrays, times: TimesArrays, r: int, route: I64, start: float, ready: F64) -> float:
+@lean
+def forward(problem: ProblemArrays, times: TimesArrays, r: int, route: I32, start: float, ready: F64) -> float:
     """Fill ``ready[0..L]`` (departure from start and from each visit, no breaks); return the end of the round or inf."""
     p, t = problem.vehicles[r].profile, start
     ready[0] = t
     for k in range(len(route)):
         v = route[k]
-        t = serve(problem, v, arrival(times, p, location_before(problem, r, route, k), problem.visits[v].location, t))
+        t = serve(problem, r, v, arrival(times, p, location_before(problem, r, route, k), problem.visits[v].location, t))
         ready[k + 1] = t
         if t == np.inf:
-            ready[k + 1 : len(route) + 1] = np.inf
+            for m in range(k + 1, len(route) + 1):
+                ready[m] = np.inf
             return t
     end = problem.vehicles[r].end_location
     if end >= 0:
@@ -119,8 +138,8 @@ def forward(problem: ProblemArrays, times: TimesArrays, r: int, route: I64, star
     return t if t <= problem.vehicles[r].return_by_s + EPS_S else np.inf
 
 
-@kernel
-def backward(problem: ProblemArrays, times: TimesArrays, r: int, route: I64, by: float, latest: F64) -> float:
+@lean
+def backward(problem: ProblemArrays, times: TimesArrays, r: int, route: I32, by: float, latest: F64) -> float:
     """Fill ``latest[0..L]``: the latest departure from start (0) and from each visit that still ends by `by`; return [0]."""
     p, size, end = problem.vehicles[r].profile, len(route), problem.vehicles[r].end_location
     t = by
@@ -130,14 +149,14 @@ def backward(problem: ProblemArrays, times: TimesArrays, r: int, route: I64, by:
     for k in range(size - 1, -1, -1):
         v = route[k]
         reach = latest_arrival(
-            problem.windows, problem.visits[v].first_window, problem.visits[v].last_window, t - problem.visits[v].service_s
+            problem.windows, problem.visits[v].first_window, problem.visits[v].last_window, t - service_of(problem, r, v)
         )
         t = latest_departure(times, p, location_before(problem, r, route, k), problem.visits[v].location, reach)
         latest[k] = t
     return min(t, problem.vehicles[r].leave_by_s)
 
 
-@kernel
+@lean
 def take_breaks(problem: ProblemArrays, r: int, best: F64, taken: I64) -> None:
     """Let the vehicle rest where it stands: relax ``best[b]`` (earliest time with `b` breaks behind it); note the source."""
     first = problem.vehicles[r].first_break
@@ -152,7 +171,7 @@ def take_breaks(problem: ProblemArrays, r: int, best: F64, taken: I64) -> None:
 
 @kernel
 def forward_breaks(
-    problem: ProblemArrays, times: TimesArrays, r: int, route: I64, start: float, state: F64, source: I64
+    problem: ProblemArrays, times: TimesArrays, r: int, route: I32, start: float, state: F64, source: I64
 ) -> tuple[float, int]:
     """Earliest end of a round with breaks when leaving at `start`, and the number of breaks taken by then.
 
@@ -182,7 +201,7 @@ def forward_breaks(
         state[2 * k, : count + 1] = now
         for b in range(count + 1):
             if now[b] < np.inf:
-                now[b] = serve(problem, v, now[b])
+                now[b] = serve(problem, r, v, now[b])
         take_breaks(problem, r, now, source[2 * k + 1])
         state[2 * k + 1, : count + 1] = now
     if end >= 0:
@@ -204,7 +223,7 @@ def forward_breaks(
 
 
 @kernel
-def end_of_round(problem: ProblemArrays, times: TimesArrays, r: int, route: I64, start: float) -> float:
+def end_of_round(problem: ProblemArrays, times: TimesArrays, r: int, route: I32, start: float) -> float:
     """Earliest end of the round when leaving at `start`, with all breaks; inf = infeasible."""
     count = problem.vehicles[r].last_break - problem.vehicles[r].first_break
     if count == 0:
@@ -216,7 +235,7 @@ def end_of_round(problem: ProblemArrays, times: TimesArrays, r: int, route: I64,
 
 
 @kernel
-def round_function(problem: ProblemArrays, times: TimesArrays, r: int, route: I64, low: float, high: float) -> tuple[F64, F64]:
+def round_function(problem: ProblemArrays, times: TimesArrays, r: int, route: I32, low: float, high: float) -> tuple[F64, F64]:
     """End of the round (no breaks) as a piecewise-linear function of the departure in [low, high]."""
     p = problem.vehicles[r].profile
     xs, ys = np.empty(2), np.empty(2)
@@ -233,15 +252,15 @@ def round_function(problem: ProblemArrays, times: TimesArrays, r: int, route: I6
             v = route[k]
             a, b = problem.visits[v].first_window, problem.visits[v].last_window
             if a < b:
-                gx, gy = window_function(problem.windows, a, b, ys[0], problem.visits[v].service_s)
+                gx, gy = window_function(problem.windows, a, b, ys[0], service_of(problem, r, v))
                 xs, ys = compose(xs, ys, gx, gy)
             else:
-                ys = ys + problem.visits[v].service_s
+                ys = ys + service_of(problem, r, v)
     return xs, ys
 
 
 @kernel
-def best_departure(problem: ProblemArrays, times: TimesArrays, r: int, route: I64, steps: int) -> tuple[float, float]:
+def best_departure(problem: ProblemArrays, times: TimesArrays, r: int, route: I32, steps: int) -> tuple[float, float]:
     """Departure of the shortest feasible round and its end; (inf, inf) if none.
 
     Without breaks exact (minimum over the breakpoints of the composed function, the earliest departure among equals);

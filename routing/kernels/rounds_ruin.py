@@ -13,67 +13,54 @@ import math
 
 import numpy as np
 
-from routing.kernels.jit import kernel
+from routing.kernels.jit import kernel, lean
 from routing.kernels.rounds_insertion import (
     apply_insertion,
     best_in_route,
     best_insertion,
+    has_room,
     like_an_earlier_empty,
     may_add,
-    next_random,
-    single_cost,
-    spliced,
 )
+from routing.kernels.rounds_places import next_random, single_cost
+from routing.kernels.rounds_refresh import refresh
 from routing.kernels.rounds_route import ProblemArrays
-from routing.kernels.rounds_state import State, fits, refresh, remove_shipment
-from routing.kernels.rounds_times import F64, I64, TimesArrays
+from routing.kernels.rounds_state import State, copy_round, has_breaks, remove_shipment
+from routing.kernels.rounds_times import F64, I32, I64, TimesArrays
 
 BLINK = 0.01
 MEAN_REMOVED = 10.0
 LONGEST_STRING = 10
 
 
-@kernel
+@lean
 def best_near(
-    problem: ProblemArrays, times: TimesArrays, state: State, s: int, mixed: bool, blink: float, seed: np.ndarray, near: I64
+    problem: ProblemArrays, times: TimesArrays, state: State, s: int, mixed: bool, blink: float, seed: np.ndarray, near: I32
 ) -> tuple[float, int, int, int]:
-    """As `best_insertion`, but single visits are tried only next to their neighbours ``near[v]``, at both ends and alone."""
+    """As `best_insertion`, but visits are tried only next to their neighbours ``near[v]`` and in unused vehicles."""
     first = problem.shipments[s].first_visit
     if problem.shipments[s].last_visit - first == 2:
         return best_insertion(problem, times, state, s, mixed, blink, seed)
     best, vehicle, at = np.inf, -1, -1
     for r in range(len(state.rounds)):
-        size = state.rounds[r].length
-        if not may_add(problem, state, r, s, mixed) or (size == 0 and like_an_earlier_empty(problem, state, r, s)):
+        if state.rounds[r].length and not has_breaks(problem, r):
             continue
-        if problem.vehicles[r].last_break > problem.vehicles[r].first_break:
-            cost, k, _ = best_in_route(problem, times, state, r, s, mixed, blink, seed, best)
-            if k >= 0 and cost < best:
-                best, vehicle, at = cost, r, k
+        if like_an_earlier_empty(problem, state, r) or not may_add(problem, state, r, s, mixed):
             continue
-        for side in range(2):
-            k = side * size
+        unliked = problem.dislike[s, r]
+        cost, k, _ = best_in_route(problem, times, state, r, s, mixed, blink, seed, best - unliked)
+        if k >= 0 and cost + unliked < best:
+            best, vehicle, at = cost + unliked, r, k
+    for u in near[first]:
+        r = state.route_of[u]
+        if r < 0 or has_breaks(problem, r) or not may_add(problem, state, r, s, mixed):
+            continue
+        unliked = problem.dislike[s, r]
+        for k in range(state.position[u], state.position[u] + 2):
             if blink > 0.0 and next_random(seed) < blink:
                 continue
-            cost = single_cost(problem, times, state, r, first, k, best)
-            if cost < best and (not mixed or fits(problem, r, spliced(state.routes[r, :size], k, first))):
-                best, vehicle, at = cost, r, k
-            if size == 0:
-                break
-    for u in near[first]:
-        r = state.places[u].route
-        if (
-            r < 0
-            or problem.vehicles[r].last_break > problem.vehicles[r].first_break
-            or not may_add(problem, state, r, s, mixed)
-        ):
-            continue
-        place, size = state.places[u].position, state.rounds[r].length
-        for k in range(place, place + 2):
-            if k in (0, size) or (blink > 0.0 and next_random(seed) < blink):
-                continue
-            cost = single_cost(problem, times, state, r, first, k, best)
-            if cost < best and (not mixed or fits(problem, r, spliced(state.routes[r, :size], k, first))):
+            cost = single_cost(problem, times, state, r, first, k, best - unliked) + unliked
+            if cost < best and (not mixed or has_room(problem, state, r, first, k)):
                 best, vehicle, at = cost, r, k
     if vehicle < 0:
         return best_insertion(problem, times, state, s, mixed, 0.0, seed)
@@ -81,8 +68,10 @@ def best_near(
 
 
 @kernel
-def ruin(problem: ProblemArrays, state: State, close: I64, seed: np.ndarray, touched: np.ndarray, removed: I64) -> int:
-    """Remove adjacent strings; note the shipments in `removed` (count returned) and their routes in ``touched[V]``."""
+def ruin(
+    problem: ProblemArrays, state: State, backup: State, close: I32, seed: np.ndarray, touched: np.ndarray, removed: I64
+) -> int:
+    """Remove adjacent strings; note the shipments in `removed` (count returned) and keep their routes (``touched[V]``)."""
     used, served = 0, 0
     for r in range(len(state.rounds)):
         if state.rounds[r].length:
@@ -91,15 +80,16 @@ def ruin(problem: ProblemArrays, state: State, close: I64, seed: np.ndarray, tou
         return 0
     longest = min(float(LONGEST_STRING), served / used)
     strings = int(1.0 + next_random(seed) * (4.0 * MEAN_REMOVED / (1.0 + longest) - 1.0))
-    middle = int(next_random(seed) * len(state.places))
+    middle = int(next_random(seed) * len(state.route_of))
     count, done = 0, 0
     ruined = np.zeros(len(state.rounds), np.bool_)
     for step in range(-1, close.shape[1]):
         v = middle if step < 0 else close[middle, step]
-        r = state.places[v].route
+        r = state.route_of[v]
         if r < 0 or ruined[r]:
             continue
-        ruined[r], touched[r] = True, True
+        ruined[r] = True
+        keep(state, backup, touched, r)
         size = state.rounds[r].length
         length = int(1.0 + next_random(seed) * min(float(size), longest))
         length = min(length, size)
@@ -108,7 +98,7 @@ def ruin(problem: ProblemArrays, state: State, close: I64, seed: np.ndarray, tou
             kept = 1
             while length + kept < size and next_random(seed) > 0.5:
                 kept += 1
-        span, place = length + kept, state.places[v].position
+        span, place = length + kept, state.position[v]
         low, high = max(0, place - span + 1), min(place, size - span)
         begin = low + int(next_random(seed) * (high - low + 1))
         hole = begin + int(next_random(seed) * (length + 1)) if kept else begin + span
@@ -117,7 +107,7 @@ def ruin(problem: ProblemArrays, state: State, close: I64, seed: np.ndarray, tou
             if kept and hole <= begin + k < hole + kept:
                 continue
             s = problem.visits[picked[k]].shipment
-            if state.places[problem.shipments[s].first_visit].route >= 0:
+            if state.route_of[problem.shipments[s].first_visit] >= 0:
                 remove_shipment(problem, state, s)
                 removed[count] = s
                 count += 1
@@ -165,106 +155,153 @@ def order(problem: ProblemArrays, removed: I64, count: int, distance: F64, seed:
     return answer
 
 
-@kernel
+@lean
 def total_cost(problem: ProblemArrays, state: State) -> float:
     """Cost of all rounds and of what is left out."""
     total = 0.0
     for r in range(len(state.rounds)):
         total += state.rounds[r].cost
     for s in range(len(problem.shipments)):
-        if state.places[problem.shipments[s].first_visit].route < 0:
+        if state.route_of[problem.shipments[s].first_visit] < 0:
+            total += problem.shipments[s].penalty
+    return total
+
+
+@lean
+def recreate(
+    problem: ProblemArrays, times: TimesArrays, state: State, backup: State, queue: I64, mixed: bool, blink: float,
+    seed: np.ndarray, near: I32, touched: np.ndarray,
+) -> None:  # fmt: skip
+    """Insert the queued shipments greedily, keeping the changed rounds; those without a worthwhile place stay out."""
+    for s in queue:
+        cost, r, k, m = best_near(problem, times, state, s, mixed, blink, seed, near)
+        if r < 0 or cost > problem.shipments[s].penalty:
+            continue
+        keep(state, backup, touched, r)
+        apply_insertion(problem, times, state, s, r, k, m)
+
+
+@lean
+def cost_of_touched(state: State, touched: np.ndarray) -> float:
+    """Cost of the touched rounds."""
+    total = 0.0
+    for r in range(len(touched)):
+        if touched[r]:
+            total += state.rounds[r].cost
+    return total
+
+
+@lean
+def cost_of_absent(problem: ProblemArrays, state: State) -> float:
+    """Cost of what is left out."""
+    total = 0.0
+    for s in range(len(problem.shipments)):
+        if state.route_of[problem.shipments[s].first_visit] < 0:
             total += problem.shipments[s].penalty
     return total
 
 
 @kernel
-def recreate(
-    problem: ProblemArrays, times: TimesArrays, state: State, queue: I64, mixed: bool, blink: float, seed: np.ndarray,
-    near: I64, touched: np.ndarray,
-) -> None:  # fmt: skip
-    """Insert the queued shipments greedily, noting the changed rounds; those without a worthwhile place stay out."""
-    for s in queue:
-        cost, r, k, m = best_near(problem, times, state, s, mixed, blink, seed, near)
-        if r < 0 or cost > problem.shipments[s].penalty:
-            continue
-        touched[r] = True
-        apply_insertion(problem, times, state, s, r, k, m)
-
-
-@kernel
 def improve(
-    problem: ProblemArrays, times: TimesArrays, state: State, backup: State, best: State, close: I64, near: I64, distance: F64,
-    mixed: bool, iterations: int, temperature: float, cooling: float, costs: F64, seed: np.ndarray,
+    problem: ProblemArrays, times: TimesArrays, state: State, backup: State, best: I32, close: I32, near: I32, distance: F64,
+    mixed: bool, iterations: int, temperature: float, cooling: float, costs: F64, seed: np.ndarray, changed: np.ndarray,
 ) -> int:  # fmt: skip
     """Run `iterations` of ruin and recreate; return how often the best plan improved.
 
-    ``costs[0]`` is the cost of `state`, ``costs[1]`` of `best`; both are kept. `backup` is scratch of the same shape.
+    ``costs[0]`` is the cost of `state`, ``costs[1]`` of `best` (int32[V, m + 1], the number of visits first); both are kept.
+    `backup` is scratch of the shape of `state`; ``changed[V]`` says where `state` differs from `best`.
     """
     improved, vehicles = 0, len(state.rounds)
     shipments = len(problem.shipments)
     removed = np.empty(shipments, np.int64)
     touched = np.zeros(vehicles, np.bool_)
+    left_out = cost_of_absent(problem, state)
     for _ in range(iterations):
         touched[:] = False
-        _keep_all(state, backup)
-        count = ruin(problem, state, close, seed, touched, removed)
+        count = ruin(problem, state, backup, close, seed, touched, removed)
         absent = count
-        for s in range(shipments):  # what was left out before gets another chance
-            if state.places[problem.shipments[s].first_visit].route < 0 and absent < count + 10:
-                known = False
-                for k in range(count):
-                    known = known or removed[k] == s
-                if not known and absent < shipments and next_random(seed) < 0.5:
-                    removed[absent] = s
-                    absent += 1
+        if left_out > 0.0:
+            absent = _call_absent(problem, state, removed, count, seed)
         for r in range(vehicles):
             if touched[r]:
                 refresh(problem, times, state, r)
         queue = order(problem, removed, absent, distance, seed)
-        recreate(problem, times, state, queue, mixed, BLINK, seed, near, touched)
-        cost = total_cost(problem, state)
+        recreate(problem, times, state, backup, queue, mixed, BLINK, seed, near, touched)
+        still_out = left_out
+        if left_out > 0.0 or _any_out(problem, state, queue):
+            still_out = cost_of_absent(problem, state)
+        cost = costs[0] + cost_of_touched(state, touched) - cost_of_touched(backup, touched)
+        cost += still_out - left_out
         if cost < costs[0] - temperature * math.log(max(next_random(seed), 1e-12)):
-            costs[0] = cost
+            costs[0], left_out = cost, still_out
+            changed |= touched
             if cost < costs[1] - 1e-7:
                 costs[1] = cost
                 improved += 1
-                _keep_all(state, best)
+                _keep_best(state, best, changed)
         else:
-            _restore(state, backup, touched)
+            restore(state, backup, touched)
         temperature *= cooling
     return improved
 
 
-@kernel
-def _copy_round(source: State, target: State, r: int) -> None:
-    size = source.rounds[r].length
-    target.rounds[r] = source.rounds[r]
-    target.routes[r, :size] = source.routes[r, :size]
-    target.earliest_s[r, : size + 1] = source.earliest_s[r, : size + 1]
-    target.base_s[r, : size + 1] = source.base_s[r, : size + 1]
-    target.reach_s[r, : size + 1] = source.reach_s[r, : size + 1]
-    target.load[r] = source.load[r]
+@lean
+def _call_absent(problem: ProblemArrays, state: State, removed: I64, count: int, seed: np.ndarray) -> int:
+    """Append up to ten shipments left out before, each by a coin, to those just removed; return how many there are now."""
+    absent, shipments = count, len(problem.shipments)
+    begin = int(next_random(seed) * shipments)
+    for step in range(shipments):
+        s = (begin + step) % shipments
+        if absent >= count + 10 or absent >= shipments:
+            break
+        if state.route_of[problem.shipments[s].first_visit] < 0:
+            known = False
+            for k in range(count):
+                known = known or removed[k] == s
+            if not known and next_random(seed) < 0.5:
+                removed[absent] = s
+                absent += 1
+    return absent
 
 
-@kernel
-def _keep_all(state: State, other: State) -> None:
-    """Copy all rounds with what is cached about them."""
-    for r in range(len(state.rounds)):
-        _copy_round(state, other, r)
+@lean
+def _any_out(problem: ProblemArrays, state: State, queue: I64) -> bool:
+    for s in queue:  # noqa: SIM110 - no generators in nopython mode
+        if state.route_of[problem.shipments[s].first_visit] < 0:
+            return True
+    return False
 
 
-@kernel
-def _restore(state: State, backup: State, touched: np.ndarray) -> None:
+@lean
+def keep(state: State, backup: State, touched: np.ndarray, r: int) -> None:
+    """Copy round `r` before its first change."""
+    if not touched[r]:
+        touched[r] = True
+        copy_round(state, backup, r)
+
+
+@lean
+def restore(state: State, backup: State, touched: np.ndarray) -> None:
     """Take the touched rounds back from the backup."""
-    for r in range(len(state.rounds)):
+    for r in range(len(touched)):
         if touched[r]:
+            for v in state.routes[r, : state.rounds[r].length]:
+                if state.route_of[v] == r:
+                    state.route_of[v] = -1
+    for r in range(len(touched)):
+        if touched[r]:
+            copy_round(backup, state, r)
             for k in range(state.rounds[r].length):
                 v = state.routes[r, k]
-                if state.places[v].route == r:
-                    state.places[v].route, state.places[v].position = -1, -1
-    for r in range(len(state.rounds)):
-        if touched[r]:
-            _copy_round(backup, state, r)
-            for k in range(state.rounds[r].length):
-                v = state.routes[r, k]
-                state.places[v].route, state.places[v].position = r, k
+                state.route_of[v], state.position[v] = r, k
+
+
+@lean
+def _keep_best(state: State, best: I32, changed: np.ndarray) -> None:
+    for r in range(len(changed)):
+        if changed[r]:
+            size = state.rounds[r].length
+            best[r, 0] = size
+            for k in range(size):
+                best[r, k + 1] = state.routes[r, k]
+            changed[r] = False

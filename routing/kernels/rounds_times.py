@@ -1,8 +1,9 @@
 """Travel times of delivery rounds: arrival functions that never let a later departure arrive earlier (FIFO).
 
-p profiles, n locations, s slots. Three kinds share one record so that every kernel compiles once:
+p profiles, n locations, s slots, q periods, c categories. Four kinds share one record so that every kernel compiles once:
 STATIC (a matrix), SLOTS (durations at slot starts, linear arrival in between), FUNCTIONS (one piecewise-linear arrival
-function per pair, vertical steps allowed: at a step the smallest value holds, as MAMUT defines it).
+function per pair, vertical steps allowed: at a step the smallest value holds, as MAMUT defines it) and SPEEDS (a length and
+a category per pair, a speed per category and period; Ichoua, Gendreau and Potvin 2003, doi:10.1016/S0377-2217(02)00147-9).
 """
 
 # mypy: disable-error-code="no-any-return"
@@ -13,15 +14,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from routing.kernels.jit import kernel
+from routing.kernels.jit import inlined
 
-STATIC, SLOTS, FUNCTIONS = 0, 1, 2
+STATIC, SLOTS, FUNCTIONS, SPEEDS = 0, 1, 2, 3
 NO_WAY_S = 2_147_483_647
 EPS_S = 1e-9
 STEP_SNAP_S = 1e-6
 
 F64 = npt.NDArray[np.float64]
 
+I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 Records = Any
 """A record array (``np.recarray``): NumPy's types cannot name its fields."""
@@ -42,6 +44,13 @@ class TimesArrays(NamedTuple):
     point_x_s, point_y_s : float64[points]
         Departure and arrival.
     length_m : float64[p, n, n] or float64[0, 0, 0]
+    work : float64[p, n, n]
+        SPEEDS: what is to be driven, in metres or any unit of the speeds.
+    category : uint8[p, n, n]
+    period_start_s : float64[q]
+        The first period also holds before its start, the last one for ever.
+    speed, driven : float64[c, q]
+        Speed in a period, and what is driven from the first period's start until its own.
     """
 
     kind: int
@@ -52,9 +61,40 @@ class TimesArrays(NamedTuple):
     point_x_s: F64
     point_y_s: F64
     length_m: F64
+    work: F64
+    category: npt.NDArray[np.uint8]
+    period_start_s: F64
+    speed: F64
+    driven: F64
 
 
-@kernel
+@inlined
+def arrival_by_speed(times: TimesArrays, p: int, i: int, j: int, t: float) -> float:
+    """Arrival under SPEEDS when leaving `i` at `t`. O(q)."""
+    starts, c = times.period_start_s, times.category[p, i, j]
+    k, last = 0, len(starts) - 1
+    while k < last and starts[k + 1] <= t:
+        k += 1
+    goal = times.driven[c, k] + (t - starts[k]) * times.speed[c, k] + times.work[p, i, j]
+    while k < last and times.driven[c, k + 1] <= goal:
+        k += 1
+    return max(t, starts[k] + (goal - times.driven[c, k]) / times.speed[c, k])
+
+
+@inlined
+def latest_by_speed(times: TimesArrays, p: int, i: int, j: int, by: float) -> float:
+    """Latest departure from `i` under SPEEDS that reaches `j` by `by`. O(q)."""
+    starts, c = times.period_start_s, times.category[p, i, j]
+    k, last = 0, len(starts) - 1
+    while k < last and starts[k + 1] <= by:
+        k += 1
+    goal = times.driven[c, k] + (by - starts[k]) * times.speed[c, k] - times.work[p, i, j]
+    while k > 0 and times.driven[c, k] > goal:
+        k -= 1
+    return min(by, starts[k] + (goal - times.driven[c, k]) / times.speed[c, k])
+
+
+@inlined
 def find_slot(starts: F64, t: float) -> int:
     """Last index with ``starts[index] <= t``; -1 before the first. O(log s)."""
     low, high = 0, len(starts)
@@ -67,7 +107,7 @@ def find_slot(starts: F64, t: float) -> int:
     return low - 1
 
 
-@kernel
+@inlined
 def arrival(times: TimesArrays, p: int, i: int, j: int, t: float) -> float:
     """Arrival at `j` when leaving `i` at `t`; inf = no way. Non-decreasing in `t`."""
     if times.kind == 0:
@@ -87,13 +127,15 @@ def arrival(times: TimesArrays, p: int, i: int, j: int, t: float) -> float:
         return t + d0 + (t - x0) * (d1 - d0) / (x1 - x0)
     if i == j:
         return t
+    if times.kind == 3:
+        return arrival_by_speed(times, p, i, j, t)
     n = times.matrix_s.shape[1]
     pair = (p * n + i) * n + j
     a, b = times.first_point[pair], times.first_point[pair + 1]
     return function_value(times.point_x_s[a:b], times.point_y_s[a:b], t)
 
 
-@kernel
+@inlined
 def function_value(xs: F64, ys: F64, t: float) -> float:
     """Value of one piecewise-linear arrival function; inf outside its domain."""
     if len(xs) == 0 or t < xs[0] - STEP_SNAP_S:
@@ -112,7 +154,7 @@ def function_value(xs: F64, ys: F64, t: float) -> float:
     return ys[low - 1] + (t - xs[low - 1]) / (xs[low] - xs[low - 1]) * (ys[low] - ys[low - 1])
 
 
-@kernel
+@inlined
 def latest_departure(times: TimesArrays, p: int, i: int, j: int, by: float) -> float:
     """Latest departure from `i` that reaches `j` by `by`; -inf if none does."""
     if times.kind == 0:
@@ -121,6 +163,8 @@ def latest_departure(times: TimesArrays, p: int, i: int, j: int, by: float) -> f
         return by
     if times.kind == 1:
         return _latest_in_slots(times, p, i, j, by)
+    if times.kind == 3:
+        return latest_by_speed(times, p, i, j, by)
     n = times.matrix_s.shape[1]
     pair = (p * n + i) * n + j
     a, b = times.first_point[pair], times.first_point[pair + 1]
@@ -133,7 +177,7 @@ def latest_departure(times: TimesArrays, p: int, i: int, j: int, by: float) -> f
     return xs[k] + (by - ys[k]) / (ys[k + 1] - ys[k]) * (xs[k + 1] - xs[k])
 
 
-@kernel
+@inlined
 def _latest_in_slots(times: TimesArrays, p: int, i: int, j: int, by: float) -> float:
     starts = times.slot_start_s
     if times.slot_s[p, 0, i, j] == NO_WAY_S:
@@ -156,7 +200,7 @@ def _latest_in_slots(times: TimesArrays, p: int, i: int, j: int, by: float) -> f
     return x0 + (by - y0) / (y1 - y0) * (x1 - x0)
 
 
-@kernel
+@inlined
 def service_start(windows: Records, first: int, last: int, t: float) -> float:
     """Earliest start of service in windows ``first:last`` for an arrival at `t` (inf = too late); no windows = at once."""
     if first == last:
@@ -167,7 +211,7 @@ def service_start(windows: Records, first: int, last: int, t: float) -> float:
     return np.inf
 
 
-@kernel
+@inlined
 def latest_arrival(windows: Records, first: int, last: int, start_by: float) -> float:
     """Latest arrival whose service starts by `start_by`; -inf if none."""
     if first == last:

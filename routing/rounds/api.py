@@ -6,6 +6,8 @@ travel times, and lets nothing out that the independent validator has not passed
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from routing.errors import InvalidInput
 from routing.rounds.arrays import build_arrays
 from routing.rounds.explain import REASONS, explain
@@ -71,7 +73,7 @@ def solve(
     plan = first = build_plan(problem, travel_times, search.routes())
     if on_improvement:
         on_improvement(plan)
-    improvements = search.improve(iterations, progress) if arrays.allowed.any() else iter(())
+    improvements = search.improve(iterations, progress) if np.isfinite(arrays.dislike).any() else iter(())
     for _, routes in improvements:
         better = build_plan(problem, travel_times, routes, iterations=search.iterations, first_cost=first.cost)
         if better.cost < plan.cost - 1e-7:

@@ -35,12 +35,14 @@ def build_arrays(problem: Problem, travel_times: TravelTimes) -> ProblemArrays:
     # Where the shift and the depot's opening hours do not meet, the vehicle serves nobody.
     never = (vehicles.leave_from_s > vehicles.leave_by_s) | (vehicles.leave_from_s > vehicles.return_by_s)
     allowed[:, never] = False
+    dislike = np.where(allowed, np.float32(0.0), np.float32(np.inf))
     capacity = np.zeros((len(problem.vehicles), problem.dimensions), np.int64)
     for k, vehicle in enumerate(problem.vehicles):
         capacity[k, : len(vehicle.capacity)] = vehicle.capacity
     visits = [problem.visit(v) for v in range(len(problem.visits))]
     windows = [(window.start_s, window.end_s) for visit in visits for window in visit.windows]
     breaks = [(rest.earliest_s, rest.latest_s, rest.duration_s) for vehicle in problem.vehicles for rest in vehicle.breaks]
+    number_kinds(vehicles, capacity, dislike)
     return ProblemArrays(
         _visits(problem, visits),
         _records(windows, WINDOW),
@@ -49,8 +51,23 @@ def build_arrays(problem: Problem, travel_times: TravelTimes) -> ProblemArrays:
         _records(breaks, BREAK),
         demand,
         capacity,
-        allowed,
+        np.array([[visit.service_s for visit in visits]], np.float64),
+        dislike,
+        np.zeros(len(problem.shipments) + 1, np.int64),
+        np.zeros(0, np.int32),
+        np.zeros(0, np.bool_),
     )
+
+
+def number_kinds(vehicles: Records, capacity: npt.NDArray[np.int64], dislike: npt.NDArray[np.float32]) -> None:
+    """Number the vehicles that differ in nothing: fills ``vehicles.kind``; a driver's breaks make a kind of their own."""
+    known: dict[tuple[object, ...], int] = {}
+    for r, vehicle in enumerate(vehicles):
+        fields = vehicle.tolist()[:-1]
+        if vehicle.first_break == vehicle.last_break:
+            fields = (*fields[:12], *fields[14:])
+        key = (fields, capacity[r].tobytes(), dislike[:, r].tobytes())
+        vehicles.kind[r] = known.setdefault(key, len(known))
 
 
 def _records(rows: Sequence[tuple[float, ...]], dtype: np.dtype[np.void]) -> Records:
@@ -65,7 +82,7 @@ def _visits(problem: Problem, visits: list[Visit]) -> Records:
         paired = shipment.pickup is not None and shipment.delivery is not None
         partner = -1 if not paired else v - 1 if is_delivery else v + 1
         last = window + len(visit.windows)
-        rows.append((visit.location_idx, visit.service_s, window, last, shipment_idx, partner, is_delivery))
+        rows.append((visit.location_idx, window, last, shipment_idx, partner, is_delivery))
         window = last
     return _records(rows, VISIT)
 
@@ -123,6 +140,8 @@ def _vehicles(problem: Problem) -> Records:
                 v.cost_per_m,
                 first,
                 last,
+                0,
+                0,
             )
         )
         first = last

@@ -35,7 +35,7 @@ def explain(
     shipment = problem.shipments[shipment_idx]
     if not problem.vehicles:
         return _answer(problem, shipment_idx, "no_vehicles")
-    if not arrays.allowed[shipment_idx].any():
+    if not np.isfinite(arrays.dislike[shipment_idx]).any():
         return _answer(problem, shipment_idx, _nobody_allowed(problem, shipment_idx))
     if not _reachable(arrays, times, shipment_idx):
         return _answer(problem, shipment_idx, "unreachable")
@@ -49,7 +49,7 @@ def explain(
         reason = helping[0]
     else:
         reason = "time_window" if _alone(_no_windows(_no_shift(_no_capacity(arrays))), times, shipment_idx) else "unreachable"
-    if shipment.vehicle_ids and _alone(arrays._replace(allowed=np.ones_like(arrays.allowed)), times, shipment_idx):
+    if shipment.vehicle_ids and _alone(arrays._replace(dislike=np.zeros_like(arrays.dislike)), times, shipment_idx):
         return _answer(problem, shipment_idx, "locked", reason)
     return _answer(problem, shipment_idx, reason)
 
@@ -81,7 +81,7 @@ def _nobody_allowed(problem: Problem, shipment_idx: int) -> str:
 def _reachable(arrays: ProblemArrays, times: TimesArrays, shipment_idx: int) -> bool:
     """Whether some allowed vehicle has a way start → visits → end, whenever."""
     first, last = arrays.shipments[shipment_idx].first_visit, arrays.shipments[shipment_idx].last_visit
-    for r in np.flatnonzero(arrays.allowed[shipment_idx]):
+    for r in np.flatnonzero(np.isfinite(arrays.dislike[shipment_idx])):
         stops = [int(arrays.vehicles[r].start_location), *(int(x) for x in arrays.visits[first:last].location)]
         if arrays.vehicles[r].end_location >= 0:
             stops.append(int(arrays.vehicles[r].end_location))

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from routing.kernels.rounds_route import ProblemArrays, best_departure, end_of_round, forward_breaks
-from routing.kernels.rounds_state import SEARCH_STEPS, leg_loads, route_metres
+from routing.kernels.rounds_refresh import leg_loads, route_metres
+from routing.kernels.rounds_route import ProblemArrays, best_departure, end_of_round, forward_breaks, service_of
+from routing.kernels.rounds_state import SEARCH_STEPS
 from routing.kernels.rounds_times import TimesArrays, arrival, service_start
 from routing.rounds.plan import DeliveryRound, PlannedBreak, PlannedStop
 
@@ -17,7 +18,7 @@ def build_round(
     problem: ProblemArrays, times: TimesArrays, vehicle_idx: int, route: Sequence[int], departure_s: float | None = None
 ) -> DeliveryRound | None:
     """Time `route` exactly, leaving at `departure_s` or, without it, when the round is shortest; None if infeasible in time."""
-    visits = np.array(route, np.int64)
+    visits = np.array(route, np.int32)
     if departure_s is None:
         tried = [best_departure(problem, times, vehicle_idx, visits, steps) for steps in (FINE_STEPS, SEARCH_STEPS)]
         departure_s = min(tried, key=lambda one: one[1] - one[0] if np.isfinite(one[1]) else np.inf)[0]
@@ -35,7 +36,7 @@ def build_round(
         before, ready, taken = _take(problem, vehicle_idx, taken, rests[k][0], arrived)
         first, last = problem.visits[v].first_window, problem.visits[v].last_window
         start = service_start(problem.windows, first, last, ready)
-        done = start + problem.visits[v].service_s
+        done = start + service_of(problem, vehicle_idx, v)
         after, t, taken = _take(problem, vehicle_idx, taken, rests[k][1], done)
         location = int(problem.visits[v].location)
         stops.append(

@@ -6,15 +6,18 @@ import numpy as np
 import numpy.typing as npt
 
 from routing.kernels.rounds_insertion import apply_insertion, best_insertion
+from routing.kernels.rounds_refresh import fits, refresh
 from routing.kernels.rounds_route import ProblemArrays
 from routing.kernels.rounds_ruin import improve, total_cost
-from routing.kernels.rounds_state import State, empty_state, fits, refresh, set_route
-from routing.kernels.rounds_times import TimesArrays
+from routing.kernels.rounds_state import empty_state, set_route
+from routing.kernels.rounds_times import I32, TimesArrays
 
-NEIGHBOURS = 40
+NEIGHBOURS = 20
 """Neighbours next to which a visit is tried (granular search)."""
 CLOSE = 250
 """Visits considered when adjacent strings are removed."""
+HOTTEST, COLDEST = 2.0, 0.002
+"""First temperature in typical costs of an edge, and the last one in units of the first."""
 
 
 def random_state(seed: int) -> npt.NDArray[np.uint64]:
@@ -42,7 +45,7 @@ class Search:
         self.iterations = 0
         for r in range(vehicles):
             refresh(problem, times, self.state, r)
-        self._near: npt.NDArray[np.int64] | None = None
+        self._near: tuple[I32, I32, npt.NDArray[np.float64]] | None = None
 
     def load(self, routes: Sequence[Sequence[int]]) -> list[int]:
         """Take over `routes` (visit indices, one per vehicle) as far as they are feasible; return the shipments left out.
@@ -58,7 +61,7 @@ class Search:
 
     def absent(self) -> list[int]:
         """Shipments in no route."""
-        return [int(s) for s in np.flatnonzero(self.state.places[self.problem.shipments.first_visit].route < 0)]
+        return [int(s) for s in np.flatnonzero(self.state.route_of[self.problem.shipments.first_visit] < 0)]
 
     def insert(self, shipment: int, vehicle: int | None = None) -> tuple[float, int] | None:
         """Insert `shipment` at the cheapest feasible place: (added cost by estimate, vehicle), or None if there is none.
@@ -67,9 +70,9 @@ class Search:
         """
         problem = self.problem
         if vehicle is not None:
-            only = np.zeros_like(problem.allowed)
-            only[:, vehicle] = problem.allowed[:, vehicle]
-            problem = problem._replace(allowed=only)
+            only = np.full_like(problem.dislike, np.inf)
+            only[:, vehicle] = problem.dislike[:, vehicle]
+            problem = problem._replace(dislike=only)
         cost, r, k, m = best_insertion(problem, self.times, self.state, shipment, self.mixed, 0.0, self._seed)
         if r < 0 or not apply_insertion(self.problem, self.times, self.state, shipment, r, k, m):
             return None
@@ -98,14 +101,15 @@ class Search:
         progress : callable
             Share of the budget used, read between chunks; ≥ 1 stops.
         """
-        state, n = self.state, len(self.problem.visits)
+        state, vehicles = self.state, len(self.state.rounds)
         chunk = chunk or (4 if iterations is None else 100)
         cost = total_cost(self.problem, state)
         costs = np.array([cost, cost])
-        best = empty_state(len(state.rounds), n, self.problem.capacity.shape[1])
-        backup = empty_state(len(state.rounds), n, self.problem.capacity.shape[1])
-        for r in range(len(state.rounds)):
-            set_route(best, r, state.routes[r, : state.rounds[r].length])
+        backup = empty_state(vehicles, len(self.problem.visits), self.problem.capacity.shape[1])
+        best, changed = np.zeros((vehicles, state.routes.shape[1] + 1), np.int32), np.zeros(vehicles, np.bool_)
+        for r in range(vehicles):
+            size = int(state.rounds[r].length)
+            best[r, 0], best[r, 1 : size + 1] = size, state.routes[r, :size]
         close, near, distance = self._neighbours()
         scale = self._edge_cost()
         while (used := progress()) < 1.0:
@@ -113,60 +117,62 @@ class Search:
             if step <= 0:
                 break
             share = used if iterations is None else self.iterations / iterations
-            temperature = scale * 0.5 * 0.005**share
+            temperature = scale * HOTTEST * COLDEST**share
             later = share if iterations is None else (self.iterations + step) / iterations
-            cooling = (0.005 ** (later - share)) ** (1.0 / step)
+            cooling = (COLDEST ** (later - share)) ** (1.0 / step)
+            costs[0] = total_cost(self.problem, state)  # what rounding adds up is dropped
             found = improve(
                 self.problem, self.times, state, backup, best, close, near, distance, self.mixed, step, temperature, cooling,
-                costs, self._seed,
+                costs, self._seed, changed,
             )  # fmt: skip
             self.iterations += step
             if iterations is None:  # look at the clock about every hundredth of the budget
                 taken = max(progress() - used, 1e-6)
-                chunk = int(min(max(1.0, chunk * min(0.01 / taken, 4.0)), 2000.0))
+                chunk = int(min(max(1.0, chunk * min(0.01 / taken, 4.0)), 20_000.0))
             if found:
                 yield float(costs[1]), _lists(best)
         yield float(costs[1]), _lists(best)
 
     def routes(self) -> list[list[int]]:
         """Visit indices per vehicle."""
-        return _lists(self.state)
+        rounds, routes = self.state.rounds, self.state.routes
+        return [[int(v) for v in routes[r, : rounds[r].length]] for r in range(len(rounds))]
 
     def _try_route(self, r: int, route: list[int]) -> bool:
         """Make `route` the route of `r`; False if it breaks a constraint."""
-        array = np.array(route, np.int64)
+        array = np.array(route, np.int32)
         set_route(self.state, r, array)
-        allowed = all(self.problem.allowed[self.problem.visits[v].shipment, r] for v in route)
+        allowed = all(np.isfinite(self.problem.dislike[self.problem.visits[v].shipment, r]) for v in route)
         return bool(refresh(self.problem, self.times, self.state, r) and allowed and fits(self.problem, r, array))
 
     def _first_late(self, r: int, route: list[int]) -> int:
         for k, v in enumerate(route):
-            if not self.problem.allowed[self.problem.visits[v].shipment, r]:
+            if not np.isfinite(self.problem.dislike[self.problem.visits[v].shipment, r]):
                 return k
         return len(route) - 1
 
-    def _neighbours(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    def _neighbours(self) -> tuple[I32, I32, npt.NDArray[np.float64]]:
         """Visits by distance (ruin), by distance with the unavoidable wait (recreate), and distance from the first start."""
         problem, m = self.problem, len(self.problem.visits)
         at = problem.visits.location
         least = self.times.matrix_s[0][np.ix_(at, at)]
         least = np.minimum(least, least.T)
         np.fill_diagonal(least, -1.0)
-        close = np.argsort(least, axis=1, kind="stable")[:, 1 : CLOSE + 1].astype(np.int64)
+        close = np.argsort(least, axis=1, kind="stable")[:, 1 : CLOSE + 1].astype(np.int32)
         opens, closes = np.full(m, -np.inf), np.full(m, np.inf)
         for v in range(m):
             a, b = problem.visits[v].first_window, problem.visits[v].last_window
             if a < b:
                 opens[v], closes[v] = problem.windows[a].opens_s, problem.windows[b - 1].closes_s
         with np.errstate(invalid="ignore"):
-            ready = opens + problem.visits.service_s
-            wait = np.maximum(0.0, opens[None, :] - least - (closes + problem.visits.service_s)[:, None])
+            ready = opens + problem.service_s[0]
+            wait = np.maximum(0.0, opens[None, :] - least - (closes + problem.service_s[0])[:, None])
             late = np.maximum(0.0, ready[:, None] + least - closes[None, :])
         wait, late = np.nan_to_num(wait, posinf=0.0, neginf=0.0), np.nan_to_num(late, posinf=0.0, neginf=0.0)
         proxy = least + 0.2 * wait + late
         proxy = np.minimum(proxy, proxy.T)
         np.fill_diagonal(proxy, -1.0)
-        near = np.argsort(proxy, axis=1, kind="stable")[:, 1 : NEIGHBOURS + 1].astype(np.int64)
+        near = np.argsort(proxy, axis=1, kind="stable")[:, 1 : NEIGHBOURS + 1].astype(np.int32)
         start = problem.vehicles[0].start_location if len(problem.vehicles) else 0
         distance = np.nan_to_num(self.times.matrix_s[0][start, at], posinf=1e9)
         return np.ascontiguousarray(close), np.ascontiguousarray(near), distance
@@ -184,8 +190,8 @@ class Search:
         return max(running / served, 1e-3)
 
     def _standing(self, r: int) -> float:
-        return float(self.problem.visits[self.state.routes[r, : self.state.rounds[r].length]].service_s.sum())
+        return float(self.problem.service_s[0, self.state.routes[r, : self.state.rounds[r].length]].sum())
 
 
-def _lists(state: State) -> list[list[int]]:
-    return [[int(v) for v in state.routes[r, : state.rounds[r].length]] for r in range(len(state.rounds))]
+def _lists(best: I32) -> list[list[int]]:
+    return [[int(v) for v in row[1 : row[0] + 1]] for row in best]

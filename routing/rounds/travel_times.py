@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from routing.kernels.rounds_times import FUNCTIONS, NO_WAY_S, SLOTS, STATIC, STEP_SNAP_S, TimesArrays
+from routing.kernels.rounds_times import FUNCTIONS, NO_WAY_S, SLOTS, SPEEDS, STATIC, STEP_SNAP_S, TimesArrays
 from routing.rounds.errors import InvalidProblemError
 
 F64 = npt.NDArray[np.float64]
@@ -103,6 +103,49 @@ class TravelTimes:
         np.einsum("pii->pi", least)[:] = 0.0
         return cls(_arrays(FUNCTIONS, least, None)._replace(first_point=first, point_x_s=x, point_y_s=y))
 
+    @classmethod
+    def speeds(
+        cls, work: npt.ArrayLike, category: npt.ArrayLike, period_start_s: npt.ArrayLike, speed: npt.ArrayLike
+    ) -> "TravelTimes":
+        """Speeds by category and period (Ichoua, Gendreau and Potvin 2003): exact, and as small as two matrices.
+
+        Parameters
+        ----------
+        work : float[n, n] or float[p, n, n]
+            Length of every pair in the unit of the speeds; inf = no way.
+        category : int[n, n] or int[p, n, n]
+            Row of `speed` that holds for the pair, at most 255.
+        period_start_s : float[q]
+            Starts of the periods, increasing; the first also holds before its start, the last one for ever.
+        speed : float[c, q]
+            Units a second, above 0.
+
+        Raises
+        ------
+        InvalidProblemError
+            Shapes that do not fit together, negative lengths, unknown categories, speeds that are not above 0.
+        """
+        lengths, starts = _cube("work", work), np.ascontiguousarray(period_start_s, np.float64)
+        given, table = np.array(category, np.int64, ndmin=3), np.array(speed, np.float64, ndmin=2)
+        if not len(starts) or not np.isfinite(starts).all() or (np.diff(starts) <= 0).any():
+            raise InvalidProblemError.of("period_start_s", "period starts must be finite and increasing, at least one")
+        if given.shape != lengths.shape:
+            raise InvalidProblemError.of("category", f"has shape {given.shape}, the lengths {lengths.shape}")
+        if table.ndim != 2 or table.shape[1] != len(starts) or len(table) > 256:
+            raise InvalidProblemError.of("speed", f"must be [categories, {len(starts)} periods], not of shape {table.shape}")
+        if not (np.isfinite(table) & (table > 0)).all():
+            raise InvalidProblemError.of("speed", "speeds must be finite and above 0")
+        if given.size and not (given.min() >= 0 and given.max() < len(table)):
+            raise InvalidProblemError.of("category", f"must be from 0 to {len(table) - 1}")
+        driven = np.zeros_like(table)
+        driven[:, 1:] = np.cumsum(np.diff(starts) * table[:, :-1], axis=1)
+        least = lengths / table.max(axis=1)[given]
+        np.einsum("pii->pi", least)[:] = 0.0
+        arrays = _arrays(SPEEDS, least, None)._replace(
+            work=lengths, category=given.astype(np.uint8), period_start_s=starts, speed=table, driven=driven
+        )
+        return cls(arrays)
+
     @property
     def location_count(self) -> int:
         """Number of locations n."""
@@ -139,6 +182,8 @@ class TravelTimes:
             if t >= starts[-1]:
                 return float(t + durations[-1])
             return float(np.interp(t, starts, starts + durations))
+        if arrays.kind == SPEEDS:
+            return self._driven_until(profile, i, j, t)
         n = self.location_count
         a, b = arrays.first_point[i * n + j], arrays.first_point[i * n + j + 1]
         xs, ys = arrays.point_x_s[a:b], arrays.point_y_s[a:b]
@@ -149,6 +194,16 @@ class TravelTimes:
             return math.inf
         k = int(np.searchsorted(xs, t))
         return float(ys[k - 1] + (t - xs[k - 1]) / (xs[k] - xs[k - 1]) * (ys[k] - ys[k - 1]))
+
+    def _driven_until(self, profile: int, i: int, j: int, t: float) -> float:
+        """Drive period by period until nothing is left."""
+        left, speed = float(self.arrays.work[profile, i, j]), self.arrays.speed[self.arrays.category[profile, i, j]]
+        starts = self.arrays.period_start_s
+        k = max(0, int(np.searchsorted(starts, t, "right")) - 1)
+        while k < len(starts) - 1 and t + left / speed[k] > starts[k + 1]:
+            left -= (starts[k + 1] - t) * speed[k]
+            t, k = float(starts[k + 1]), k + 1
+        return float(t + left / speed[k])
 
     def mean_s(self, low_s: float, high_s: float) -> F64:
         """Mean travel time float64[p, n, n] of departures spread over [low_s, high_s]; inf = no way."""
@@ -168,6 +223,8 @@ class TravelTimes:
             part = arrays.slot_s[:, k0:k1]
             answer = part.max(axis=1).astype(np.float64) if worst else part.mean(axis=1)
             return np.where(np.isinf(arrays.matrix_s), math.inf, answer)
+        if arrays.kind == SPEEDS:
+            return self._sampled_speeds(low_s, high_s, worst)
         n = self.location_count
         answer = np.full((1, n, n), math.inf)
         at = np.linspace(low_s, high_s, 25)
@@ -180,6 +237,17 @@ class TravelTimes:
                     answer[0, i, j] = (late.max() if worst else late.mean()) if len(inside) else arrays.matrix_s[0, i, j]
         np.einsum("pii->pi", answer)[:] = 0.0
         return answer
+
+    def _sampled_speeds(self, low_s: float, high_s: float, worst: bool) -> F64:
+        arrays, answer, moments = self.arrays, np.zeros(self.arrays.work.shape), np.linspace(low_s, high_s, 9)
+        clock = np.append(arrays.period_start_s, arrays.period_start_s[-1] + 1e9)
+        for t in moments:
+            late = np.empty_like(answer)
+            for c, (driven, speed) in enumerate(zip(arrays.driven, arrays.speed, strict=True)):
+                road, own = np.append(driven, driven[-1] + 1e9 * speed[-1]), arrays.category == c
+                late[own] = np.interp(np.interp(t, clock, road) + arrays.work[own], road, clock) - t
+            answer = np.maximum(answer, late) if worst else answer + late / len(moments)
+        return np.where(np.isinf(arrays.matrix_s), math.inf, answer)
 
 
 def _restore_fifo(starts: F64, durations: npt.NDArray[np.int32]) -> int:
@@ -214,5 +282,6 @@ def _arrays(kind: int, matrix: F64, length_m: npt.ArrayLike | None) -> TimesArra
         lengths = np.ascontiguousarray(np.broadcast_to(lengths, matrix.shape))
     no_points, no_slots = np.empty(0), np.empty((1, 0, 0, 0), np.int32)
     return TimesArrays(
-        kind, np.ascontiguousarray(matrix), no_points, no_slots, np.zeros(1, np.int64), no_points, no_points, lengths
-    )
+        kind, np.ascontiguousarray(matrix), no_points, no_slots, np.zeros(1, np.int64), no_points, no_points, lengths,
+        np.empty((1, 0, 0)), np.empty((1, 0, 0), np.uint8), no_points, np.empty((1, 0)), np.empty((1, 0)),
+    )  # fmt: skip

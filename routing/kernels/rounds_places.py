@@ -1,0 +1,174 @@
+"""What it costs to put a visit into a place of a round: exact in feasibility, constant time a place.
+
+The change of duration is read off the head of the visit before and the tail of the visit after (`rounds_tails`) for a few
+departures; the round is then timed exactly.
+"""
+
+# mypy: disable-error-code="no-any-return"
+# Fields of record arrays have no static type.
+
+import numpy as np
+
+from routing.kernels.jit import inlined, kernel, lean
+from routing.kernels.rounds_refresh import route_metres
+from routing.kernels.rounds_route import ProblemArrays, end_of_round, serve, service_of
+from routing.kernels.rounds_state import State, is_timed
+from routing.kernels.rounds_tails import between
+from routing.kernels.rounds_times import EPS_S, I32, TimesArrays, arrival, latest_arrival, latest_departure
+
+
+@inlined
+def next_random(seed: np.ndarray) -> float:
+    """Uniform number in [0, 1); xorshift64* on ``seed`` (uint64[1])."""
+    x = seed[0]
+    x ^= x >> np.uint64(12)
+    x ^= x << np.uint64(25)
+    x ^= x >> np.uint64(27)
+    seed[0] = x
+    return float((x * np.uint64(2685821657736338717)) >> np.uint64(11)) / 9007199254740992.0
+
+
+@inlined
+def detour_m(problem: ProblemArrays, times: TimesArrays, r: int, i: int, at: int, j: int, empty: bool) -> float:
+    """Metres added by driving over location `at` between `i` and `j` (-1 = open end); an unused vehicle does not drive home."""
+    if times.length_m.shape[0] == 0:
+        return 0.0
+    p = problem.vehicles[r].profile
+    if j < 0:
+        return times.length_m[p, i, at]
+    return times.length_m[p, i, at] + times.length_m[p, at, j] - (0.0 if empty else times.length_m[p, i, j])
+
+
+@inlined
+def reach_of(problem: ProblemArrays, state: State, r: int, k: int) -> float:
+    """Latest feasible arrival at position `k` of the round (its length: at the end)."""
+    return problem.vehicles[r].return_by_s if k == state.rounds[r].length else state.reach_s[state.routes[r, k]]
+
+
+@inlined
+def end_after(state: State, r: int, k: int, t: float) -> float:
+    """End of the round when position `k` (its length: the end) is reached at `t`."""
+    if k == state.rounds[r].length:
+        return t
+    v = state.routes[r, k]
+    return between(state.tail_x[v], state.tail_y[v], state.points[v, 0], t)
+
+
+@inlined
+def start_before(problem: ProblemArrays, state: State, r: int, k: int, t: float) -> float:
+    """Latest start of the round when position ``k - 1`` (before 0: the start) is left at `t`."""
+    if k == 0:
+        return min(t, problem.vehicles[r].leave_by_s)
+    v = state.routes[r, k - 1]
+    return between(state.head_x[v], state.head_y[v], state.points[v, 1], t)
+
+
+@inlined
+def single_cost(problem: ProblemArrays, times: TimesArrays, state: State, r: int, v: int, k: int, limit: float) -> float:
+    """Added cost of visit `v` before position `k` of a round (breaks left out); inf = infeasible or not below `limit`."""
+    size = state.rounds[r].length
+    p, at = problem.vehicles[r].profile, problem.visits[v].location
+    i = problem.vehicles[r].start_location if k == 0 else problem.visits[state.routes[r, k - 1]].location
+    j = problem.vehicles[r].end_location if k == size else problem.visits[state.routes[r, k]].location
+    added = 0.0 if size else problem.vehicles[r].fixed_cost
+    if times.length_m.shape[0]:
+        metres = detour_m(problem, times, r, i, at, j, size == 0)
+        if state.rounds[r].metres + metres > problem.vehicles[r].max_length_m + 1e-7:
+            return np.inf
+        added += problem.vehicles[r].cost_per_m * metres
+    timed = is_timed(problem, r)
+    if not timed and added >= limit:
+        return np.inf
+    early = problem.vehicles[r].leave_from_s if k == 0 else state.earliest_s[state.routes[r, k - 1]]
+    left = serve(problem, r, v, arrival(times, p, i, at, early))
+    reached = left if j < 0 or left == np.inf else arrival(times, p, at, j, left)
+    if reached > reach_of(problem, state, r, k) + EPS_S:
+        return np.inf
+    if not timed:
+        return added
+    if size == 0:
+        after, before = reached - _start_alone(problem, times, r, v, left), 0.0
+    else:
+        after = _duration_with(problem, times, state, r, v, k, i, j, early, left, reached)
+        before = state.rounds[r].plain_end_s - state.rounds[r].start_s
+    if after > problem.vehicles[r].max_duration_s + 1e-7:
+        return np.inf
+    return added + problem.vehicles[r].cost_per_s * (after - before)
+
+
+@inlined
+def _start_alone(problem: ProblemArrays, times: TimesArrays, r: int, v: int, left: float) -> float:
+    """Latest start of a round of `v` alone that leaves it at `left`."""
+    x = latest_ready(problem, times, r, v, problem.vehicles[r].start_location, left)
+    return min(max(x, problem.vehicles[r].leave_from_s), problem.vehicles[r].leave_by_s)
+
+
+@inlined
+def latest_ready(problem: ProblemArrays, times: TimesArrays, r: int, v: int, i: int, left: float) -> float:
+    """Latest departure from `i` after which visit `v` is left by `left`."""
+    first, last = problem.visits[v].first_window, problem.visits[v].last_window
+    by = latest_arrival(problem.windows, first, last, left - service_of(problem, r, v))
+    return latest_departure(times, problem.vehicles[r].profile, i, problem.visits[v].location, by)
+
+
+@inlined
+def _duration_with(
+    problem: ProblemArrays, times: TimesArrays, state: State, r: int, v: int, k: int, i: int, j: int, early: float, left: float,
+    reached: float,
+) -> float:  # fmt: skip
+    """Duration of the round with `v` between locations `i` and `j`: the best of up to four schedules that exist.
+
+    They leave `i` as early as possible, as late as still leaves `v` then, as late as still ends earliest, or as in the round
+    as it is.
+    """
+    p, at = problem.vehicles[r].profile, problem.visits[v].location
+    end = end_after(state, r, k, reached)
+    after = end - start_before(problem, state, r, k, early)
+    x = latest_ready(problem, times, r, v, i, left)
+    if x > early + 1e-6:
+        after = min(after, end - start_before(problem, state, r, k, x))
+    if k < state.rounds[r].length:
+        w = state.routes[r, k]
+        if state.tail_x[w, 0] > reached:
+            x = latest_ready(problem, times, r, v, i, latest_departure(times, p, at, j, state.tail_x[w, 0]))
+            if x >= early:
+                after = min(after, state.tail_y[w, 0] - start_before(problem, state, r, k, x))
+    x = state.rounds[r].start_s if k == 0 else state.base_s[state.routes[r, k - 1]]
+    if x > early + 1e-6:
+        t = serve(problem, r, v, arrival(times, p, i, at, x))
+        if t < np.inf and j >= 0:
+            t = arrival(times, p, at, j, t)
+        if t <= reach_of(problem, state, r, k) + EPS_S:
+            after = min(after, end_after(state, r, k, t) - start_before(problem, state, r, k, x))
+    return after
+
+
+@lean
+def whole_cost(problem: ProblemArrays, times: TimesArrays, state: State, r: int, route: I32) -> float:
+    """Added cost of turning round `r` into `route`, timed whole (rounds with breaks); inf = infeasible."""
+    low = problem.vehicles[r].leave_from_s
+    end = end_of_round(problem, times, r, route, low)
+    if end == np.inf:
+        return end
+    after = end - low
+    base = state.rounds[r].start_s
+    if state.rounds[r].length and base > low:
+        end = end_of_round(problem, times, r, route, base)
+        after = min(after, end - base)
+    if after > problem.vehicles[r].max_duration_s + 1e-7:
+        return np.inf
+    metres = route_metres(problem, times, r, route)
+    if metres > problem.vehicles[r].max_length_m + 1e-7:
+        return np.inf
+    total = problem.vehicles[r].fixed_cost + problem.vehicles[r].cost_per_s * after + problem.vehicles[r].cost_per_m * metres
+    return total - state.rounds[r].cost
+
+
+@kernel
+def spliced(route: I32, k: int, v: int) -> I32:
+    """Return the route with `v` inserted before position `k`."""
+    answer = np.empty(len(route) + 1, np.int32)
+    answer[:k] = route[:k]
+    answer[k] = v
+    answer[k + 1 :] = route[k:]
+    return answer

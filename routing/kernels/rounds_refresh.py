@@ -1,0 +1,167 @@
+"""What is cached about a round, computed anew after a change: loads, schedules, tails, heads and its cost."""
+
+# mypy: disable-error-code="no-any-return"
+# Fields of record arrays have no static type.
+
+import numpy as np
+
+from routing.kernels.jit import kernel, lean
+from routing.kernels.rounds_route import ProblemArrays, best_departure, end_of_round, location_before, serve
+from routing.kernels.rounds_state import SEARCH_STEPS, State, has_breaks, is_timed
+from routing.kernels.rounds_tails import best_start, fill_heads, fill_tails
+from routing.kernels.rounds_times import EPS_S, I32, I64, TimesArrays, arrival
+
+
+@lean
+def refresh(problem: ProblemArrays, times: TimesArrays, state: State, r: int) -> bool:
+    """Recompute everything cached about route `r`; False = the route is infeasible in time, length or stops."""
+    size = state.rounds[r].length
+    route = state.routes[r, :size]
+    _fill_loads(problem, state, r)
+    low = problem.vehicles[r].leave_from_s
+    if size == 0:
+        state.rounds[r].cost, state.rounds[r].start_s, state.rounds[r].end_s, state.rounds[r].metres = 0.0, low, low, 0.0
+        return True
+    state.rounds[r].metres = route_metres(problem, times, r, route)
+    t, p = low, problem.vehicles[r].profile
+    for k in range(size):
+        v = route[k]
+        t = serve(problem, r, v, arrival(times, p, location_before(problem, r, route, k), problem.visits[v].location, t))
+        state.earliest_s[v] = t
+    end = problem.vehicles[r].end_location
+    if end >= 0 and t < np.inf:
+        t = arrival(times, p, problem.visits[route[size - 1]].location, end, t)
+    if t > problem.vehicles[r].return_by_s + EPS_S:
+        return False
+    timed = is_timed(problem, r)
+    latest, n = fill_tails(problem, times, state, r, t, timed)
+    start = low
+    if timed:
+        start = best_start(problem, state, r, n, t)
+        fill_heads(problem, times, state, r, min(latest, problem.vehicles[r].leave_by_s))
+    plain = _fill_base(problem, times, state, r, start)
+    state.rounds[r].start_s, state.rounds[r].end_s, state.rounds[r].plain_end_s = start, plain, plain
+    return plain < np.inf and _price(problem, times, state, r)
+
+
+@lean
+def _price(problem: ProblemArrays, times: TimesArrays, state: State, r: int) -> bool:
+    """Cost of the round as timed; rounds with breaks are timed whole."""
+    size = state.rounds[r].length
+    route = state.routes[r, :size]
+    start, end = state.rounds[r].start_s, state.rounds[r].end_s
+    if has_breaks(problem, r):
+        if is_timed(problem, r):
+            start, end = best_departure(problem, times, r, route, SEARCH_STEPS)
+        else:
+            end = end_of_round(problem, times, r, route, start)
+        state.rounds[r].start_s, state.rounds[r].end_s = start, end
+        if end == np.inf:
+            return False
+        _fill_base(problem, times, state, r, start)
+    metres = state.rounds[r].metres
+    state.rounds[r].cost = (
+        problem.vehicles[r].fixed_cost
+        + problem.vehicles[r].cost_per_s * (end - start)
+        + problem.vehicles[r].cost_per_m * metres
+        + _unliked(problem, state, r)
+    )
+    inside = end - start <= problem.vehicles[r].max_duration_s + 1e-6 and metres <= problem.vehicles[r].max_length_m + 1e-6
+    return inside and size <= problem.vehicles[r].max_stops
+
+
+@lean
+def _unliked(problem: ProblemArrays, state: State, r: int) -> float:
+    """Cost of shipments that would rather ride with another vehicle."""
+    total = 0.0
+    for v in state.routes[r, : state.rounds[r].length]:
+        s = problem.visits[v].shipment
+        if problem.shipments[s].first_visit == v:
+            total += problem.dislike[s, r]
+    return total
+
+
+@lean
+def _fill_loads(problem: ProblemArrays, state: State, r: int) -> None:
+    """Positions, and loads on the legs of the round."""
+    size = state.rounds[r].length
+    for k in range(size):
+        v = state.routes[r, k]
+        state.route_of[v], state.position[v] = r, k
+    for d in range(state.load.shape[1]):
+        now, total = 0, 0
+        for k in range(size):
+            v = state.routes[r, k]
+            amount = problem.demand[problem.visits[v].shipment, d]
+            if problem.visits[v].partner < 0 or not problem.visits[v].is_delivery:
+                total += amount
+            if problem.visits[v].is_delivery and problem.visits[v].partner < 0:
+                now += amount
+        top = now
+        state.load[r, d] = total
+        for k in range(size):
+            v = state.routes[r, k]
+            state.before[v, d] = top
+            amount = problem.demand[problem.visits[v].shipment, d]
+            now += -amount if problem.visits[v].is_delivery else amount
+            state.after[v, d] = now
+            top = max(top, now)
+        state.peak[r, d] = top
+        later = 0
+        for k in range(size - 1, -1, -1):
+            v = state.routes[r, k]
+            later = max(later, state.after[v, d])
+            state.after[v, d] = later
+
+
+@lean
+def _fill_base(problem: ProblemArrays, times: TimesArrays, state: State, r: int, start: float) -> float:
+    """Schedule of the round when it leaves at `start`, breaks left out; return its end."""
+    t, p, head = start, problem.vehicles[r].profile, problem.vehicles[r].start_location
+    for k in range(state.rounds[r].length):
+        v = state.routes[r, k]
+        at = problem.visits[v].location
+        t = serve(problem, r, v, arrival(times, p, head, at, t))
+        state.base_s[v] = t
+        head = at
+    end = problem.vehicles[r].end_location
+    return t if end < 0 or t == np.inf else arrival(times, p, head, end, t)
+
+
+@lean
+def route_metres(problem: ProblemArrays, times: TimesArrays, r: int, route: I32) -> float:
+    """Length of the round; 0 where lengths are unknown."""
+    if times.length_m.shape[0] == 0 or len(route) == 0:
+        return 0.0
+    p, total, end = problem.vehicles[r].profile, 0.0, problem.vehicles[r].end_location
+    for k in range(len(route)):
+        total += times.length_m[p, location_before(problem, r, route, k), problem.visits[route[k]].location]
+    if end >= 0:
+        total += times.length_m[p, problem.visits[route[len(route) - 1]].location, end]
+    return total
+
+
+@lean
+def leg_loads(problem: ProblemArrays, route: I32, dimension: int, loads: I64) -> None:
+    """Fill ``loads[0..L]``: load on the way to position k (k = L: to the end)."""
+    now = 0
+    for v in route:
+        if problem.visits[v].is_delivery and problem.visits[v].partner < 0:
+            now += problem.demand[problem.visits[v].shipment, dimension]
+    loads[0] = now
+    for k in range(len(route)):
+        amount = problem.demand[problem.visits[route[k]].shipment, dimension]
+        now += -amount if problem.visits[route[k]].is_delivery else amount
+        loads[k + 1] = now
+
+
+@kernel
+def fits(problem: ProblemArrays, r: int, route: I32) -> bool:
+    """Whether the load stays within the vehicle's capacity all along the route."""
+    loads = np.empty(len(route) + 1, np.int64)
+    for d in range(problem.demand.shape[1]):
+        leg_loads(problem, route, d, loads)
+        for load in loads:
+            if load > problem.capacity[r, d]:
+                return False
+    return True

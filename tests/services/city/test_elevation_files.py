@@ -30,7 +30,7 @@ def draw(folder: Path, toml: str) -> Path:
 
 def build(folder: Path, home: Path) -> tuple[str, ...]:
     """Build the streets only and answer the warnings."""
-    return build_snapshot(read_city(folder), home, steps=STEPS[:1], warm=False).manifest.warnings
+    return build_snapshot(read_city(folder), home, steps=STEPS[:2], warm=False).manifest.warnings
 
 
 @pytest.mark.parametrize("entry", ['file = "N41W009.hgt"', 'folder = "srtm"'])

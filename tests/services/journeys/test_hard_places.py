@@ -14,10 +14,12 @@ import pytest
 from traboule.journeys.v1 import itinerary_pb2 as pb
 from traboule.journeys.v1 import matrix_pb2, route_pb2
 
+from routing.model.access_zones import no_zones
 from routing.model.modes import StreetMode
 from routing.model.street_graph import ARC_BRIDGE, ROAD_CLASSES
+from routing.street.access_rules import AccessRule, AccessRules
 from services.common.polyline import decode
-from services.journeys.car_metrics import CarMetrics
+from services.journeys.car_metrics import CityMetrics
 from services.journeys.keeper import ViewKeeper
 from tests.builders.door_to_door import metres
 from tests.builders.journeys import TRINDADE, at, journeys_stub, plan_request, point, problem_of, standing_clock
@@ -76,7 +78,9 @@ async def cut_off(keeper: ViewKeeper, tmp_path: Path) -> AsyncIterator[Any]:
     """Every bridge of the city is closed to motor vehicles, for three hours from 8:30."""
     view, street = keeper.view, keeper.street
     closed = np.flatnonzero(street.graph.arc_flags & ARC_BRIDGE).astype(np.int32)
-    motor = CarMetrics(street, lambda _: None, LISBON, closed, at("11:30"), varies=False)
+    rules = AccessRules.of_zones(no_zones(), street.graph.arc_count, LISBON)
+    shut = AccessRule(closed, ends_s=at("11:30"))
+    motor = CityMetrics(street, rules, LISBON).follow(lambda _: None, [shut], at("08:30"), varies=False)
     without = copy.copy(keeper)
     without.view = replace(view, motor=motor, network=replace(view.network, car_metric=motor.of(StreetMode.CAR)))
     async with journeys_stub(without, standing_clock(), tmp_path) as found:

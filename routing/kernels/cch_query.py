@@ -15,7 +15,7 @@ import numpy as np
 from routing.kernels.cch_customise import FAR, find_arc
 from routing.kernels.jit import kernel
 from routing.kernels.street_search import INFINITE
-from routing.kernels.street_types import Int32, Int64, Number, UInt32
+from routing.kernels.street_types import Int32, Int64, Memory, Number, UInt32
 
 
 @kernel
@@ -222,7 +222,7 @@ def unpack(
     slot_first: Int32,
     slot_edge: Int32,
     edge_ms: Int32,
-    known: Int32,
+    known: Memory,
     stack: Int32,
     edges: Int32,
 ) -> int:
@@ -230,8 +230,9 @@ def unpack(
 
     Parameters
     ----------
-    known : int32[2a]
-        What earlier calls found for these weights: 1 + the lower arc of a slot's triangle, 0 = not asked. Threads may share it.
+    known : int64[2a]
+        What earlier calls found for these weights, 0 = not asked: a slot's triangle as ``high << 32 | low + 1``, or its
+        input edge as ``-1 - edge``. One look at it spares up to a dozen at the arrays above. Threads may share it.
 
     Returns
     -------
@@ -245,23 +246,24 @@ def unpack(
         while size > 0:
             size -= 1
             slot = stack[size]
-            edge = np.int64(-1)
-            if known[slot] == 0:
+            parts = known[slot]
+            if parts == 0:
                 edge = _input_edge(slot, weight_ms[slot >> 1, slot & 1], slot_first, slot_edge, edge_ms)
-            if edge >= 0:
+                if edge >= 0:
+                    parts = -1 - edge
+                else:
+                    low, high = _lower_triangle(slot, up_first, up_head, up_tail, down_first, down_arc, weight_ms)
+                    if low < 0:
+                        return -2
+                    parts = (high << 32) | (low + 1)
+                known[slot] = parts
+            if parts < 0:
                 if written == len(edges):
                     return -1
-                edges[written] = edge
+                edges[written] = -1 - parts
                 written += 1
                 continue
-            if known[slot] > 0:
-                low = np.int64(known[slot]) - 1
-                high = np.int64(find_arc(up_first, up_head, up_tail[low], up_head[slot >> 1]))
-            else:
-                low, high = _lower_triangle(slot, up_first, up_head, up_tail, down_first, down_arc, weight_ms)
-                known[slot] = low + 1
-            if low < 0:
-                return -2
+            low, high = (parts & 0xFFFFFFFF) - 1, parts >> 32
             if size + 2 > len(stack):
                 return -1
             # Upward x → z → y: first down `low`, then up `high`; downward y → z → x the other way round.

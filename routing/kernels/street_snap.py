@@ -97,12 +97,15 @@ def nearest(
     distance_out: Float32,
     lat_out: Float64,
     lon_out: Float64,
-) -> None:
+) -> int:
     """Snap every position to the nearest usable arc within `max_m` (ties: the lower arc); outputs are filled, arc -1 if none.
 
     Distances are planar in an equirectangular projection centred on the position (error < 0.1 % within a few kilometres).
+    Returns the first position that is not on Earth, where it stops; -1 if all are.
     """
     for q in range(len(lat_deg)):
+        if not (abs(lat_deg[q]) <= 90.0 and abs(lon_deg[q]) <= 180.0):
+            return q
         lat, lon = lat_deg[q] * 1e7, lon_deg[q] * 1e7
         east = METRES_PER_E7 * np.cos(np.radians(lat_deg[q]))
         best, best_arc, best_shape, best_part = max_m * max_m, np.int64(-1), np.int64(-1), 0.0
@@ -148,3 +151,4 @@ def nearest(
             arc_out[q] = arc_reverse[best_arc]
             fraction = 1.0 - fraction
         fraction_out[q] = fraction
+    return -1

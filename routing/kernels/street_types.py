@@ -14,5 +14,7 @@ Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
+Memory = npt.NDArray[Any]
+"""int64, kept from call to call by whoever need not know what it holds."""
 Number = Any
 """A NumPy scalar; mixed widths are the point, so the checker is kept out of them."""

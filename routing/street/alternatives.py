@@ -231,8 +231,8 @@ class AlternativeSearcher:
         state = np.concatenate([seeds.state[seed : seed + 1], net.edge_to[edges]])
         step = np.concatenate([seeds.time_ms[seed : seed + 1], edge_ms[edges], ends.time_ms[last : last + 1]]).astype(np.int64)
         share = np.ones(len(arcs))
-        share[0] -= _fraction(int(arcs[0]), places[0])
-        share[-1] = _fraction(int(arcs[-1]), places[1])
+        share[0] -= places[0].fraction_on(arcs[0], 0)
+        share[-1] = places[1].fraction_on(arcs[-1], 0)
         arc_ms = np.minimum(metric.arc_time_ms[arcs] * share, step)
         at = np.cumsum(step)
         return _Way(int(at[-1]), arcs, state, at[:-1], step, arc_ms, len(first))
@@ -256,7 +256,7 @@ class AlternativeSearcher:
         return bool(straight == way.at_ms[last] - way.at_ms[first])
 
     def _path(self, metric: StreetMetric, time_ms: int, arcs: Int32, start: Snaps, end: Snaps) -> StreetPath:
-        ends = _fraction(int(arcs[0]), start), _fraction(int(arcs[-1]), end)
+        ends = start.fraction_on(arcs[0], 0), end.fraction_on(arcs[-1], 0)
         return build_path(self._graph, metric, time_ms, arcs, *ends)
 
 
@@ -277,8 +277,3 @@ def _choose(ways: list[_Way], limits: AlternativeLimits, seen: _Seen) -> list[tu
 
 def _state(state: int) -> Anchors:
     return Anchors(np.array([0, 1], np.int32), np.array([state], np.int32), np.zeros(1, np.int32), np.zeros(1, np.int32))
-
-
-def _fraction(arc: int, snap: Snaps) -> float:
-    fraction = float(snap.fraction[0])
-    return fraction if arc == snap.arc[0] else 1.0 - fraction

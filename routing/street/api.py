@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from routing.errors import InvalidInput, Unreachable
-from routing.kernels.street_anchors import direct, node_times
+from routing.kernels.street_anchors import node_times
 from routing.kernels.street_search import INFINITE
 from routing.model.modes import UNREACHABLE_MS, StreetMode
 from routing.model.street_graph import StreetGraph
@@ -115,6 +115,8 @@ class StreetEngine:
     def searcher(self, mode: StreetMode) -> Searcher:
         """Searches of a mode on its network; made on first use."""
         classes = classes_of(mode)
+        if (made := self._searchers.get(classes[0])) is not None:
+            return made
         with self._lock:
             if classes[0] not in self._searchers:
                 network = build_shared_network(self.graph, classes, self._turn_costs)
@@ -213,26 +215,11 @@ class StreetEngine:
 
     def find_route(self, metric: StreetMetric, sources: Snaps, i: int, targets: Snaps, j: int) -> StreetPath | None:
         """`route`, or None where it raises `Unreachable`."""
-        searcher, graph = self.searcher(metric.mode), self.graph
-        start, end = sources.take(i), targets.take(j)
-        if start.arc[0] < 0 or end.arc[0] < 0:
+        found = self.searcher(metric.mode).find_way(metric, sources, i, targets, j)
+        if found is None:
             return None
-        seeds, ends = searcher.sources(metric, start), searcher.targets(metric, end)
-        best, meeting = searcher.pair(metric, seeds, ends)
-        along, arc = direct(
-            start.arc[0], start.fraction[0], end.arc[0], end.fraction[0], metric.arc_time_ms, graph.arc_reverse,
-            start.directed[0], end.directed[0],
-        )  # fmt: skip
-        if min(best, along) >= INFINITE:
-            return None
-        if along <= best:
-            arcs = np.array([arc], np.int32)
-            best = int(along)
-        else:
-            seed, edges, last = searcher.unpack(metric, meeting)
-            arcs = np.concatenate([seeds.arc[seed : seed + 1], searcher.network.edge_arc[edges], ends.arc[last : last + 1]])
-        first = _fraction(int(arcs[0]), start)
-        return build_path(graph, metric, best, arcs, first, _fraction(int(arcs[-1]), end))
+        time_ms, arcs = found
+        return build_path(self.graph, metric, time_ms, arcs, sources.fraction_on(arcs[0], i), targets.fraction_on(arcs[-1], j))
 
     def alternatives(
         self, metric: StreetMetric, sources: Snaps, i: int, targets: Snaps, j: int, limits: AlternativeLimits = USUAL_LIMITS
@@ -310,12 +297,6 @@ class StreetEngine:
                 node = graph.arc_tail[way] if backward else graph.arc_head[way]
                 share = part if backward else 1.0 - part
                 out[node] = min(out[node], int(np.floor(share * metric.arc_time_ms[way] + 0.5)))
-
-
-def _fraction(arc: int, snap: Snaps) -> float:
-    """Where `snap` lies on `arc`, which is its arc or the reverse."""
-    fraction = float(snap.fraction[0])
-    return fraction if arc == snap.arc[0] else 1.0 - fraction
 
 
 __all__ = [

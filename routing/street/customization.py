@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,18 +29,18 @@ class HierarchyWeights:
         Weights of the input edges.
     weight_ms : int32[a, 2]
         Weights of the up arcs: from tail to head, and from head to tail; `FAR` where there is no way.
-    known : int32[2a]
-        Triangles that the unpacking of ways has found so far: the one thing that is written later.
+    known : int64[2a]
+        What unpacking has found so far (see `routing.kernels.cch_query.unpack`): the one thing that is written later.
     """
 
     hierarchy: Hierarchy
     edge_ms: Int32
     weight_ms: Int32
-    known: Int32 = field(init=False, repr=False, compare=False)
+    known: npt.NDArray[Any] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # Zeroed memory is given out page by page: only what is looked at exists.
-        object.__setattr__(self, "known", np.zeros(self.weight_ms.size, np.int32))
+        object.__setattr__(self, "known", np.zeros(self.weight_ms.size, np.int64))
 
 
 def customise(hierarchy: Hierarchy, edge_ms: Int32, threads: int = 1) -> HierarchyWeights:

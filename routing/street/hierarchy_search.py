@@ -9,16 +9,19 @@ import numpy as np
 import numpy.typing as npt
 
 from routing.errors import RoutingError
-from routing.kernels import cch_matrix, cch_query
+from routing.kernels import cch_matrix, cch_query, street_route
 from routing.kernels.street_search import INFINITE
 from routing.street.anchors import Anchors
 from routing.street.cch import Hierarchy
 from routing.street.customization import FAR, HierarchyWeights
+from routing.street.snapping import Snaps
 
 Int32 = npt.NDArray[np.int32]
 
 _BLOCK = 2048
 """Targets whose labels are joined at a time, so that they stay in the processor's cache."""
+
+_FOREIGN_WEIGHTS = "the weights are not those of this hierarchy: build the city again"
 
 _SMALL = 2048
 """States up to which separators are too few to tell where ways may lead."""
@@ -35,7 +38,20 @@ class _Scratch(threading.local):
         self.slots = np.empty(2 * hierarchy.row_length + 2, np.int32)
         self.stack = np.empty(4 * hierarchy.row_length + 64, np.int32)
         self.edges = np.empty(4096, np.int32)
+        self.arcs = np.empty(4096, np.int32)
         self.seen = np.zeros((n + 63) // 64, np.int64)
+
+    def lengthen(self) -> None:
+        """Make room for longer ways."""
+        self.edges, self.arcs = np.empty(4 * len(self.edges), np.int32), np.empty(4 * len(self.arcs), np.int32)
+        self.stack = np.empty(4 * len(self.stack), np.int32)
+
+    @property
+    def work(self) -> street_route.Work:
+        """What finding a way writes to."""
+        return street_route.Work(
+            self.time, self.via, self.back_time, self.back_via, self.path, self.slots, self.stack, self.edges
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +80,8 @@ class HierarchySearcher:
     def __init__(self, hierarchy: Hierarchy) -> None:
         self.hierarchy = hierarchy
         self._scratch = _Scratch(hierarchy)
+        columns = (getattr(hierarchy, name) for name in street_route.Tree._fields)
+        self._tree = street_route.Tree(*columns)
 
     @cached_property
     def _state(self) -> Int32:
@@ -91,10 +109,27 @@ class HierarchySearcher:
             )  # fmt: skip
             if written >= 0:
                 return int(seed), scratch.edges[:written].copy(), int(end)
-            if written == -2:
-                raise RoutingError("the weights are not those of this hierarchy: build the city again")
-            scratch.edges = np.empty(4 * len(scratch.edges), np.int32)
-            scratch.stack = np.empty(4 * len(scratch.stack), np.int32)
+            if written == street_route.NO_TRIANGLE:
+                raise RoutingError(_FOREIGN_WEIGHTS)
+            scratch.lengthen()
+
+    def find_way(
+        self, weights: HierarchyWeights, states: street_route.States, edge_based: bool, start: Snaps, i: int, end: Snaps, j: int
+    ) -> tuple[int, Int32]:
+        """Time and arcs (int32[…]) from position `i` of `start` to position `j` of `end`; `INFINITE` and none if none leads."""
+        scratch = self._scratch
+        here = street_route.Positions(start.arc, start.fraction, start.directed)
+        there = street_route.Positions(end.arc, end.fraction, end.directed)
+        while True:
+            best, count = street_route.find_way(
+                here, i, there, j, edge_based, states, self._tree, weights.weight_ms, weights.edge_ms, weights.known,
+                scratch.work, scratch.arcs,
+            )  # fmt: skip
+            if count >= 0:
+                return best, scratch.arcs[:count].copy()
+            if count == street_route.NO_TRIANGLE:
+                raise RoutingError(_FOREIGN_WEIGHTS)
+            scratch.lengthen()
 
     def via_times(self, weights: HierarchyWeights, seeds: Anchors, ends: Anchors) -> tuple[Int32, npt.NDArray[np.int64]]:
         """Quickest times over all states that are ancestors of a seed or an end; over all states of a small network.

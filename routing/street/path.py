@@ -98,47 +98,24 @@ class StreetPath:
 
 def build_path(graph: StreetGraph, metric: StreetMetric, time_ms: int, arcs: Int32, start: float, end: float) -> StreetPath:
     """Give a sequence of arcs (int32[a], a ≥ 1) its line and length; `start` and `end` are fractions of first and last."""
-    shares = np.ones(len(arcs))
-    shares[0] -= start
-    shares[-1] -= 1.0 - end
-    points = np.zeros(len(arcs) + 1, np.int32)
-    lat, lon = kernels.lines(graph.first_shape, graph.shape_lat_e7, graph.shape_lon_e7, arcs[1:-1], points[1:])
-    head = arc_line(graph, int(arcs[0]), start, end if len(arcs) == 1 else 1.0)
-    parts = [(head[0], head[1]), (lat, lon)]
-    points[1:] += len(head[0]) - 1
-    if len(arcs) > 1:
-        tail = arc_line(graph, int(arcs[-1]), 0.0, end)
-        parts.append((tail[0][1:], tail[1][1:]))
-    lengths = graph.arc_length_m[arcs] * shares
+    room, count = kernels.point_count(graph.first_shape, arcs), len(arcs)
+    lat_deg, lon_deg, arc_point = np.empty(room), np.empty(room), np.empty(count, np.int32)
+    arc_length_m, arc_time_ms = np.empty(count), np.empty(count)
+    points, length_m = kernels.draw(
+        graph.first_shape, graph.shape_lat_e7, graph.shape_lon_e7, graph.arc_length_m, metric.arc_time_ms, arcs, start, end,
+        lat_deg, lon_deg, arc_point, arc_length_m, arc_time_ms,
+    )  # fmt: skip
     return StreetPath(
-        time_ms,
-        float(lengths.sum()),
-        arcs,
-        start,
-        end,
-        np.concatenate([part[0] for part in parts]),
-        np.concatenate([part[1] for part in parts]),
-        points[: len(arcs)],
-        lengths,
-        metric.arc_time_ms[arcs] * shares,
-        graph,
+        time_ms, length_m, arcs, start, end, lat_deg[:points], lon_deg[:points], arc_point, arc_length_m, arc_time_ms, graph
     )
 
 
-def arc_line(
-    graph: StreetGraph, arc: int, start: float = 0.0, end: float = 1.0
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def arc_line(graph: StreetGraph, arc: int, start: float = 0.0, end: float = 1.0) -> tuple[Float64, Float64]:
     """Latitudes and longitudes of an arc's line between two fractions of its length (at least two points)."""
-    rows = slice(int(graph.first_shape[arc]), int(graph.first_shape[arc + 1]))
-    lat = graph.shape_lat_e7[rows].astype(np.float64) * 1e-7
-    lon = graph.shape_lon_e7[rows].astype(np.float64) * 1e-7
-    if start <= 0.0 and end >= 1.0:
-        return lat, lon
-    along = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(lat), np.diff(lon) * np.cos(np.radians(lat[0]))))])
-    low, high = start * along[-1], end * along[-1]
-    inside = (along > low) & (along < high)
-    at = np.concatenate([[low], along[inside], [high]])
-    return np.asarray(np.interp(at, along, lat), np.float64), np.asarray(np.interp(at, along, lon), np.float64)
+    room = int(graph.first_shape[arc + 1] - graph.first_shape[arc])
+    lat_deg, lon_deg = np.empty(room), np.empty(room)
+    points = kernels.arc_line(graph.first_shape, graph.shape_lat_e7, graph.shape_lon_e7, arc, start, end, lat_deg, lon_deg)
+    return lat_deg[:points], lon_deg[:points]
 
 
 def _steps(path: StreetPath) -> tuple[StreetStep, ...]:

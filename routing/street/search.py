@@ -8,6 +8,7 @@ import numpy.typing as npt
 from routing.errors import InvalidInput
 from routing.kernels import street_anchors as anchor_kernels
 from routing.kernels import street_search as kernels
+from routing.kernels.street_route import States
 from routing.kernels.street_search import INFINITE
 from routing.model.modes import UNREACHABLE_MS, StreetMode
 from routing.model.street_graph import StreetGraph
@@ -153,6 +154,35 @@ class Searcher(StateSearcher):
                 self.network.blocked, leaving,
             )
         )  # fmt: skip
+
+    def find_way(self, metric: StreetMetric, starts: Snaps, i: int, ends: Snaps, j: int) -> tuple[int, Int32] | None:
+        """Quickest way from position `i` of `starts` to position `j` of `ends`: time (ms) and arcs; None if there is none."""
+        i, j = range(len(starts))[i], range(len(ends))[j]
+        if starts.arc[i] < 0 or ends.arc[j] < 0:
+            return None
+        if self._tree is None or (weights := metric.weights) is None:
+            return self._find_way_by_dijkstra(metric, starts.take(i), ends.take(j))
+        graph, net = self.graph, self.network
+        states = States(
+            metric.arc_time_ms, metric.turn_ms, graph.arc_reverse, graph.arc_tail, graph.arc_head, net.arc_first_state,
+            net.arc_states, net.first_edge, net.edge_to, net.edge_arc, net.blocked,
+        )  # fmt: skip
+        time_ms, arcs = self._tree.find_way(weights, states, net.edge_based, starts, i, ends, j)
+        return (time_ms, arcs) if len(arcs) else None
+
+    def _find_way_by_dijkstra(self, metric: StreetMetric, start: Snaps, end: Snaps) -> tuple[int, Int32] | None:
+        seeds, ends = self.sources(metric, start), self.targets(metric, end)
+        best, meeting = self.pair(metric, seeds, ends)
+        along, arc = anchor_kernels.direct(
+            start.arc[0], start.fraction[0], end.arc[0], end.fraction[0], metric.arc_time_ms, self.graph.arc_reverse,
+            start.directed[0], end.directed[0],
+        )  # fmt: skip
+        if min(best, along) >= INFINITE:
+            return None
+        if along <= best:
+            return int(along), np.array([arc], np.int32)
+        seed, edges, last = self.unpack(metric, meeting)
+        return best, np.concatenate([seeds.arc[seed : seed + 1], self.network.edge_arc[edges], ends.arc[last : last + 1]])
 
     def times(
         self, metric: StreetMetric, one: Snaps, many: Snaps, many_anchors: Anchors, limit_ms: int, backward: bool,

@@ -57,8 +57,32 @@ class Snaps:
         if not len(self.arc) == len(self.fraction) == len(self.distance_m) == len(self.lat_deg) == len(self.lon_deg):
             raise InvalidInput(f"snaps: columns of different lengths beside {len(self.arc)} arcs", "arc")
 
+    @classmethod
+    def made(
+        cls,
+        arc: npt.NDArray[np.int32],
+        fraction: npt.NDArray[np.float32],
+        distance_m: npt.NDArray[np.float32],
+        lat_deg: npt.NDArray[np.float64],
+        lon_deg: npt.NDArray[np.float64],
+    ) -> "Snaps":
+        """Snaps of fresh arrays of the right types and one length, which nobody else holds: they are not checked or copied."""
+        snaps = object.__new__(cls)
+        nowhere, never = np.zeros(len(arc), np.int8), np.zeros(len(arc), np.bool_)
+        kept: tuple[npt.NDArray[Any], ...] = (arc, fraction, distance_m, nowhere, never)
+        for column in kept:
+            column.flags.writeable = False
+        for name, column in zip(cls.__slots__, (*kept[:3], lat_deg, lon_deg, *kept[3:]), strict=True):
+            object.__setattr__(snaps, name, column)
+        return snaps
+
     def __len__(self) -> int:
         return len(self.arc)
+
+    def fraction_on(self, arc: int, i: int) -> float:
+        """Where position `i` lies on `arc`, which is its arc or the reverse of it."""
+        fraction = float(self.fraction[i])
+        return fraction if arc == self.arc[i] else 1.0 - fraction
 
     def take(self, index: npt.ArrayLike) -> "Snaps":
         """Keep the positions at `index` (anything NumPy indexes with)."""
@@ -117,18 +141,22 @@ class SnapGrid:
         self, lat_deg: npt.ArrayLike, lon_deg: npt.ArrayLike, usable: npt.NDArray[np.bool_], max_distance_m: float
     ) -> Snaps:
         """Snap positions to arcs where `usable` (bool[m], this direction or the other)."""
-        lat = np.atleast_1d(np.array(lat_deg, np.float64))
-        lon = np.atleast_1d(np.array(lon_deg, np.float64))
-        _check(lat, lon, max_distance_m)
+        lat, lon = np.array(lat_deg, np.float64, ndmin=1), np.array(lon_deg, np.float64, ndmin=1)
+        if lat.shape != lon.shape or lat.ndim != 1:
+            raise InvalidInput(f"{lat.shape} latitudes and {lon.shape} longitudes do not pair up", "lon_deg")
+        if not 0.0 <= max_distance_m <= 10_000.0:
+            raise InvalidInput(f"max_distance_m = {max_distance_m} is not between 0 and 10000", "max_distance_m")
         graph, k = self.graph, len(lat)
         arc, fraction, distance = np.empty(k, np.int32), np.empty(k, np.float32), np.empty(k, np.float32)
         on_lat, on_lon = np.empty(k, np.float64), np.empty(k, np.float64)
-        kernels.nearest(
+        wrong = kernels.nearest(
             lat, lon, usable, graph.arc_reverse, graph.first_shape, graph.shape_lat_e7, graph.shape_lon_e7,
             self._south, self._west, self._cell_lat, self._cell_lon, self._rows, self._columns, self._first, self._segment_arc,
             self._segment_shape, float(max_distance_m), arc, fraction, distance, on_lat, on_lon,
         )  # fmt: skip
-        return Snaps(arc, fraction, distance, on_lat, on_lon)
+        if wrong >= 0:
+            _refuse(lat, lon)
+        return Snaps.made(arc, fraction, distance, on_lat, on_lon)
 
 
 def usable_for_snapping(graph: StreetGraph, mode: StreetMode) -> npt.NDArray[np.bool_]:
@@ -136,12 +164,9 @@ def usable_for_snapping(graph: StreetGraph, mode: StreetMode) -> npt.NDArray[np.
     return frozen((graph.arc_access & graph.arc_routable & mode.bit) != 0)
 
 
-def _check(lat: npt.NDArray[np.float64], lon: npt.NDArray[np.float64], max_distance_m: float) -> None:
-    if lat.shape != lon.shape or lat.ndim != 1:
-        raise InvalidInput(f"{lat.shape} latitudes and {lon.shape} longitudes do not pair up", "lon_deg")
+def _refuse(lat: npt.NDArray[np.float64], lon: npt.NDArray[np.float64]) -> None:
+    """Say which position is not on Earth."""
     for name, values, bound in (("lat_deg", lat, 90.0), ("lon_deg", lon, 180.0)):
         wrong = np.flatnonzero(~(np.abs(values) <= bound))
         if len(wrong):
             raise InvalidInput(f"{name}[{wrong[0]}] = {values[wrong[0]]} is not between -{bound:g} and {bound:g}", name)
-    if not 0.0 <= max_distance_m <= 10_000.0:
-        raise InvalidInput(f"max_distance_m = {max_distance_m} is not between 0 and 10000", "max_distance_m")

@@ -128,9 +128,9 @@ def _leg(
             continue
         seed, edges, _ = searcher.unpack(metric, meeting)
         arcs = np.concatenate([seeds.arc[seed : seed + 1], searcher.network.edge_arc[edges], end.arc])
-        fraction = _fraction(int(arcs[-1]), there)
+        fraction = there.fraction_on(arcs[-1], 0)
         leg_ms = best + offset - int(began[seed])
-        path = build_path(graph, metric, leg_ms, arcs, _fraction(int(arcs[0]), here), fraction)
+        path = build_path(graph, metric, leg_ms, arcs, here.fraction_on(arcs[0], 0), fraction)
         found.append(_Arrival(best + offset, int(arcs[-1]), fraction, int(end.state[0]), path, came[seed]))
     return found + _along(graph, searcher, metric, there, departures, free)
 
@@ -185,8 +185,3 @@ def _both(graph: StreetGraph, snap: Snaps) -> list[tuple[int, float]]:
     arc, fraction = int(snap.arc[0]), float(snap.fraction[0])
     back = -1 if snap.directed[0] else int(graph.arc_reverse[arc])
     return [(arc, fraction)] + ([(back, 1.0 - fraction)] if back >= 0 else [])
-
-
-def _fraction(arc: int, snap: Snaps) -> float:
-    fraction = float(snap.fraction[0])
-    return fraction if arc == snap.arc[0] else 1.0 - fraction

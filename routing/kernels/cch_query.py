@@ -10,12 +10,32 @@ Dibbelt, Strasser, Wagner: Customizable Contraction Hierarchies. ACM JEA 21 (201
 Delling, Goldberg, Nowatzyk, Werneck: PHAST. J. Parallel Distrib. Comput. 73 (2013), doi:10.1016/j.jpdc.2012.02.007 (sweeps).
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from routing.kernels.cch_customise import FAR, find_arc
 from routing.kernels.jit import kernel
 from routing.kernels.street_search import INFINITE
 from routing.kernels.street_types import Int32, Int64, Memory, Number, UInt32
+
+
+class Side(NamedTuple):
+    """The up arcs of one direction that can be travelled, for queries: less than half of all.
+
+    Attributes
+    ----------
+    first : uint32[n + 1]
+    head : int32[k]
+    weight_ms : int32[k, 1]
+    arc : int32[k]
+        Their numbers among all up arcs.
+    """
+
+    first: UInt32
+    head: Int32
+    weight_ms: Int32
+    arc: Int32
 
 
 @kernel
@@ -37,13 +57,14 @@ def _merge(
     parent: Int32,
     weight_ms: Int32,
     side: int,
+    rank: Int32,
     node: Int32,
     node_ms: Int32,
     time_ms: Int32,
     via: Int32,
     path: Int32,
 ) -> tuple[Number, Number, Number]:
-    """Climb from anchors until their ways are one.
+    """Climb from anchors until their ways are one; anchors are called by their rank if `rank` is empty.
 
     Returns
     -------
@@ -54,10 +75,16 @@ def _merge(
     dropped : bool
         Some anchor's way ended at a root of its own.
     """
+    if len(node) == 1:
+        if node_ms[0] >= FAR:
+            return 0, np.int64(-1), False
+        tip = np.int64(rank[node[0]] if len(rank) else node[0])
+        time_ms[tip], via[tip] = node_ms[0], -1
+        return 0, tip, False
     tips = np.empty(len(node), np.int32)
     count, visited, dropped = 0, 0, False
     for i in range(len(node)):
-        v = node[i]
+        v = rank[node[i]] if len(rank) else node[i]
         if node_ms[i] < time_ms[v]:
             if time_ms[v] == FAR:
                 tips[count] = v
@@ -118,7 +145,10 @@ def climb(
     common : int
         From ``path[common]`` on all anchors share their way to the root (= `visited` if they never meet).
     """
-    visited, tip, dropped = _merge(up_first, up_head, parent, weight_ms, side, node, node_ms, time_ms, via, path)
+    called_by_rank = np.empty(0, np.int32)
+    visited, tip, dropped = _merge(
+        up_first, up_head, parent, weight_ms, side, called_by_rank, node, node_ms, time_ms, via, path
+    )
     common = visited
     while tip >= 0:
         path[visited] = tip
@@ -150,38 +180,129 @@ def meet(
 
     Both climbs go on together once they are on the same way to the root, and nodes farther than the best connection so far are
     not relaxed. Anchors are node numbers. `time_ms` and `back_time_ms` (int32[n], all `FAR`) are left as they came; `via` and
-    `back_via` tell the way to `unpack`.
+    `back_via` tell the way to `climb_arcs`.
     """
-    visited, f, _ = _merge(up_first, up_head, parent, weight_ms, 0, rank[source], source_ms, time_ms, via, path)
+    return _meet(
+        up_first, up_head, weight_ms, 0, up_first, up_head, weight_ms, 1, parent, rank, source, source_ms, target, target_ms,
+        time_ms, via, back_time_ms, back_via, path,
+    )  # fmt: skip
+
+
+@kernel
+def meet_at(
+    up_first: UInt32,
+    up_head: Int32,
+    up_ms: Int32,
+    down_first: UInt32,
+    down_head: Int32,
+    down_ms: Int32,
+    parent: Int32,
+    rank: Int32,
+    source: Int32,
+    source_ms: Int32,
+    target: Int32,
+    target_ms: Int32,
+    rows: Int32,
+) -> tuple[Number, Number]:
+    """`meet_on_sides` for calls from Python, which cost by the array: working arrays are the rows of one (int32[6, n])."""
+    return _meet(
+        up_first, up_head, up_ms, 0, down_first, down_head, down_ms, 0, parent, rank, source, source_ms, target, target_ms,
+        rows[0], rows[1], rows[2], rows[3], rows[4:].reshape(-1),
+    )  # fmt: skip
+
+
+@kernel
+def meet_on_sides(
+    up: Side,
+    down: Side,
+    parent: Int32,
+    rank: Int32,
+    source: Int32,
+    source_ms: Int32,
+    target: Int32,
+    target_ms: Int32,
+    time_ms: Int32,
+    via: Int32,
+    back_time_ms: Int32,
+    back_via: Int32,
+    path: Int32,
+) -> tuple[Number, Number]:
+    """`meet` on the arcs of each direction; `via` and `back_via` tell the way to `climb_side_arcs`."""
+    return _meet(
+        up.first, up.head, up.weight_ms, 0, down.first, down.head, down.weight_ms, 0, parent, rank, source, source_ms, target,
+        target_ms, time_ms, via, back_time_ms, back_via, path,
+    )  # fmt: skip
+
+
+@kernel
+def _meet(
+    first: UInt32,
+    head: Int32,
+    weight_ms: Int32,
+    side: int,
+    back_first: UInt32,
+    back_head: Int32,
+    back_weight_ms: Int32,
+    back_side: int,
+    parent: Int32,
+    rank: Int32,
+    source: Int32,
+    source_ms: Int32,
+    target: Int32,
+    target_ms: Int32,
+    time_ms: Int32,
+    via: Int32,
+    back_time_ms: Int32,
+    back_via: Int32,
+    path: Int32,
+) -> tuple[Number, Number]:
+    """`meet` on any arcs: column `side` of the weights is climbed from the sources, `back_side` from the targets."""
+    visited, f, _ = _merge(first, head, parent, weight_ms, side, rank, source, source_ms, time_ms, via, path)
     back = path[len(path) // 2 :]
-    back_visited, b, _ = _merge(up_first, up_head, parent, weight_ms, 1, rank[target], target_ms, back_time_ms, back_via, back)
+    back_visited, b, _ = _merge(
+        back_first, back_head, parent, back_weight_ms, back_side, rank, target, target_ms, back_time_ms, back_via, back
+    )
     best, meeting = np.int32(FAR), np.int64(-1)
     for i in range(back_visited):
         v = np.int64(back[i])
         if time_ms[v] + back_time_ms[v] < best:
             best, meeting = np.int32(time_ms[v] + back_time_ms[v]), v
-    while f >= 0 or b >= 0:
+    low, back_low, branched = f, b, visited + back_visited > 0
+    while f != b:  # apart: the lower one goes on; it may come through what the other's anchors have left behind
         v = f if b < 0 or 0 <= f < b else b
-        if time_ms[v] + back_time_ms[v] < best:
+        if branched and time_ms[v] + back_time_ms[v] < best:
             best, meeting = np.int32(time_ms[v] + back_time_ms[v]), v
         if v == f:
-            path[visited] = v
-            visited += 1
             if time_ms[v] < best:
-                _relax(up_first, up_head, weight_ms, 0, v, time_ms, via)
-        if v == b:
-            back[back_visited] = v
-            back_visited += 1
-            if back_time_ms[v] < best:
-                _relax(up_first, up_head, weight_ms, 1, v, back_time_ms, back_via)
-            b = np.int64(parent[v])
-        if v == f:
+                _relax(first, head, weight_ms, side, v, time_ms, via)
             f = np.int64(parent[v])
-    for i in range(visited):
-        time_ms[path[i]] = FAR
-    for i in range(back_visited):
-        back_time_ms[back[i]] = FAR
+        else:
+            if back_time_ms[v] < best:
+                _relax(back_first, back_head, back_weight_ms, back_side, v, back_time_ms, back_via)
+            b = np.int64(parent[v])
+    v = f
+    while v >= 0:  # together
+        now, then = time_ms[v], back_time_ms[v]
+        if now + then < best:
+            best, meeting = np.int32(now + then), v
+        if now < best:
+            _relax(first, head, weight_ms, side, v, time_ms, via)
+        if then < best:
+            _relax(back_first, back_head, back_weight_ms, back_side, v, back_time_ms, back_via)
+        v = np.int64(parent[v])
+    _forget(path[:visited], low, parent, time_ms)
+    _forget(back[:back_visited], back_low, parent, back_time_ms)
     return best, meeting
+
+
+@kernel
+def _forget(path: Int32, v: Number, parent: Int32, time_ms: Int32) -> None:
+    """Put back to `FAR` what a climb has reached: the nodes of `path`, `v` and its ancestors."""
+    for x in path:
+        time_ms[x] = FAR
+    while v >= 0:
+        time_ms[v] = FAR
+        v = np.int64(parent[v])
 
 
 @kernel
@@ -192,20 +313,31 @@ def climb_arcs(meeting: int, via: Int32, back_via: Int32, up_tail: Int32, slots:
     -------
     count, source anchor, target anchor : int
     """
+    itself = np.empty(0, np.int32)
+    return climb_side_arcs(meeting, via, back_via, itself, itself, up_tail, slots)
+
+
+@kernel
+def climb_side_arcs(
+    meeting: int, via: Int32, back_via: Int32, arc: Int32, back_arc: Int32, up_tail: Int32, slots: Int32
+) -> tuple[Number, Number, Number]:
+    """`climb_arcs` for the way found by `meet_on_sides`; `arc` and `back_arc` are those of the sides (empty: all arcs)."""
     count = 0
     v = np.int64(meeting)
     while via[v] >= 0:
-        slots[count] = 2 * via[v]
+        a = np.int64(arc[via[v]] if len(arc) else via[v])
+        slots[count] = 2 * a
         count += 1
-        v = np.int64(up_tail[via[v]])
+        v = np.int64(up_tail[a])
     source = -1 - via[v]
     for i in range(count // 2):
         slots[i], slots[count - 1 - i] = slots[count - 1 - i], slots[i]
     v = np.int64(meeting)
     while back_via[v] >= 0:
-        slots[count] = 2 * back_via[v] + 1
+        a = np.int64(back_arc[back_via[v]] if len(back_arc) else back_via[v])
+        slots[count] = 2 * a + 1
         count += 1
-        v = np.int64(up_tail[back_via[v]])
+        v = np.int64(up_tail[a])
     return count, source, -1 - back_via[v]
 
 
@@ -299,27 +431,25 @@ def _lower_triangle(
 
 
 @kernel
-def sweep(up_first: UInt32, up_head: Int32, weight_ms: Int32, side: int, time_ms: Int32) -> None:
+def sweep(first: UInt32, head: Int32, weight_ms: Int32, time_ms: Int32) -> None:
     """Bring the times of a climb down to all nodes: ``time_ms`` (int32[n], `FAR` where not reached) becomes exact everywhere.
 
-    `side` is that of the climb. O(up arcs), in order of memory.
+    The arcs are those of the `Side` opposite to the climb's. O(arcs), in order of memory.
     """
-    down = 1 - side
     for x in range(len(time_ms) - 1, -1, -1):
         best = time_ms[x]
-        for a in range(np.uint64(up_first[x]), np.uint64(up_first[x + 1])):
-            best = min(best, np.int32(time_ms[np.uint64(up_head[a])] + weight_ms[a, down]))
+        for a in range(np.uint64(first[x]), np.uint64(first[x + 1])):
+            best = min(best, np.int32(time_ms[np.uint64(head[a])] + weight_ms[a, 0]))
         time_ms[x] = best
 
 
 @kernel
-def sweep_chosen(chosen: Int32, up_first: UInt32, up_head: Int32, weight_ms: Int32, side: int, time_ms: Int32) -> None:
+def sweep_chosen(chosen: Int32, first: UInt32, head: Int32, weight_ms: Int32, time_ms: Int32) -> None:
     """`sweep` over some nodes only: `chosen` holds them in descending order, with all their ancestors (RPHAST)."""
-    down = 1 - side
     for x in chosen:
         best = time_ms[x]
-        for a in range(np.uint64(up_first[x]), np.uint64(up_first[x + 1])):
-            best = min(best, np.int32(time_ms[np.uint64(up_head[a])] + weight_ms[a, down]))
+        for a in range(np.uint64(first[x]), np.uint64(first[x + 1])):
+            best = min(best, np.int32(time_ms[np.uint64(head[a])] + weight_ms[a, 0]))
         time_ms[x] = best
 
 

@@ -74,6 +74,8 @@ def find_way(
     edge_based: bool,
     states: States,
     tree: Tree,
+    up: cch_query.Side,
+    down: cch_query.Side,
     weight_ms: Int32,
     edge_ms: Int32,
     known: Memory,
@@ -84,7 +86,7 @@ def find_way(
 
     Parameters
     ----------
-    weight_ms, edge_ms, known
+    up, down, weight_ms, edge_ms, known
         Of the hierarchy's weights.
     arcs : int32[…]
         Out: the arcs travelled.
@@ -98,9 +100,9 @@ def find_way(
     """
     _, seed, seed_ms, seed_arc = _anchors(start, i, edge_based, states, True)
     _, goal, goal_ms, goal_arc = _anchors(end, j, edge_based, states, False)
-    best, meeting = cch_query.meet(
-        tree.up_first, tree.up_head, tree.parent, tree.rank, weight_ms, seed, seed_ms, goal, goal_ms, work.time, work.via,
-        work.back_time, work.back_via, work.path,
+    best, meeting = cch_query.meet_on_sides(
+        up, down, tree.parent, tree.rank, seed, seed_ms, goal, goal_ms, work.time, work.via, work.back_time, work.back_via,
+        work.path,
     )  # fmt: skip
     along, arc = direct(
         start.arc[i], start.fraction[i], end.arc[j], end.fraction[j], states.arc_time_ms, states.arc_reverse,
@@ -109,7 +111,7 @@ def find_way(
     if meeting < 0 or along <= best:
         arcs[0] = arc
         return np.int64(along), np.int64(along < INFINITE)
-    count, first, last = cch_query.climb_arcs(meeting, work.via, work.back_via, tree.up_tail, work.slots)
+    count, first, last = cch_query.climb_side_arcs(meeting, work.via, work.back_via, up.arc, down.arc, tree.up_tail, work.slots)
     edges = cch_query.unpack(
         work.slots, count, tree.up_first, tree.up_head, tree.up_tail, tree.down_first, tree.down_arc, weight_ms,
         tree.slot_first, tree.slot_edge, edge_ms, known, work.stack, work.edges,

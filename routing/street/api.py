@@ -143,6 +143,8 @@ class StreetEngine:
         closed_arcs: npt.ArrayLike | None = None,
         options: SpeedOptions = DEFAULT_SPEEDS,
         rules_holding: npt.NDArray[np.bool_] | None = None,
+        *,
+        perfect: bool = False,
     ) -> StreetMetric:
         """Weigh the streets for a mode.
 
@@ -157,10 +159,13 @@ class StreetEngine:
         options : SpeedOptions
         rules_holding : bool[k], optional
             Time rules of the graph that hold (`routing.model.time_rules.rules_holding`); none if left out.
+        perfect : bool
+            Take about three times as long to customise, for quicker searches (`routing.street.customization.customise`): pays
+            for a metric that answers tens of thousands of questions.
         """
         searcher = self.searcher(mode)
         return build_metric(
-            self.graph, searcher.network, options, arc_speed_kmh, closed_arcs, searcher.hierarchy, rules_holding, mode
+            self.graph, searcher.network, options, arc_speed_kmh, closed_arcs, searcher.hierarchy, rules_holding, mode, perfect
         )
 
     def one_to_many(self, metric: StreetMetric, sources: Snaps, i: int, targets: Snaps, limit_s: float | None = None) -> Times:

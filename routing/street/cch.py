@@ -1,6 +1,7 @@
 """A customizable contraction hierarchy: the part that depends on the network, not on its weights."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +42,8 @@ class Hierarchy:
         Place of every input edge among the weights: ``2 · arc`` upward, ``2 · arc + 1`` downward, -1 for loops.
     slot_first, slot_edge : int32[2a + 1], int32[…]
         Input edges of every slot (CSR).
+    memo : dict
+        What others have worked out from it, to be kept with it.
 
     References
     ----------
@@ -60,6 +63,7 @@ class Hierarchy:
     slot: Int32
     slot_first: Int32
     slot_edge: Int32
+    memo: dict[str, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     @property
     def node_count(self) -> int:

@@ -9,8 +9,10 @@ import numpy.typing as npt
 
 from routing.errors import InvalidInput
 from routing.kernels import cch_customise as kernels
+from routing.kernels import cch_perfect
 from routing.street.cch import Hierarchy
 from routing.street.network import frozen
+from routing.street.sides import Sides, list_perfect_sides, list_sides
 
 Int32 = npt.NDArray[np.int32]
 
@@ -29,6 +31,8 @@ class HierarchyWeights:
         Weights of the input edges.
     weight_ms : int32[a, 2]
         Weights of the up arcs: from tail to head, and from head to tail; `FAR` where there is no way.
+    perfect : tuple of Side, optional
+        The arcs queries walk along, if perfect customisation has chosen them.
     known : int64[2a]
         What unpacking has found so far (see `routing.kernels.cch_query.unpack`): the one thing that is written later.
     """
@@ -36,15 +40,32 @@ class HierarchyWeights:
     hierarchy: Hierarchy
     edge_ms: Int32
     weight_ms: Int32
+    perfect: Sides | None = field(default=None, repr=False, compare=False)
     known: npt.NDArray[Any] = field(init=False, repr=False, compare=False)
+    _sides: list[Sides] = field(init=False, repr=False, compare=False, default_factory=list)
 
     def __post_init__(self) -> None:
         # Zeroed memory is given out page by page: only what is looked at exists.
         object.__setattr__(self, "known", np.zeros(self.weight_ms.size, np.int64))
 
+    @property
+    def sides(self) -> Sides:
+        """The arcs queries walk along, upward and downward; made on first use (about 2 ms for a city)."""
+        if self.perfect is not None:
+            return self.perfect
+        if not self._sides:
+            self._sides.append(list_sides(self.hierarchy, self.weight_ms))
+        return self._sides[0]
 
-def customise(hierarchy: Hierarchy, edge_ms: Int32, threads: int = 1) -> HierarchyWeights:
-    """Give a hierarchy weights; O(lower triangles).
+    @property
+    def nbytes(self) -> int:
+        """Bytes it takes beside the hierarchy and its input, once sides are listed and all ways have been unpacked."""
+        own = (side.weight_ms.nbytes if self.perfect is None else sum(column.nbytes for column in side) for side in self.sides)
+        return self.weight_ms.nbytes + self.known.nbytes + sum(own)
+
+
+def customise(hierarchy: Hierarchy, edge_ms: Int32, threads: int = 1, *, perfect: bool = False) -> HierarchyWeights:
+    """Give a hierarchy weights; O(triangles).
 
     Parameters
     ----------
@@ -53,6 +74,8 @@ def customise(hierarchy: Hierarchy, edge_ms: Int32, threads: int = 1) -> Hierarc
         From 0; `FAR` and more means closed.
     threads : int
         Subtrees are done side by side, then what is above them.
+    perfect : bool
+        Also leave out the arcs that no quickest way needs: takes longer, queries are quicker, answers are the same.
 
     Raises
     ------
@@ -74,7 +97,19 @@ def customise(hierarchy: Hierarchy, edge_ms: Int32, threads: int = 1) -> Hierarc
         top = [(0, hierarchy.node_count)]
     for span in top:
         _run(hierarchy, weight_ms, *span)
-    return HierarchyWeights(hierarchy, edges, frozen(weight_ms))
+    fixed = frozen(weight_ms)
+    chosen = list_perfect_sides(hierarchy, fixed, shortest_times(hierarchy, fixed)) if perfect else None
+    return HierarchyWeights(hierarchy, edges, fixed, chosen)
+
+
+def shortest_times(hierarchy: Hierarchy, weight_ms: Int32) -> Int32:
+    """Shortest times (int32[a, 2]) between the ends of all up arcs, from customised weights."""
+    shortest_ms, row = weight_ms.copy(), np.empty((hierarchy.row_length, 2), np.int32)
+    cch_perfect.shortest(
+        hierarchy.up_first, hierarchy.head_depth, hierarchy.down_first, hierarchy.down_arc, hierarchy.down_end, shortest_ms,
+        row, 0, hierarchy.node_count,
+    )  # fmt: skip
+    return frozen(shortest_ms)
 
 
 def recustomise(

@@ -32,9 +32,10 @@ class _Scratch(threading.local):
 
     def __init__(self, hierarchy: Hierarchy) -> None:
         n = max(hierarchy.node_count, 1)
-        self.time, self.back_time = np.full(n, FAR, np.int32), np.full(n, FAR, np.int32)
-        self.via, self.back_via = np.empty(n, np.int32), np.empty(n, np.int32)
-        self.path = np.empty(2 * n, np.int32)
+        self.rows = np.empty((6, n), np.int32)
+        self.time, self.via, self.back_time, self.back_via = self.rows[:4]
+        self.path = self.rows[4:].reshape(-1)
+        self.time[:] = self.back_time[:] = FAR
         self.slots = np.empty(2 * hierarchy.row_length + 2, np.int32)
         self.stack = np.empty(4 * hierarchy.row_length + 64, np.int32)
         self.edges = np.empty(4096, np.int32)
@@ -90,17 +91,21 @@ class HierarchySearcher:
 
     def pair(self, weights: HierarchyWeights, seeds: Anchors, ends: Anchors) -> tuple[int, int]:
         """Best time from any seed to any end, and the node where the climbs met (`INFINITE`, -1 if none)."""
-        tree, scratch = self.hierarchy, self._scratch
-        best, meeting = cch_query.meet(
-            tree.up_first, tree.up_head, tree.parent, tree.rank, weights.weight_ms, seeds.state, seeds.time_ms, ends.state,
-            ends.time_ms, scratch.time, scratch.via, scratch.back_time, scratch.back_via, scratch.path,
+        tree = self._tree
+        up, down = weights.sides
+        found: tuple[int, int] = cch_query.meet_at(
+            up.first, up.head, up.weight_ms, down.first, down.head, down.weight_ms, tree.parent, tree.rank, seeds.state,
+            seeds.time_ms, ends.state, ends.time_ms, self._scratch.rows,
         )  # fmt: skip
-        return (int(best), int(meeting)) if meeting >= 0 else (INFINITE, -1)
+        return found if found[1] >= 0 else (INFINITE, -1)
 
     def unpack(self, weights: HierarchyWeights, meeting: int) -> tuple[int, Int32, int]:
         """Way of the calling thread's last `pair`: seed row, edges in order of travel (int32[…]), end row."""
         tree, scratch = self.hierarchy, self._scratch
-        count, seed, end = cch_query.climb_arcs(meeting, scratch.via, scratch.back_via, tree.up_tail, scratch.slots)
+        up, down = weights.sides
+        count, seed, end = cch_query.climb_side_arcs(
+            meeting, scratch.via, scratch.back_via, up.arc, down.arc, tree.up_tail, scratch.slots
+        )
         while True:
             written = cch_query.unpack(
                 scratch.slots, count, tree.up_first, tree.up_head, tree.up_tail, tree.down_first, tree.down_arc,
@@ -122,8 +127,8 @@ class HierarchySearcher:
         there = street_route.Positions(end.arc, end.fraction, end.directed)
         while True:
             best, count = street_route.find_way(
-                here, i, there, j, edge_based, states, self._tree, weights.weight_ms, weights.edge_ms, weights.known,
-                scratch.work, scratch.arcs,
+                here, i, there, j, edge_based, states, self._tree, *weights.sides, weights.weight_ms, weights.edge_ms,
+                weights.known, scratch.work, scratch.arcs,
             )  # fmt: skip
             if count >= 0:
                 return best, scratch.arcs[:count].copy()
@@ -145,12 +150,13 @@ class HierarchySearcher:
         wanted = np.concatenate(ranks) if tree.node_count > _SMALL else tree.rank
         chosen = cch_query.with_ancestors(wanted, tree.parent, scratch.seen)
         total = np.zeros(len(chosen), np.int64)
-        for side, rank, anchors in ((0, ranks[0], seeds), (1, ranks[1], ends)):
+        up, down = weights.sides
+        for there, back, rank, anchors in ((up, down, ranks[0], seeds), (down, up, ranks[1], ends)):
             cch_query.climb(
-                tree.up_first, tree.up_head, tree.parent, weights.weight_ms, side, rank, anchors.time_ms, scratch.time,
-                scratch.via, scratch.path,
+                there.first, there.head, tree.parent, there.weight_ms, 0, rank, anchors.time_ms, scratch.time, scratch.via,
+                scratch.path,
             )  # fmt: skip
-            cch_query.sweep_chosen(chosen, tree.up_first, tree.up_head, weights.weight_ms, side, scratch.time)
+            cch_query.sweep_chosen(chosen, back.first, back.head, back.weight_ms, scratch.time)
             total += scratch.time[chosen]
             scratch.time[chosen] = FAR
         return self._state[chosen], total
@@ -163,17 +169,17 @@ class HierarchySearcher:
         `backward`: from all states to the seeds.
         """
         tree, scratch = self.hierarchy, self._scratch
-        side = int(backward)
+        there, back = reversed(weights.sides) if backward else weights.sides
         time = np.full(tree.node_count, FAR, np.int32)
         cch_query.climb(
-            tree.up_first, tree.up_head, tree.parent, weights.weight_ms, side, tree.rank[seeds.state], seeds.time_ms, time,
-            scratch.via, scratch.path,
+            there.first, there.head, tree.parent, there.weight_ms, 0, tree.rank[seeds.state], seeds.time_ms, time, scratch.via,
+            scratch.path,
         )  # fmt: skip
         if goals is None:
-            cch_query.sweep(tree.up_first, tree.up_head, weights.weight_ms, side, time)
+            cch_query.sweep(back.first, back.head, back.weight_ms, time)
         else:
             chosen = cch_query.with_ancestors(tree.rank[goals], tree.parent, scratch.seen)
-            cch_query.sweep_chosen(chosen, tree.up_first, tree.up_head, weights.weight_ms, side, time)
+            cch_query.sweep_chosen(chosen, back.first, back.head, back.weight_ms, time)
         out = np.empty(tree.node_count, np.int32)
         cch_query.by_node(time, tree.rank, limit_ms, out)
         return out
@@ -184,13 +190,14 @@ class HierarchySearcher:
         k = len(anchors.first) - 1
         common, branch_first = np.empty(k, np.int32), np.empty(k + 1, np.int64)
         node, ms = np.empty((k, tree.row_length), np.int32), np.empty((k, tree.row_length), np.int32)
+        side = weights.sides[int(backward)]
         room = 16 * k + 1024
         while True:
             branch_node, branch_ms = np.empty(room, np.int32), np.empty(room, np.int32)
             needed = cch_matrix.label(
-                tree.up_first, tree.up_head, tree.parent, weights.weight_ms, int(backward), anchors.first,
-                tree.rank[anchors.state], anchors.time_ms, scratch.time, scratch.via, scratch.path, common, node, ms,
-                branch_first, branch_node, branch_ms,
+                side.first, side.head, tree.parent, side.weight_ms, 0, anchors.first, tree.rank[anchors.state],
+                anchors.time_ms, scratch.time, scratch.via, scratch.path, common, node, ms, branch_first, branch_node,
+                branch_ms,
             )  # fmt: skip
             if needed <= room:
                 return Labels(common, node, ms, branch_first, branch_node, branch_ms)

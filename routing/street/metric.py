@@ -38,15 +38,17 @@ SLOWEST_KMH = 0.2
 class _Customised:
     """Weights of a hierarchy, made when first asked for; thread-safe."""
 
-    def __init__(self, hierarchy: Hierarchy, edge_ms: npt.NDArray[np.int32]) -> None:
-        self._hierarchy, self._edge_ms = hierarchy, edge_ms
+    def __init__(self, hierarchy: Hierarchy, edge_ms: npt.NDArray[np.int32], perfect: bool) -> None:
+        self._hierarchy, self._edge_ms, self._perfect = hierarchy, edge_ms, perfect
         self._weights: HierarchyWeights | None = None
         self._lock = threading.Lock()
 
     def get(self) -> HierarchyWeights:
         with self._lock:
             if self._weights is None:
-                self._weights = customise(self._hierarchy, self._edge_ms)
+                made = customise(self._hierarchy, self._edge_ms, perfect=self._perfect)
+                made.sides  # noqa: B018 - listed now, so that the first question does not wait
+                self._weights = made
             return self._weights
 
 
@@ -95,12 +97,14 @@ def build_metric(
     hierarchy: Hierarchy | None = None,
     rules_holding: npt.NDArray[np.bool_] | None = None,
     mode: StreetMode | None = None,
+    perfect: bool = False,
 ) -> StreetMetric:
     """Weigh `network` for a mode it serves (default: its first); O(arcs + turns), a few milliseconds for a city.
 
     `rules_holding` (bool[k], see `rules_holding` of the time rules) says which of the graph's time rules hold; without it,
     none does: what is closed at certain hours is open, what is open at certain hours closed. A lower limit of the hour or the
-    vehicle bounds given speeds too; a higher one counts only where no speed is given.
+    vehicle bounds given speeds too; a higher one counts only where no speed is given. `perfect`: see
+    `routing.street.customization.customise`.
     """
     mode = network.mode if mode is None else mode
     speed = _speeds_kmh(graph, mode, options, arc_speed_kmh, rules_holding)
@@ -114,7 +118,7 @@ def build_metric(
         arc_time[too_steep(graph, options.wheelchair_max_incline_pct)] = UNREACHABLE_MS
     if closed_arcs is not None:
         arc_time[_closed(closed_arcs, graph.arc_count)] = UNREACHABLE_MS
-    return weigh(network, arc_time, hierarchy, rules_holding, mode)
+    return weigh(network, arc_time, hierarchy, rules_holding, mode, perfect)
 
 
 def weigh(
@@ -123,6 +127,7 @@ def weigh(
     hierarchy: Hierarchy | None = None,
     rules_holding: npt.NDArray[np.bool_] | None = None,
     mode: StreetMode | None = None,
+    perfect: bool = False,
 ) -> StreetMetric:
     """Metric of `network` for a mode it serves (default: its first).
 
@@ -135,7 +140,7 @@ def weigh(
         turn_ms = turn_ms.copy()
         turn_ms[network.timed_edge[forbidden]] = INFINITE
         turn_ms = frozen(turn_ms)
-    return weigh_turns(network, arc_time_ms, turn_ms, mode, hierarchy)
+    return weigh_turns(network, arc_time_ms, turn_ms, mode, hierarchy, perfect)
 
 
 def weigh_turns(
@@ -144,6 +149,7 @@ def weigh_turns(
     turn_ms: npt.NDArray[np.int32],
     mode: StreetMode,
     hierarchy: Hierarchy | None = None,
+    perfect: bool = False,
 ) -> StreetMetric:
     """Metric of `network` from arc weights and turn weights (int32[e], `INFINITE` = forbidden)."""
     times = frozen(arc_time_ms)
@@ -151,7 +157,7 @@ def weigh_turns(
     edge_weights(network.edge_arc, turn_ms, network.back_edge, times, edge_ms, back_edge_ms)
     edges, customised = frozen(edge_ms), None
     if hierarchy is not None:
-        customised = _Customised(hierarchy, edges)
+        customised = _Customised(hierarchy, edges, perfect)
     return StreetMetric(network, times, edges, frozen(back_edge_ms), turn_ms, mode, customised)
 
 

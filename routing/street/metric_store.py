@@ -312,4 +312,4 @@ def metric_bytes(metric: StreetMetric) -> int:
         arrays.append(metric.turn_ms)
     total = sum(array.nbytes for array in arrays)
     weights = metric.weights
-    return total if weights is None else total + weights.weight_ms.nbytes + weights.known.nbytes
+    return total if weights is None else total + weights.nbytes

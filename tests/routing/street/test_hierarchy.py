@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from routing.errors import InvalidInput, RoutingError
 from routing.street.anchors import Anchors
 from routing.street.cch import hierarchy_of
-from routing.street.customization import FAR, HierarchyWeights, customise, recustomise
+from routing.street.customization import FAR, HierarchyWeights, customise, recustomise, shortest_times
 from routing.street.hierarchy_search import HierarchySearcher
 
 CLOSED = 2**31 - 1
@@ -46,14 +46,15 @@ def anchors_of(rows, ms=None):
     return Anchors(first, state, times, np.zeros(len(state), np.int32))
 
 
-@given(graphs(), st.randoms(use_true_random=False), st.booleans())
-@settings(max_examples=150)
-def test_times_and_ways_equal_networkx(graph, random, metis):
-    """Pairs, ways, one to all, all to one and the matrix, in any order of contraction."""
+@given(graphs(), st.randoms(use_true_random=False), st.booleans(), st.booleans())
+@settings(max_examples=200)
+def test_times_and_ways_equal_networkx(graph, random, metis, perfect):
+    """Pairs, ways, one to all, all to one and the matrix, in any order of contraction, customised perfectly or not."""
     n, tail, head, ms = graph
     order = None if metis else random.sample(range(n), n)
     hierarchy = hierarchy_of(tail, head, n, order)
-    weights, searcher, expected = customise(hierarchy, ms), HierarchySearcher(hierarchy), reference(n, tail, head, ms)
+    weights, searcher = customise(hierarchy, ms, perfect=perfect), HierarchySearcher(hierarchy)
+    expected = reference(n, tail, head, ms)
     everywhere = anchors_of([[v] for v in range(n)])
     sources, targets = (searcher.labels(weights, everywhere, backward=back) for back in (False, True))
     assert (searcher.matrix(sources, targets) == expected).all()
@@ -73,13 +74,48 @@ def test_times_and_ways_equal_networkx(graph, random, metis):
                 assert ms[edges].sum() == time
 
 
+@given(graphs(), st.randoms(use_true_random=False))
+@settings(max_examples=150)
+def test_perfect_customisation_keeps_what_is_shortest(graph, random):
+    """Exact times between the ends of every up arc, and no arc for the queries that is heavier or cannot be travelled."""
+    n, tail, head, ms = graph
+    hierarchy = hierarchy_of(tail, head, n, random.sample(range(n), n))
+    weights, expected = customise(hierarchy, ms, perfect=True), reference(n, tail, head, ms)
+    node = np.argsort(hierarchy.rank)
+    low, high = node[hierarchy.up_tail], node[hierarchy.up_head]
+    exact = np.stack([expected[low, high], expected[high, low]], axis=1)
+    assert (shortest_times(hierarchy, weights.weight_ms) == exact).all()
+    for side, arcs in enumerate(weights.sides):
+        stays = np.flatnonzero((weights.weight_ms[:, side] == exact[:, side]) & (exact[:, side] < FAR))
+        assert arcs.arc.tolist() == stays.tolist()
+        assert arcs.head.tolist() == hierarchy.up_head[stays].tolist()
+        assert arcs.weight_ms[:, 0].tolist() == weights.weight_ms[stays, side].tolist()
+        assert arcs.first.tolist() == np.searchsorted(hierarchy.up_tail[stays], np.arange(n + 1)).tolist()
+
+
+@given(graphs(), st.data())
+@settings(max_examples=150)
+def test_sides_have_all_arcs_that_any_weights_need(graph, data):
+    """Edges that open after the sides were listed, or close, change the weights but not the arcs."""
+    n, tail, head, ms = graph
+    hierarchy = hierarchy_of(tail, head, n)
+    first = customise(hierarchy, ms).sides
+    opened = np.where(np.array(data.draw(st.lists(st.booleans(), min_size=len(ms), max_size=len(ms)))), 3, CLOSED)
+    weights = customise(hierarchy, opened.astype(np.int32))
+    for side, (before, after) in enumerate(zip(first, weights.sides, strict=True)):
+        assert before.arc is after.arc
+        assert set(np.flatnonzero(weights.weight_ms[:, side] < FAR).tolist()) <= set(after.arc.tolist())
+        assert (after.weight_ms[:, 0] == weights.weight_ms[after.arc, side]).all()
+
+
 @given(graphs(), st.data())
 @settings(max_examples=150)
 def test_positions_with_several_anchors(graph, data):
     """The best over all pairs of anchors with their own times, also where the anchors lie in different components."""
     n, tail, head, ms = graph
     hierarchy = hierarchy_of(tail, head, n)
-    weights, searcher, between = customise(hierarchy, ms), HierarchySearcher(hierarchy), reference(n, tail, head, ms)
+    weights, searcher = customise(hierarchy, ms, perfect=data.draw(st.booleans())), HierarchySearcher(hierarchy)
+    between = reference(n, tail, head, ms)
     rows = st.lists(st.lists(st.integers(0, n - 1), max_size=4), min_size=1, max_size=6)
     (froms, tos), times = (data.draw(rows), data.draw(rows)), st.integers(0, 300)
     sources = anchors_of(froms, [data.draw(times) for row in froms for _ in row])

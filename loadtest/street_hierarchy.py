@@ -12,6 +12,7 @@ from routing.street.customization import customise
 
 ROUTES = 2000
 REPEATS = 7
+CLOSURES = 50
 SEED = 1
 
 
@@ -54,7 +55,19 @@ def _positions(engine: StreetEngine, metric: StreetMetric) -> dict[str, float]:
     if mode in (StreetMode.CAR, StreetMode.VAN, StreetMode.TRUCK):
         speed = (graph.arc_speed_kmh * rng.uniform(0.3, 1.0, graph.arc_count)).astype(np.float32)
         found["live_tick_ms"], found["live_tick_cpu_ms"] = _best(lambda: route(1, engine.metric(mode, speed)))
+        before = engine.metric(mode, speed)
+        before.customise()
+        closed = rng.choice(arcs, (CLOSURES, 1))
+        ticks = [_once(lambda arc=arc: route(1, engine.metric(mode, speed, arc))) for arc in closed]  # type: ignore[misc]
+        found["closure_tick_cpu_p50_ms"], found["closure_tick_cpu_p95_ms"] = np.percentile(ticks, [50, 95]).tolist()
     return found
+
+
+def _once(work: Callable[[], object]) -> float:
+    """Processor time, ms."""
+    began = time.thread_time()
+    work()
+    return (time.thread_time() - began) * 1000
 
 
 def _best(work: Callable[[], object]) -> tuple[float, float]:

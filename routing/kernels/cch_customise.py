@@ -107,8 +107,8 @@ def recustomise(
     row_arc: Int32,
     pending: Int64,
     limit: int,
-) -> int:
-    """Bring customised weights up to date after the input edges `changed` got new weights; gives up after `limit` arcs.
+) -> Number:
+    """Bring customised weights up to date after the input edges `changed` got new weights; gives up after `limit` triangles.
 
     Every arc whose inputs changed is computed anew from its input edges and lower triangles; where that changes it, the arcs
     that it helps are looked at later. Arcs are numbered so that an arc comes after those of its lower triangles.
@@ -125,15 +125,15 @@ def recustomise(
     Returns
     -------
     int
-        Arcs looked at, or -1 if more than `limit` were: `weight_ms` is then of no use.
+        Arcs looked at as sides of triangles, or -1 if more than `limit` were: `weight_ms` is then of no use.
     """
+    looked: Number = 0
     lowest = len(pending)
     for e in changed:
         if slot[e] >= 0:
             a = slot[e] >> 1
             pending[a >> 6] |= np.int64(1) << (a & 63)
             lowest = min(lowest, a >> 6)
-    looked = 0
     word = lowest
     while word < len(pending):
         if pending[word] == 0:
@@ -143,11 +143,11 @@ def recustomise(
         while not (pending[word] >> (a & 63)) & 1:
             a += 1
         pending[word] &= ~(np.int64(1) << (a & 63))
-        looked += 1
+        x, y = up_tail[a], up_head[a]
+        looked += np.int64(down_first[x + 1]) - np.int64(down_first[x]) + 1
         if looked > limit:
             pending[word:] = 0
             return -1
-        x, y = up_tail[a], up_head[a]
         up, down = _arc_weight(
             up_first, up_head, up_tail, down_first, down_arc, slot_first, slot_edge, edge_ms, weight_ms, a, x, y
         )

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from routing.kernels import cch_query
+from routing.kernels import cch_query, cch_unpack
 from routing.kernels.jit import kernel
 from routing.kernels.street_anchors import AnchorColumns, direct, node_anchors, turn_sources, turn_targets
 from routing.kernels.street_search import INFINITE
@@ -111,8 +111,10 @@ def find_way(
     if meeting < 0 or along <= best:
         arcs[0] = arc
         return np.int64(along), np.int64(along < INFINITE)
-    count, first, last = cch_query.climb_side_arcs(meeting, work.via, work.back_via, up.arc, down.arc, tree.up_tail, work.slots)
-    edges = cch_query.unpack(
+    count, first, last = cch_unpack.climb_side_arcs(
+        meeting, work.via, work.back_via, up.arc, down.arc, tree.up_tail, work.slots
+    )
+    edges = cch_unpack.unpack(
         work.slots, count, tree.up_first, tree.up_head, tree.up_tail, tree.down_first, tree.down_arc, weight_ms,
         tree.slot_first, tree.slot_edge, edge_ms, known, work.stack, work.edges,
     )  # fmt: skip

@@ -1,5 +1,6 @@
 """From weights of edges to a hierarchy that can be searched."""
 
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,8 +20,14 @@ Int32 = npt.NDArray[np.int32]
 FAR = kernels.FAR
 """Weight of what is closed or not connected."""
 
+MOST_CHANGED = 10
+"""Edges that may differ from weights of before for partial customisation to be tried; some closures in a city change fewer."""
 
-@dataclass(frozen=True, slots=True)
+_RECENT = 8
+"""Sets of weights a hierarchy remembers for as long as somebody holds them."""
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class HierarchyWeights:
     """A hierarchy with weights; immutable, so a request keeps one from start to end.
 
@@ -34,7 +41,7 @@ class HierarchyWeights:
     perfect : tuple of Side, optional
         The arcs queries walk along, if perfect customisation has chosen them.
     known : int64[2a]
-        What unpacking has found so far (see `routing.kernels.cch_query.unpack`): the one thing that is written later.
+        What unpacking has found so far (see `routing.kernels.cch_unpack.unpack`): the one thing that is written later.
     """
 
     hierarchy: Hierarchy
@@ -82,11 +89,7 @@ def customise(hierarchy: Hierarchy, edge_ms: Int32, threads: int = 1, *, perfect
     InvalidInput
         For a wrong number of weights, or negative ones.
     """
-    if edge_ms.shape != hierarchy.slot.shape:
-        raise InvalidInput(f"edge_ms has shape {edge_ms.shape}, the hierarchy {len(hierarchy.slot)} edges", "edge_ms")
-    if len(edge_ms) and edge_ms.min() < 0:
-        raise InvalidInput(f"edge_ms[{int(edge_ms.argmin())}] = {edge_ms.min()} is negative", "edge_ms")
-    edges = frozen(edge_ms.astype(np.int32, copy=False))
+    edges = _checked(hierarchy, edge_ms)
     weight_ms = np.empty((hierarchy.arc_count, 2), np.int32)
     kernels.respect(hierarchy.slot, edges, weight_ms.reshape(-1))
     tasks, top = _subtrees(hierarchy, threads)
@@ -115,7 +118,7 @@ def shortest_times(hierarchy: Hierarchy, weight_ms: Int32) -> Int32:
 def recustomise(
     weights: HierarchyWeights, edge_ms: Int32, changed: npt.NDArray[np.int64], limit: int | None = None
 ) -> HierarchyWeights:
-    """Weights after some edges changed; the same as `customise` with `edge_ms`, and quicker when few arcs are concerned.
+    """Weights after some edges changed; the same as `customise` with `edge_ms`, quicker when little depends on them.
 
     Parameters
     ----------
@@ -126,14 +129,20 @@ def recustomise(
     changed : int64[…]
         Edges whose weights differ from before.
     limit : int, optional
-        Arcs to look at before it starts again with `customise`; default: a fiftieth of all.
+        Sides of triangles to look at before it starts again with `customise`; default: half as many as there are arcs, which
+        takes a third of its time.
+
+    Raises
+    ------
+    InvalidInput
+        For a wrong number of weights, or negative ones.
     """
     hierarchy = weights.hierarchy
-    edges = frozen(edge_ms.astype(np.int32, copy=False))
+    edges = _checked(hierarchy, edge_ms)
     weight_ms = weights.weight_ms.copy()
     row = np.full(hierarchy.row_length, -1, np.int32)
     pending = np.zeros((hierarchy.arc_count + 63) // 64, np.int64)
-    most = hierarchy.arc_count // 50 if limit is None else limit
+    most = hierarchy.arc_count // 2 if limit is None else limit
     looked = kernels.recustomise(
         hierarchy.up_first, hierarchy.up_head, hierarchy.up_tail, hierarchy.head_depth, hierarchy.down_first,
         hierarchy.down_arc, hierarchy.slot_first, hierarchy.slot_edge, hierarchy.slot, edges, changed, weight_ms, row, pending,
@@ -142,6 +151,37 @@ def recustomise(
     if looked < 0:
         return customise(hierarchy, edges)
     return HierarchyWeights(hierarchy, edges, frozen(weight_ms))
+
+
+def customise_after(hierarchy: Hierarchy, edge_ms: Int32) -> HierarchyWeights:
+    """The same as `customise`, by the quickest means.
+
+    Where weights of this hierarchy that somebody still holds differ in up to `MOST_CHANGED` edges, as after an incident, only
+    what depends on these is computed anew; where they do not differ at all, they are the answer.
+    """
+    recent: tuple[weakref.ref[HierarchyWeights], ...] = hierarchy.memo.get("recent", ())
+    made = None
+    for before in (held() for held in recent):
+        if before is None or before.edge_ms.shape != edge_ms.shape:
+            continue
+        changed = np.flatnonzero(before.edge_ms != edge_ms)
+        if not len(changed):
+            return before
+        if made is None and len(changed) <= MOST_CHANGED:
+            made = recustomise(before, edge_ms, changed)
+    if made is None:
+        made = customise(hierarchy, edge_ms)
+    living = [held for held in hierarchy.memo.get("recent", ()) if held() is not None]
+    hierarchy.memo["recent"] = (weakref.ref(made), *living)[:_RECENT]
+    return made
+
+
+def _checked(hierarchy: Hierarchy, edge_ms: Int32) -> Int32:
+    if edge_ms.shape != hierarchy.slot.shape:
+        raise InvalidInput(f"edge_ms has shape {edge_ms.shape}, the hierarchy {len(hierarchy.slot)} edges", "edge_ms")
+    if len(edge_ms) and edge_ms.min() < 0:
+        raise InvalidInput(f"edge_ms[{int(edge_ms.argmin())}] = {edge_ms.min()} is negative", "edge_ms")
+    return frozen(edge_ms.astype(np.int32, copy=False))
 
 
 def _run(hierarchy: Hierarchy, weight_ms: Int32, begin: int, end: int) -> None:

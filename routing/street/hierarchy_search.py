@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from routing.errors import RoutingError
-from routing.kernels import cch_matrix, cch_query, street_route
+from routing.kernels import cch_matrix, cch_query, cch_unpack, street_route
 from routing.kernels.street_search import INFINITE
 from routing.street.anchors import Anchors
 from routing.street.cch import Hierarchy
@@ -103,11 +103,11 @@ class HierarchySearcher:
         """Way of the calling thread's last `pair`: seed row, edges in order of travel (int32[…]), end row."""
         tree, scratch = self.hierarchy, self._scratch
         up, down = weights.sides
-        count, seed, end = cch_query.climb_side_arcs(
+        count, seed, end = cch_unpack.climb_side_arcs(
             meeting, scratch.via, scratch.back_via, up.arc, down.arc, tree.up_tail, scratch.slots
         )
         while True:
-            written = cch_query.unpack(
+            written = cch_unpack.unpack(
                 scratch.slots, count, tree.up_first, tree.up_head, tree.up_tail, tree.down_first, tree.down_arc,
                 weights.weight_ms, tree.slot_first, tree.slot_edge, weights.edge_ms, weights.known, scratch.stack,
                 scratch.edges,

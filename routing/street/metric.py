@@ -12,7 +12,7 @@ from routing.kernels.street_turns import edge_weights
 from routing.model.modes import UNREACHABLE_MS, StreetMode
 from routing.model.street_graph import ARC_FERRY, CLOSED_WHILE, OPEN_ONLY_WHILE, StreetGraph
 from routing.street.cch import Hierarchy
-from routing.street.customization import HierarchyWeights, customise
+from routing.street.customization import HierarchyWeights, customise, customise_after
 from routing.street.inclines import incline_factors, too_steep
 from routing.street.network import StreetNetwork, frozen
 from routing.street.profiles import (
@@ -46,7 +46,10 @@ class _Customised:
     def get(self) -> HierarchyWeights:
         with self._lock:
             if self._weights is None:
-                made = customise(self._hierarchy, self._edge_ms, perfect=self._perfect)
+                if self._perfect:
+                    made = customise(self._hierarchy, self._edge_ms, perfect=True)
+                else:
+                    made = customise_after(self._hierarchy, self._edge_ms)
                 made.sides  # noqa: B018 - listed now, so that the first question does not wait
                 self._weights = made
             return self._weights

@@ -34,6 +34,8 @@ def warm(engine: StreetEngine) -> int:
         )
         places = engine.snap(lat_deg, lon_deg, mode)
         metric = engine.metric(mode)
+        metric.customise()
+        engine.metric(mode, closed_arcs=arcs[:1]).customise()  # few edges change: partial customisation
         for limit_s in (60.0, None):
             made += _searches(engine, metric, places, limit_s)
         made += _knowing(engine, metric, places.take([0]), lat_deg, lon_deg)

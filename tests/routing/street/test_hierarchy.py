@@ -1,5 +1,8 @@
 """Customizable contraction hierarchies answer like networkx on any graph, with closed edges, loops, parallels and islands."""
 
+import gc
+import weakref
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -9,7 +12,7 @@ from hypothesis import strategies as st
 from routing.errors import InvalidInput, RoutingError
 from routing.street.anchors import Anchors
 from routing.street.cch import hierarchy_of
-from routing.street.customization import FAR, HierarchyWeights, customise, recustomise, shortest_times
+from routing.street.customization import FAR, HierarchyWeights, customise, customise_after, recustomise, shortest_times
 from routing.street.hierarchy_search import HierarchySearcher
 
 CLOSED = 2**31 - 1
@@ -144,6 +147,37 @@ def test_partial_equals_full_customisation(graph, data):
         assert (weights.weight_ms == customise(hierarchy, ms).weight_ms).all()
 
 
+@given(graphs(), st.data())
+@settings(max_examples=150)
+def test_customising_after_others_equals_customising_anew(graph, data):
+    """Whatever weights were made before, are still held, or are gone: few changes, many, none, and other orders of them."""
+    n, tail, head, ms = graph
+    hierarchy = hierarchy_of(tail, head, n)
+    held = []
+    for _ in range(6):
+        ms = ms.copy()
+        changed = data.draw(st.lists(st.integers(0, len(ms) - 1), max_size=data.draw(st.sampled_from([0, 2, 60]))))
+        ms[changed] = data.draw(st.sampled_from([0, 7, 35, CLOSED]))
+        weights = customise_after(hierarchy, ms)
+        assert (weights.edge_ms == ms).all()
+        assert (weights.weight_ms == customise(hierarchy, ms).weight_ms).all()
+        if data.draw(st.booleans()):
+            held.append(weights)
+            assert customise_after(hierarchy, ms.copy()) is weights
+            ms = held[data.draw(st.integers(0, len(held) - 1))].edge_ms
+
+
+def test_weights_nobody_holds_are_let_go():
+    """A hierarchy does not keep the weights it remembers, and those that are gone do not push out the ones that are held."""
+    hierarchy = hierarchy_of(np.array([0, 1], np.int32), np.array([1, 2], np.int32), 3)
+    held = customise_after(hierarchy, np.array([3, 4], np.int32))
+    for ms in range(20):
+        gone = weakref.ref(customise_after(hierarchy, np.array([ms, 5], np.int32)))
+        gc.collect()
+        assert gone() is None
+    assert customise_after(hierarchy, np.array([3, 4], np.int32)) is held
+
+
 def test_two_threads_customise_the_same():
     """A grid large enough to be cut into subtrees."""
     side = 110
@@ -183,8 +217,12 @@ def test_weights_that_do_not_fit_are_refused():
     """A wrong number of weights and a negative one."""
     hierarchy = hierarchy_of(np.array([0, 1], np.int32), np.array([1, 2], np.int32), 3)
     for ms in ([1], [1, -5]):
-        with pytest.raises(InvalidInput, match="edge_ms"):
-            customise(hierarchy, np.array(ms, np.int32))
+        for make in (customise, customise_after):
+            with pytest.raises(InvalidInput, match="edge_ms"):
+                make(hierarchy, np.array(ms, np.int32))
+    before = customise(hierarchy, np.array([1, 5], np.int32))
+    with pytest.raises(InvalidInput, match="negative"):
+        recustomise(before, np.array([1, -5], np.int32), np.array([1]))
 
 
 def test_weights_of_another_hierarchy_are_said():

@@ -6,7 +6,9 @@ import pytest
 from routing.kernels import (
     cch_customise,
     cch_matrix,
+    cch_perfect,
     cch_query,
+    cch_unpack,
     street_anchors,
     street_areas,
     street_costs,
@@ -113,6 +115,8 @@ def test_warming_compiles_everything(engine, searches, request):
     for mode in StreetMode:
         places = engine.snap([41.15, 41.16], [-8.61, -8.62], mode)
         metric = engine.metric(mode, np.full(engine.graph.arc_count, 20.0, np.float32), [1, 2])
+        metric.customise()
+        engine.metric(mode, np.full(engine.graph.arc_count, 20.0, np.float32), [1, 2, 3]).customise()
         engine.many_to_many(metric, places, places.take([0]), 900.0)
         engine.many_to_many(metric, places.take([0]), places)
         engine.one_to_many(metric, places, 0, places, 100.0)
@@ -142,7 +146,9 @@ def _variants():
     modules = (
         cch_customise,
         cch_matrix,
+        cch_perfect,
         cch_query,
+        cch_unpack,
         street_anchors,
         street_areas,
         street_costs,

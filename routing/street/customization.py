@@ -1,7 +1,7 @@
 """From weights of edges to a hierarchy that can be searched."""
 
 import weakref
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from routing.kernels import cch_perfect
 from routing.street.cch import Hierarchy
 from routing.street.network import frozen
 from routing.street.sides import Sides, list_perfect_sides, list_sides
+from routing.street.subtrees import run_tasks, split
 
 Int32 = npt.NDArray[np.int32]
 
@@ -92,26 +93,22 @@ def customise(hierarchy: Hierarchy, edge_ms: Int32, threads: int = 1, *, perfect
     edges = _checked(hierarchy, edge_ms)
     weight_ms = np.empty((hierarchy.arc_count, 2), np.int32)
     kernels.respect(hierarchy.slot, edges, weight_ms.reshape(-1))
-    tasks, top = _subtrees(hierarchy, threads)
-    if len(tasks) > 1:
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(lambda span: _run(hierarchy, weight_ms, *span), tasks))
-    else:
-        top = [(0, hierarchy.node_count)]
+    tasks, top = split(hierarchy, threads)
+    run_tasks(tasks, threads, lambda begin, end: _run(kernels.customise, hierarchy, weight_ms, begin, end))
     for span in top:
-        _run(hierarchy, weight_ms, *span)
+        _run(kernels.customise, hierarchy, weight_ms, *span)
     fixed = frozen(weight_ms)
-    chosen = list_perfect_sides(hierarchy, fixed, shortest_times(hierarchy, fixed)) if perfect else None
+    chosen = list_perfect_sides(hierarchy, fixed, shortest_times(hierarchy, fixed, threads)) if perfect else None
     return HierarchyWeights(hierarchy, edges, fixed, chosen)
 
 
-def shortest_times(hierarchy: Hierarchy, weight_ms: Int32) -> Int32:
+def shortest_times(hierarchy: Hierarchy, weight_ms: Int32, threads: int = 1) -> Int32:
     """Shortest times (int32[a, 2]) between the ends of all up arcs, from customised weights."""
-    shortest_ms, row = weight_ms.copy(), np.empty((hierarchy.row_length, 2), np.int32)
-    cch_perfect.shortest(
-        hierarchy.up_first, hierarchy.head_depth, hierarchy.down_first, hierarchy.down_arc, hierarchy.down_end, shortest_ms,
-        row, 0, hierarchy.node_count,
-    )  # fmt: skip
+    shortest_ms = weight_ms.copy()
+    tasks, top = split(hierarchy, threads)
+    for span in reversed(top):
+        _run(cch_perfect.shortest, hierarchy, shortest_ms, *span)
+    run_tasks(tasks, threads, lambda begin, end: _run(cch_perfect.shortest, hierarchy, shortest_ms, begin, end))
     return frozen(shortest_ms)
 
 
@@ -184,36 +181,9 @@ def _checked(hierarchy: Hierarchy, edge_ms: Int32) -> Int32:
     return frozen(edge_ms.astype(np.int32, copy=False))
 
 
-def _run(hierarchy: Hierarchy, weight_ms: Int32, begin: int, end: int) -> None:
+def _run(kernel: Callable[..., None], hierarchy: Hierarchy, weight_ms: Int32, begin: int, end: int) -> None:
     row = np.empty((hierarchy.row_length, 2), np.int32)
-    kernels.customise(
+    kernel(
         hierarchy.up_first, hierarchy.head_depth, hierarchy.down_first, hierarchy.down_arc, hierarchy.down_end, weight_ms, row,
         begin, end,
     )  # fmt: skip
-
-
-def _subtrees(hierarchy: Hierarchy, threads: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """Ranges of ranks that are whole subtrees of about equal size, and the ranges above them, both ascending."""
-    nodes = hierarchy.node_count
-    if threads < 2 or nodes < 10_000:
-        return [], []
-    size = np.ones(nodes, np.int64)
-    kernels.add_to_parents(hierarchy.parent, size)
-    most = nodes // (8 * threads)
-    inside = size <= most
-    above = np.flatnonzero(~inside)
-    parent = hierarchy.parent
-    roots = np.flatnonzero(inside & ((parent < 0) | ~inside[parent]))
-    tasks = [(int(root - size[root] + 1), int(root) + 1) for root in roots]
-    return _joined(tasks), _joined([(int(x), int(x) + 1) for x in above])
-
-
-def _joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Neighbouring spans made one."""
-    out: list[tuple[int, int]] = []
-    for begin, end in spans:
-        if out and out[-1][1] == begin:
-            out[-1] = (out[-1][0], end)
-        else:
-            out.append((begin, end))
-    return out

@@ -14,6 +14,7 @@ from routing.street.anchors import Anchors
 from routing.street.cch import hierarchy_of
 from routing.street.customization import FAR, HierarchyWeights, customise, customise_after, recustomise, shortest_times
 from routing.street.hierarchy_search import HierarchySearcher
+from routing.street.subtrees import run_tasks, split
 
 CLOSED = 2**31 - 1
 
@@ -189,12 +190,54 @@ def test_two_threads_customise_the_same():
     ms = np.random.default_rng(2).integers(1, 1000, len(tail)).astype(np.int32)
     one, two = customise(hierarchy, ms), customise(hierarchy, ms, threads=2)
     assert (one.weight_ms == two.weight_ms).all()
+    exact = [shortest_times(hierarchy, one.weight_ms, threads) for threads in (1, 2, 3)]
+    assert (exact[0] == exact[1]).all()
+    assert (exact[0] == exact[2]).all()
     searcher = HierarchySearcher(hierarchy)
     places = anchors_of([[v] for v in range(0, side * side, 97)])
     labels = [searcher.labels(two, places, backward=back) for back in (False, True)]
     table = searcher.matrix(*labels)
     assert (searcher.matrix(*labels, threads=2) == table).all()
     assert (table[5] == searcher.spread(one, anchors_of([[97 * 5]]), None, False)[::97]).all()
+
+
+@pytest.mark.parametrize("threads", [2, 3, 7])
+def test_parts_for_threads_cover_the_tree_once(threads):
+    """Every node once, no task depends on another, and only ancestors of tasks are left above; islands included."""
+    side, far = 110, 40
+    node = np.arange(side * side).reshape(side, side)
+    tail = np.concatenate([node[:, :-1].ravel(), node[:-1].ravel(), side * side + np.arange(far - 1)]).astype(np.int32)
+    head = np.concatenate([node[:, 1:].ravel(), node[1:].ravel(), side * side + np.arange(1, far)]).astype(np.int32)
+    hierarchy = hierarchy_of(tail, head, side * side + far + 3)
+    tasks, top = split(hierarchy, threads)
+    task_of = np.full(hierarchy.node_count, -1)
+    for k, spans in enumerate(tasks):
+        for begin, end in spans:
+            assert (task_of[begin:end] == -1).all()
+            task_of[begin:end] = k
+    left = np.concatenate([np.arange(*span) for span in top])
+    assert np.array_equal(left, np.flatnonzero(task_of == -1))
+    assert len(tasks) >= threads
+    assert len(left) < hierarchy.node_count // 10
+    inner = (task_of >= 0) & (hierarchy.parent >= 0)
+    above = task_of[hierarchy.parent[inner]]
+    assert ((above == task_of[inner]) | (above == -1)).all()
+    assert (task_of[hierarchy.parent[(task_of == -1) & (hierarchy.parent >= 0)]] == -1).all()
+
+
+def test_what_fails_on_a_thread_is_raised():
+    """The first failure ends the others' work."""
+    done = []
+
+    def work(begin: int, end: int) -> None:
+        done.append(end)
+        if begin == 3:
+            raise InvalidInput("three", "begin")
+
+    with pytest.raises(InvalidInput, match="three"):
+        run_tasks([[(k, k + 1)] for k in range(1000)], 2, work)
+    assert len(done) < 1000
+    run_tasks([], 2, work)
 
 
 def test_the_same_graph_gives_the_same_hierarchy():

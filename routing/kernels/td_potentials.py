@@ -13,6 +13,7 @@ References
 Strasser, Zeitz: A Fast and Tight Heuristic for A* in Road Networks. SEA 2021, doi:10.4230/LIPIcs.SEA.2021.6.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +23,8 @@ from routing.kernels.cch_query import climb
 from routing.kernels.jit import kernel
 from routing.kernels.street_search import pop, push
 from routing.kernels.street_types import Float32, Int32, Int64, Number, UInt32
-from routing.kernels.td_functions import CLOSED, ROUNDING_SLACK, Edges, Functions, arrival, departure
+from routing.kernels.td_functions import CLOSED, ROUNDING_SLACK, Edges, Functions
+from routing.kernels.td_search import extended
 
 OUTLASTED = -2
 """Answer of a search whose trip would leave the window."""
@@ -125,182 +127,111 @@ def _clean(touched: int, known: int, climbed: int, scratch: Scratch) -> None:
         scratch.climbed_ms[scratch.path[i]] = FAR
 
 
-@kernel
-def earliest_arrival(
-    edges: Edges, functions: Functions, tree: Tree, bounds: Bounds, seed_state: Int32, seed_ms: Int32, end_state: Int32,
-    end_profile: Int32, end_work_ms: Int32, end_cost_ms: Int32, scratch: Scratch,
-) -> tuple[Number, Number, int]:  # fmt: skip
-    """Earliest arrival from source anchors with their moments to a position.
+Search = Callable[
+    [Edges, Functions, Tree, Bounds, Number, Int32, Int32, Int32, Int32, Int32, Int32, Scratch], tuple[Number, Number, int]
+]
 
-    Parameters
-    ----------
-    seed_state, seed_ms : int32[k]
-        `FAR` = not from there.
-    end_state, end_profile, end_work_ms, end_cost_ms : int32[j]
-        Target anchors: the state, and what is left to do from there.
 
-    Returns
-    -------
-    arrival_ms : int
-        `FAR` if there is no way, `OUTLASTED` if the trip would leave the window.
-    end : int
-        Row of the target anchor used; its chain of ``scratch.parent`` is the way.
-    settled : int
-    """
-    bound_ms = np.empty(len(end_state), np.int32)
-    _bound_of_parts(end_profile, end_work_ms, end_cost_ms, bounds, bound_ms)
-    end_rank = tree.rank[end_state]
-    climbed, _ = climb(
-        tree.up_first, tree.up_head, tree.parent, bounds.weight_ms, 1, end_rank, bound_ms, scratch.climbed_ms, scratch.via,
-        scratch.path,
-    )  # fmt: skip
-    label, ahead, heap = scratch.label_ms, scratch.potential_ms, scratch.heap
-    known, touched, size, settled = 0, 0, 0, 0
-    for i in range(len(seed_state)):
-        s, now = seed_state[i], seed_ms[i]
-        if now < label[s]:
-            known = potential(tree.rank[s], known, tree, bounds.weight_ms, 0, scratch)
-            if ahead[tree.rank[s]] < FAR:
-                if label[s] == FAR:
-                    scratch.touched[touched] = s
-                    touched += 1
-                label[s] = now
-                scratch.parent[s] = -1 - i
-                size = push(heap, size, ((np.int64(now) + ahead[tree.rank[s]]) << 32) | np.int64(s))
-    best: Number = np.int64(FAR)
-    end, outlasted = np.int64(-1), False
-    while size > 0:
-        key = heap[0]
-        if key >> 32 > bounds.end_ms:
-            outlasted = True
-            break
-        if key >> 32 >= best:
-            break
-        size = pop(heap, size)
-        s = key & 0xFFFFFFFF
-        now = np.int64(label[s])
-        if key >> 32 > now + ahead[tree.rank[s]]:
-            continue
-        settled += 1
-        for i in range(len(end_state)):
-            if end_state[i] == s and bound_ms[i] < FAR:
-                there = arrival(now, end_work_ms[i], end_profile[i], functions.pace) + end_cost_ms[i]
-                if there < best:
-                    best, end = there, np.int64(i)
-        last_arc: Number = np.int32(-1)
-        done: Number = np.int64(0)
-        for e in range(edges.first[s], edges.first[s + 1]):
-            arc, to = edges.arc[e], edges.to[e]
-            if functions.arc_work_ms[arc] == CLOSED:
-                continue
-            if arc != last_arc:
-                done = arrival(now, functions.arc_work_ms[arc], functions.arc_profile[arc], functions.pace)
-                last_arc = arc
-            then = done + edges.cost_ms[e]
-            if then < label[to] and then < best:
-                known = potential(tree.rank[to], known, tree, bounds.weight_ms, 0, scratch)
-                key = then + ahead[tree.rank[to]]
-                if ahead[tree.rank[to]] < FAR and key < best:
-                    if label[to] == FAR:
-                        scratch.touched[touched] = to
+def _make_search(backward: bool) -> Search:
+    """Make the search of one direction: backward is from targets to the latest departure at a source."""
+
+    @kernel
+    def search(
+        edges: Edges, functions: Functions, tree: Tree, bounds: Bounds, deadline_ms: Number, from_state: Int32,
+        from_label: Int32, to_state: Int32, to_profile: Int32, to_work_ms: Int32, to_cost_ms: Int32, scratch: Scratch,
+    ) -> tuple[Number, Number, int]:  # fmt: skip
+        """Least label of a position, from anchors with their labels on; see `routing.kernels.td_search` for labels.
+
+        Parameters
+        ----------
+        deadline_ms : int
+            Backward labels are leads before it.
+        from_state, from_label : int32[k]
+            Anchors the search starts from; `FAR` = not from there.
+        to_state, to_profile, to_work_ms, to_cost_ms : int32[j]
+            Anchors of the position searched for: the state, and what is to be done behind (backward: before) it.
+
+        Returns
+        -------
+        label : int
+            `FAR` if there is no way, `OUTLASTED` if the trip would leave the window.
+        row : int
+            Anchor of the position that was used; its chain of ``scratch.parent`` is the way.
+        settled : int
+        """
+        ahead_side, behind_side = (1, 0) if backward else (0, 1)
+        limit = deadline_ms - bounds.first_ms if backward else np.int64(bounds.end_ms)
+        bound_ms = np.empty(len(to_state), np.int32)
+        _bound_of_parts(to_profile, to_work_ms, to_cost_ms, bounds, bound_ms)
+        climbed, _ = climb(
+            tree.up_first, tree.up_head, tree.parent, bounds.weight_ms, behind_side, tree.rank[to_state], bound_ms,
+            scratch.climbed_ms, scratch.via, scratch.path,
+        )  # fmt: skip
+        label, ahead, heap = scratch.label_ms, scratch.potential_ms, scratch.heap
+        known, touched, size, settled = 0, 0, 0, 0
+        for i in range(len(from_state)):
+            s, now = from_state[i], from_label[i]
+            if now < label[s]:
+                known = potential(tree.rank[s], known, tree, bounds.weight_ms, ahead_side, scratch)
+                if ahead[tree.rank[s]] < FAR:
+                    if label[s] == FAR:
+                        scratch.touched[touched] = s
                         touched += 1
-                    label[to] = then
-                    scratch.parent[to] = e
-                    size = push(heap, size, (key << 32) | np.int64(to))
-    _clean(touched, known, climbed, scratch)
-    if outlasted or FAR > best > bounds.end_ms:
-        return np.int64(OUTLASTED), np.int64(-1), settled
-    return best, end, settled
-
-
-@kernel
-def latest_departure(
-    edges: Edges, functions: Functions, tree: Tree, bounds: Bounds, deadline_ms: Number, end_state: Int32, end_ms: Int32,
-    seed_state: Int32, seed_profile: Int32, seed_work_ms: Int32, seed_cost_ms: Int32, scratch: Scratch,
-) -> tuple[Number, Number, int]:  # fmt: skip
-    """Latest departure from a position to be at target anchors by their moments.
-
-    Parameters
-    ----------
-    deadline_ms : int
-        Labels are leads before it.
-    end_state, end_ms : int32[j]
-        Latest moment at the target anchors, -1 = not there.
-    seed_state, seed_profile, seed_work_ms, seed_cost_ms : int32[k]
-        Source anchors: what is to be done before the state.
-
-    Returns
-    -------
-    departure_ms : int
-        -1 if there is none within the functions, `OUTLASTED` if the trip would begin before the window.
-    seed : int
-        Row of the source anchor used; its chain of ``scratch.parent`` is the way.
-    settled : int
-    """
-    bound_ms = np.empty(len(seed_state), np.int32)
-    _bound_of_parts(seed_profile, seed_work_ms, seed_cost_ms, bounds, bound_ms)
-    seed_rank = tree.rank[seed_state]
-    climbed, _ = climb(
-        tree.up_first, tree.up_head, tree.parent, bounds.weight_ms, 0, seed_rank, bound_ms, scratch.climbed_ms, scratch.via,
-        scratch.path,
-    )  # fmt: skip
-    label, ahead, heap = scratch.label_ms, scratch.potential_ms, scratch.heap
-    known, touched, size, settled = 0, 0, 0, 0
-    longest = deadline_ms - bounds.first_ms
-    for i in range(len(end_state)):
-        s = end_state[i]
-        lead = deadline_ms - np.int64(end_ms[i])
-        if end_ms[i] >= 0 and lead < label[s]:
-            known = potential(tree.rank[s], known, tree, bounds.weight_ms, 1, scratch)
-            if ahead[tree.rank[s]] < FAR:
-                if label[s] == FAR:
-                    scratch.touched[touched] = s
-                    touched += 1
-                label[s] = lead
-                scratch.parent[s] = -1 - i
-                size = push(heap, size, ((lead + ahead[tree.rank[s]]) << 32) | np.int64(s))
-    best: Number = np.int64(FAR)
-    seed, outlasted = np.int64(-1), False
-    while size > 0:
-        key = heap[0]
-        if key >> 32 > longest:
-            outlasted = True
-            break
-        if key >> 32 >= best:
-            break
-        size = pop(heap, size)
-        s = key & 0xFFFFFFFF
-        lead = np.int64(label[s])
-        if key >> 32 > lead + ahead[tree.rank[s]]:
-            continue
-        settled += 1
-        for i in range(len(seed_state)):
-            if seed_state[i] == s and bound_ms[i] < FAR:
-                limit = deadline_ms - lead - seed_cost_ms[i]
-                begun = departure(limit, seed_work_ms[i], seed_profile[i], functions.pace)
-                if begun >= 0 and deadline_ms - begun < best:
-                    best, seed = deadline_ms - begun, np.int64(i)
-        for b in range(edges.back_first[s], edges.back_first[s + 1]):
-            e, to = edges.back_edge[b], edges.back_to[b]
-            arc = edges.arc[e]
-            if functions.arc_work_ms[arc] == CLOSED:
+                    label[s] = now
+                    scratch.parent[s] = -1 - i
+                    size = push(heap, size, ((np.int64(now) + ahead[tree.rank[s]]) << 32) | np.int64(s))
+        best: Number = np.int64(FAR)
+        row, outlasted = np.int64(-1), False
+        first = edges.back_first if backward else edges.first
+        while size > 0 and heap[0] >> 32 < best:
+            key = heap[0]
+            if key >> 32 > limit:
+                outlasted = True
+                break
+            size = pop(heap, size)
+            s = key & 0xFFFFFFFF
+            now = np.int64(label[s])
+            if key >> 32 > now + ahead[tree.rank[s]]:
                 continue
-            limit = deadline_ms - lead - edges.cost_ms[e]
-            begun = departure(limit, functions.arc_work_ms[arc], functions.arc_profile[arc], functions.pace)
-            then = deadline_ms - begun
-            if begun >= 0 and then < label[to] and then < best:
-                known = potential(tree.rank[to], known, tree, bounds.weight_ms, 1, scratch)
-                key = then + ahead[tree.rank[to]]
-                if ahead[tree.rank[to]] < FAR and key < best:
-                    if label[to] == FAR:
-                        scratch.touched[touched] = to
-                        touched += 1
-                    label[to] = then
-                    scratch.parent[to] = e
-                    size = push(heap, size, (key << 32) | np.int64(to))
-    _clean(touched, known, climbed, scratch)
-    if best < FAR and best <= longest:
-        return deadline_ms - best, seed, settled
-    if (outlasted or best < FAR) and bounds.first_ms > 0:
-        return np.int64(OUTLASTED), np.int64(-1), settled
-    return np.int64(-1), np.int64(-1), settled
+            settled += 1
+            for i in range(len(to_state)):
+                if to_state[i] == s and bound_ms[i] < FAR:
+                    there = extended(now, to_work_ms[i], to_profile[i], to_cost_ms[i], backward, deadline_ms, functions.pace)
+                    if there < best:
+                        best, row = there, np.int64(i)
+            last_arc: Number = np.int32(-1)
+            done: Number = np.int64(0)
+            for k in range(first[s], first[s + 1]):
+                e = np.int64(edges.back_edge[k]) if backward else np.int64(k)
+                to = edges.back_to[k] if backward else edges.to[k]
+                arc = edges.arc[e]
+                if functions.arc_work_ms[arc] == CLOSED:
+                    continue
+                if backward or arc != last_arc:
+                    cost = edges.cost_ms[e] if backward else np.int32(0)
+                    work, profile = functions.arc_work_ms[arc], functions.arc_profile[arc]
+                    done = extended(now, work, profile, cost, backward, deadline_ms, functions.pace)
+                    last_arc = arc
+                then = done if backward else done + edges.cost_ms[e]
+                if then < label[to] and then < best:
+                    known = potential(tree.rank[to], known, tree, bounds.weight_ms, ahead_side, scratch)
+                    key = then + ahead[tree.rank[to]]
+                    if ahead[tree.rank[to]] < FAR and key < best:
+                        if label[to] == FAR:
+                            scratch.touched[touched] = to
+                            touched += 1
+                        label[to] = then
+                        scratch.parent[to] = e
+                        size = push(heap, size, (key << 32) | np.int64(to))
+        _clean(touched, known, climbed, scratch)
+        if best < FAR and best <= limit:
+            return best, row, settled
+        if (outlasted or best < FAR) and not (backward and bounds.first_ms == 0):
+            return np.int64(OUTLASTED), np.int64(-1), settled
+        return np.int64(FAR), np.int64(-1), settled
+
+    return search
+
+
+earliest_arrival = _make_search(False)
+latest_departure = _make_search(True)

@@ -22,6 +22,8 @@ from routing.kernels.td_potentials import Scratch, Tree
 
 TOO_SHORT = -3
 """Answer of a call whose arrays for ways were too short."""
+NOT_THESE = -4
+"""Answer of a call whose weights are not those of the hierarchy: an arc's weight is the sum of no two others."""
 
 
 class Arcs(NamedTuple):
@@ -81,7 +83,7 @@ def sample(
 ) -> tuple[int, Number]:  # fmt: skip
     """Allow the states of the quickest way under one set of weights.
 
-    Returns the number of allowed ones, or `TOO_SHORT`, and the time of the way (`FAR` = none).
+    Returns the number of allowed ones, or `TOO_SHORT` or `NOT_THESE`, and the time of the way (`FAR` = none).
     """
     best, meeting = meet(
         tree.up_first, tree.up_head, tree.parent, tree.rank, weights.weight_ms, seed_state, seed_ms, end_state, end_ms,
@@ -95,7 +97,7 @@ def sample(
         arcs.slot_first, arcs.slot_edge, weights.edge_ms, weights.known, ways.stack, ways.edges,
     )  # fmt: skip
     if written < 0:
-        return TOO_SHORT, best
+        return TOO_SHORT if written == -1 else NOT_THESE, best
     chosen = _allow(seed_state[seed], chosen, ways)
     for i in range(written):
         chosen = _allow(edges.to[ways.edges[i]], chosen, ways)
@@ -123,7 +125,7 @@ def sampled_arrival(
     Returns
     -------
     arrival_ms : int
-        `FAR` if there is no way, `TOO_SHORT` if the call must be repeated with longer arrays.
+        `FAR` if there is no way, `TOO_SHORT` if the call must be repeated with longer arrays, `NOT_THESE` if it is hopeless.
     end : int
         Row of the target anchor used; its chain of ``scratch.parent`` is the way.
     settled : int
@@ -145,7 +147,7 @@ def sampled_arrival(
         if more < 0:
             for i in range(chosen):
                 ways.allowed[ways.chosen[i]] = 0
-            return np.int64(TOO_SHORT), np.int64(-1), 0
+            return np.int64(more), np.int64(-1), 0
         chosen = more
         if k == 0:
             # A trip that is over before a slot begins cannot use its ways.

@@ -1,147 +1,118 @@
 """Dijkstra's algorithm on travel-time functions: the reference for everything quicker.
 
 With arrivals that are first in, first out a label-setting search is exact (Kaufman, Smith 1993, doi:10.1080/10248079308903779).
-Forward labels are arrivals. Backward labels are latest departures, kept as *leads* ``deadline - departure`` so that the search
-is again one for the smallest.
+Forward *labels* are arrivals. Backward labels are latest departures, kept as leads ``deadline - departure``, so that both are
+searches for the smallest.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 
 from routing.kernels.cch_customise import FAR
 from routing.kernels.jit import kernel
 from routing.kernels.street_search import pop, push
-from routing.kernels.street_types import Int32, Int64, Number
+from routing.kernels.street_types import Float32, Int32, Int64, Number
 from routing.kernels.td_functions import CLOSED, Edges, Functions, arrival, departure
 
+Spread = Callable[[Edges, Functions, Number, Int32, Int32, Int32, Int32, Int64], int]
+
 
 @kernel
-def depart_from(
-    depart_ms: Number, profile: Int32, work_ms: Int32, cost_ms: Int32, functions: Functions, seed_ms: Int32
+def extended(
+    label: Number, work_ms: Number, profile: Number, cost_ms: Number, backward: bool, deadline_ms: Number, pace: Float32
+) -> Number:
+    """Label behind a piece of work and a turn (backward: before them); `FAR` and more = none."""
+    if not backward:
+        return arrival(label, work_ms, profile, pace) + cost_ms
+    begun = departure(deadline_ms - label - cost_ms, work_ms, profile, pace)
+    return deadline_ms - begun if begun >= 0 else np.int64(FAR)
+
+
+@kernel
+def anchor_labels(
+    backward: bool, moment_ms: Number, profile: Int32, work_ms: Int32, cost_ms: Int32, functions: Functions, label_ms: Int32
 ) -> None:
-    """Arrivals at source anchors (`seed_ms` int32[k], `FAR` = none): part of an arc, then a turn."""
+    """Labels at anchors (int32[k], `FAR` = none): part of an arc and a turn from `moment_ms` on, or (backward) before it."""
+    start = np.int64(0) if backward else np.int64(moment_ms)
     for i in range(len(profile)):
-        seed_ms[i] = FAR
+        label_ms[i] = FAR
         if work_ms[i] != CLOSED:
-            then = arrival(depart_ms, work_ms[i], profile[i], functions.pace) + cost_ms[i]
+            then = extended(start, work_ms[i], profile[i], cost_ms[i], backward, moment_ms, functions.pace)
             if then < FAR:
-                seed_ms[i] = then
+                label_ms[i] = then
 
 
-@kernel
-def arrive_at(deadline_ms: Number, profile: Int32, work_ms: Int32, cost_ms: Int32, functions: Functions, end_ms: Int32) -> None:
-    """Latest moments at target anchors (`end_ms` int32[k], -1 = none) to be at the position by `deadline_ms`."""
-    for i in range(len(profile)):
-        end_ms[i] = -1
-        if work_ms[i] != CLOSED:
-            end_ms[i] = departure(deadline_ms - cost_ms[i], work_ms[i], profile[i], functions.pace)
+def _make_spread(backward: bool) -> Spread:
+    """Make the search of one direction: known when compiled, so that the other's code is not in it."""
 
+    @kernel
+    def spread(
+        edges: Edges, functions: Functions, deadline_ms: Number, from_state: Int32, from_label: Int32,
+        label_ms: Int32, parent: Int32, heap: Int64,
+    ) -> int:  # fmt: skip
+        """Least label of every state.
 
-@kernel
-def earliest(
-    edges: Edges, functions: Functions, seed_state: Int32, seed_ms: Int32, time_ms: Int32, parent: Int32, heap: Int64
-) -> int:
-    """Earliest arrival at every state.
+        Parameters
+        ----------
+        deadline_ms : int
+            Of backward labels; any number forward.
+        from_state, from_label : int32[k]
+            Where the search starts; `FAR` = not from there.
+        label_ms : int32[s]
+            Out: `FAR` where no way leads.
+        parent : int32[s]
+            Out: edge a state was entered by (backward: is left by); ``-1 - i`` for anchor `i`.
+        heap : int64[>= e + k]
+            Scratch.
 
-    Parameters
-    ----------
-    seed_state, seed_ms : int32[k]
-        Where the search starts and when; `FAR` = not from there.
-    time_ms : int32[s]
-        Out: `FAR` where no way leads.
-    parent : int32[s]
-        Out: edge a state was entered by; ``-1 - i`` for seed `i`.
-    heap : int64[>= e + k]
-        Scratch.
-
-    Returns
-    -------
-    int
-        States settled.
-    """
-    time_ms[:] = FAR
-    size = 0
-    for i in range(len(seed_state)):
-        s = seed_state[i]
-        if seed_ms[i] < time_ms[s]:
-            time_ms[s] = seed_ms[i]
-            parent[s] = -1 - i
-            size = push(heap, size, (np.int64(seed_ms[i]) << 32) | np.int64(s))
-    settled = 0
-    while size > 0:
-        key = heap[0]
-        size = pop(heap, size)
-        now, s = key >> 32, key & 0xFFFFFFFF
-        if now > time_ms[s]:
-            continue
-        settled += 1
-        last_arc: Number = np.int32(-1)
-        done: Number = np.int64(0)
-        for e in range(edges.first[s], edges.first[s + 1]):
-            arc = edges.arc[e]
-            if functions.arc_work_ms[arc] == CLOSED:
+        Returns
+        -------
+        int
+            States settled.
+        """
+        label_ms[:] = FAR
+        size = 0
+        for i in range(len(from_state)):
+            s = from_state[i]
+            if from_label[i] < label_ms[s]:
+                label_ms[s] = from_label[i]
+                parent[s] = -1 - i
+                size = push(heap, size, (np.int64(from_label[i]) << 32) | np.int64(s))
+        settled = 0
+        first = edges.back_first if backward else edges.first
+        while size > 0:
+            key = heap[0]
+            size = pop(heap, size)
+            now, s = key >> 32, key & 0xFFFFFFFF
+            if now > label_ms[s]:
                 continue
-            if arc != last_arc:
-                done = arrival(now, functions.arc_work_ms[arc], functions.arc_profile[arc], functions.pace)
-                last_arc = arc
-            then, to = done + edges.cost_ms[e], edges.to[e]
-            if then < time_ms[to]:
-                time_ms[to] = then
-                parent[to] = e
-                size = push(heap, size, (then << 32) | np.int64(to))
-    return settled
+            settled += 1
+            last_arc: Number = np.int32(-1)
+            done: Number = np.int64(0)
+            for k in range(first[s], first[s + 1]):
+                e = np.int64(edges.back_edge[k]) if backward else np.int64(k)
+                to = edges.back_to[k] if backward else edges.to[k]
+                arc = edges.arc[e]
+                if functions.arc_work_ms[arc] == CLOSED:
+                    continue
+                if backward or arc != last_arc:
+                    cost = edges.cost_ms[e] if backward else np.int32(0)
+                    work, profile = functions.arc_work_ms[arc], functions.arc_profile[arc]
+                    done = extended(now, work, profile, cost, backward, deadline_ms, functions.pace)
+                    last_arc = arc
+                then = done if backward else done + edges.cost_ms[e]
+                if then < label_ms[to]:
+                    label_ms[to] = then
+                    parent[to] = e
+                    size = push(heap, size, (then << 32) | np.int64(to))
+        return settled
+
+    return spread
 
 
-@kernel
-def latest(
-    edges: Edges, functions: Functions, deadline_ms: Number, end_state: Int32, end_ms: Int32, lead_ms: Int32, parent: Int32,
-    heap: Int64,
-) -> int:  # fmt: skip
-    """Latest departure from every state from which a target anchor is reached in time, as a lead before the deadline.
-
-    Parameters
-    ----------
-    end_state, end_ms : int32[k]
-        Target anchors and the latest moment there; -1 = not there.
-    lead_ms : int32[s]
-        Out: `FAR` where no way leads.
-    parent : int32[s]
-        Out: the edge a state is left by; ``-1 - i`` for anchor `i`.
-    heap : int64[>= e + k]
-        Scratch.
-
-    Returns
-    -------
-    int
-        States settled.
-    """
-    lead_ms[:] = FAR
-    size = 0
-    for i in range(len(end_state)):
-        s = end_state[i]
-        if end_ms[i] >= 0 and deadline_ms - end_ms[i] < lead_ms[s]:
-            lead_ms[s] = deadline_ms - end_ms[i]
-            parent[s] = -1 - i
-            size = push(heap, size, (np.int64(lead_ms[s]) << 32) | np.int64(s))
-    settled = 0
-    while size > 0:
-        key = heap[0]
-        size = pop(heap, size)
-        lead, s = key >> 32, key & 0xFFFFFFFF
-        if lead > lead_ms[s]:
-            continue
-        settled += 1
-        for b in range(edges.back_first[s], edges.back_first[s + 1]):
-            e, to = edges.back_edge[b], edges.back_to[b]
-            arc = edges.arc[e]
-            if functions.arc_work_ms[arc] == CLOSED:
-                continue
-            limit = deadline_ms - lead - edges.cost_ms[e]
-            begun = departure(limit, functions.arc_work_ms[arc], functions.arc_profile[arc], functions.pace)
-            if begun >= 0 and deadline_ms - begun < lead_ms[to]:
-                lead_ms[to] = deadline_ms - begun
-                parent[to] = e
-                size = push(heap, size, (np.int64(deadline_ms - begun) << 32) | np.int64(to))
-    return settled
+earliest = _make_spread(False)
+latest = _make_spread(True)
 
 
 @kernel

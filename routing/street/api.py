@@ -17,6 +17,7 @@ from routing.street.avoidance import Avoidance, avoided_arcs
 from routing.street.cch import Hierarchy, build_hierarchy
 from routing.street.costs import QUICKEST, CostedPath, CostMetric, CostWeights, build_cost_metric, measure
 from routing.street.hints import SnapHints, snap_with_hints
+from routing.street.lengths import LengthMatrix
 from routing.street.matching import TraceMatcher
 from routing.street.metric import StreetMetric, build_metric
 from routing.street.names import StreetNames
@@ -34,6 +35,9 @@ from routing.street.profiles import (
 from routing.street.search import Searcher, limit_in_ms
 from routing.street.sites import SiteMatcher
 from routing.street.snapping import SnapGrid, Snaps, usable_for_snapping
+from routing.street.time_dependent import KEPT
+from routing.street.timed_streets import During, TimedPath, TimedStreets
+from routing.street.travel_time_functions import TravelTimeFunctions
 from routing.street.via_points import ViaWay, find_way
 
 Times = npt.NDArray[np.uint32]
@@ -168,6 +172,12 @@ class StreetEngine:
             self.graph, searcher.network, options, arc_speed_kmh, closed_arcs, searcher.hierarchy, rules_holding, mode, perfect
         )
 
+    def timed(
+        self, free_flow: StreetMetric, functions: TravelTimeFunctions, kept: int = KEPT, during: During | None = None
+    ) -> TimedStreets:
+        """Ways by the predicted traffic of `functions` (`routing.street.traffic_functions`), made from `free_flow`."""
+        return TimedStreets(self.graph, free_flow, functions, self.hierarchy(free_flow.mode), kept, during)
+
     def one_to_many(self, metric: StreetMetric, sources: Snaps, i: int, targets: Snaps, limit_s: float | None = None) -> Times:
         """Times (uint32 ms [k]) from source `i` to every target; what takes longer than `limit_s` counts as unreachable."""
         return self._star(metric, sources.take(i), targets, limit_s, backward=False)
@@ -188,6 +198,10 @@ class StreetEngine:
         for i in range(len(ones)):
             searcher.times(metric, ones.take(i), many, anchors, limit_ms, backward, out[i])
         return np.ascontiguousarray(out.T) if backward else out
+
+    def lengths(self, metric: StreetMetric, targets: Snaps) -> LengthMatrix:
+        """Times to the targets with the lengths of the quickest ways, for blocks of sources; needs a hierarchy."""
+        return LengthMatrix(self.graph, self.searcher(metric.mode), metric, targets)
 
     def many_to_many_blocks(self, metric: StreetMetric, sources: Snaps, targets: Snaps, rows: int) -> Iterator[Times]:
         """Yield the rows of `many_to_many` in order, some at a time (uint32 ms [<= rows, t]): stop when nobody wants more."""
@@ -324,6 +338,8 @@ __all__ = [
     "StreetNetwork",
     "StreetPath",
     "StreetStep",
+    "TimedPath",
+    "TimedStreets",
     "TraceMatcher",
     "TurnCosts",
     "VehicleLimits",

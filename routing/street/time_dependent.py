@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from routing.errors import RoutingError
 from routing.kernels import td_potentials, td_sampling, td_search
 from routing.kernels.td_functions import SLOT_MS, Edges
 from routing.kernels.td_potentials import OUTLASTED, Bounds
-from routing.kernels.td_sampling import TOO_SHORT, Sample
+from routing.kernels.td_sampling import NOT_THESE, TOO_SHORT, Sample
 from routing.street.cch import Hierarchy
 from routing.street.customization import FAR, HierarchyWeights, customise
 from routing.street.network import StreetNetwork
@@ -112,42 +113,45 @@ class TimeDependentRouter:
         """Number of sets of weights in memory."""
         return len(self._kept_weights)
 
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes of the sets of weights in memory."""
+        with self._lock:
+            return sum(w.weight_ms.nbytes + w.edge_ms.nbytes + row.nbytes for w, row in self._kept_weights.values())
+
     def earliest_arrival(self, sources: TimedAnchors, targets: TimedAnchors, depart_ms: int) -> TimedWay | None:
         """Quickest way when leaving at `depart_ms`; exact. None if there is none."""
-        seed_ms, memory = self._leaving(sources, depart_ms), self._memory
-        for bounds in self._bounds_for(depart_ms, backward=False):
-            there, end, settled = td_potentials.earliest_arrival(
-                self._edges, self.functions.arrays, self._tree, bounds, sources.state, seed_ms, targets.state, targets.profile,
-                targets.work_ms, targets.cost_ms, memory.scratch,
-            )  # fmt: skip
-            if there != OUTLASTED:
-                break
-        return self._way(depart_ms, int(there), targets, int(end), int(settled))
+        there, end, settled = self._search(sources, targets, depart_ms, backward=False)
+        return self._way(depart_ms, there, targets, end, settled)
 
     def latest_departure(self, sources: TimedAnchors, targets: TimedAnchors, deadline_ms: int) -> TimedWay | None:
         """Way with the latest departure that arrives by `deadline_ms`; exact. None if there is none since slot 0."""
-        end_ms, memory = np.empty(len(targets.state), np.int32), self._memory
-        functions = self.functions.arrays
-        td_search.arrive_at(deadline_ms, targets.profile, targets.work_ms, targets.cost_ms, functions, end_ms)
-        for bounds in self._bounds_for(deadline_ms, backward=True):
-            begun, seed, settled = td_potentials.latest_departure(
-                self._edges, functions, self._tree, bounds, deadline_ms, targets.state, end_ms, sources.state, sources.profile,
-                sources.work_ms, sources.cost_ms, memory.scratch,
-            )  # fmt: skip
-            if begun != OUTLASTED:
-                break
-        if begun < 0:
+        lead, seed, settled = self._search(targets, sources, deadline_ms, backward=True)
+        if lead >= FAR:
             return None
-        net, parent = self.functions.network, memory.scratch.parent
+        net, parent = self.functions.network, self._memory.scratch.parent
         edges, state = [], int(sources.state[seed])
         while (edge := int(parent[state])) >= 0:
             edges.append(edge)
             state = int(net.edge_to[edge])
-        return TimedWay(int(begun), deadline_ms, int(seed), np.array(edges, np.int32), -1 - edge, int(settled))
+        return TimedWay(deadline_ms - lead, deadline_ms, seed, np.array(edges, np.int32), -1 - edge, settled)
+
+    def _search(self, begin: TimedAnchors, end: TimedAnchors, moment_ms: int, *, backward: bool) -> tuple[int, int, int]:
+        """Label of `end` by A* from `begin`, the row used, states settled; in windows until one holds the whole trip."""
+        label_ms = self._labels(begin, moment_ms, backward=backward)
+        search = td_potentials.latest_departure if backward else td_potentials.earliest_arrival
+        for bounds in self.bounds_for(moment_ms, backward=backward):
+            label, row, settled = search(
+                self._edges, self.functions.arrays, self._tree, bounds, moment_ms, begin.state, label_ms, end.state,
+                end.profile, end.work_ms, end.cost_ms, self._memory.scratch,
+            )  # fmt: skip
+            if label != OUTLASTED:
+                break
+        return int(label), int(row), int(settled)
 
     def sampled_arrival(self, sources: TimedAnchors, targets: TimedAnchors, depart_ms: int) -> TimedWay | None:
         """Way made of the quickest ones of a few slots from the departure on; never too early, seldom too late."""
-        seed_ms, memory = self._leaving(sources, depart_ms), self._memory
+        seed_ms, memory = self._labels(sources, depart_ms, backward=False), self._memory
         samples, pace = self._samples(depart_ms)
         while True:
             there, end, settled = td_sampling.sampled_arrival(
@@ -155,6 +159,8 @@ class TimeDependentRouter:
                 sources.state, seed_ms, targets.state, targets.profile, targets.work_ms, targets.cost_ms, memory.scratch,
                 memory.ways,
             )  # fmt: skip
+            if there == NOT_THESE:
+                raise RoutingError("the weights are not those of this hierarchy: build the city again")
             if there != TOO_SHORT:
                 return self._way(depart_ms, int(there), targets, int(end), int(settled))
             stack, edges = (np.empty(4 * len(short), np.int32) for short in (memory.ways.stack, memory.ways.edges))
@@ -162,23 +168,25 @@ class TimeDependentRouter:
 
     def all_arrivals(self, sources: TimedAnchors, depart_ms: int) -> Int32:
         """Earliest arrival at every state (int32[s], `FAR` = none) by Dijkstra's algorithm."""
-        time, parent = np.empty(self.functions.network.state_count, np.int32), self._memory.scratch.parent
-        seed_ms, heap = self._leaving(sources, depart_ms), self._memory.scratch.heap
-        td_search.earliest(self._edges, self.functions.arrays, sources.state, seed_ms, time, parent, heap)
-        return time
+        return self._spread(sources, depart_ms, backward=False)
 
     def all_departures(self, targets: TimedAnchors, deadline_ms: int) -> Int32:
         """Lead before the deadline with which every state must be left (int32[s], `FAR` = none) by Dijkstra's algorithm."""
-        lead, end_ms = np.empty(self.functions.network.state_count, np.int32), np.empty(len(targets.state), np.int32)
-        functions, scratch = self.functions.arrays, self._memory.scratch
-        td_search.arrive_at(deadline_ms, targets.profile, targets.work_ms, targets.cost_ms, functions, end_ms)
-        td_search.latest(self._edges, functions, deadline_ms, targets.state, end_ms, lead, scratch.parent, scratch.heap)
-        return lead
+        return self._spread(targets, deadline_ms, backward=True)
 
-    def _leaving(self, sources: TimedAnchors, depart_ms: int) -> Int32:
-        seed_ms = np.empty(len(sources.state), np.int32)
-        td_search.depart_from(depart_ms, sources.profile, sources.work_ms, sources.cost_ms, self.functions.arrays, seed_ms)
-        return seed_ms
+    def _spread(self, begin: TimedAnchors, moment_ms: int, *, backward: bool) -> Int32:
+        label_ms, scratch = np.empty(self.functions.network.state_count, np.int32), self._memory.scratch
+        from_label = self._labels(begin, moment_ms, backward=backward)
+        functions = self.functions.arrays
+        search = td_search.latest if backward else td_search.earliest
+        search(self._edges, functions, moment_ms, begin.state, from_label, label_ms, scratch.parent, scratch.heap)
+        return label_ms
+
+    def _labels(self, anchors: TimedAnchors, moment_ms: int, *, backward: bool) -> Int32:
+        label_ms = np.empty(len(anchors.state), np.int32)
+        columns = anchors.profile, anchors.work_ms, anchors.cost_ms
+        td_search.anchor_labels(backward, moment_ms, *columns, self.functions.arrays, label_ms)
+        return label_ms
 
     def _way(self, depart_ms: int, there: int, targets: TimedAnchors, end: int, settled: int) -> TimedWay | None:
         if there >= FAR:
@@ -187,8 +195,8 @@ class TimeDependentRouter:
         edges, seed = td_search.trace(int(targets.state[end]), parent, net.first_edge)
         return TimedWay(depart_ms, there, int(seed), edges, end, settled)
 
-    def _bounds_for(self, moment_ms: int, *, backward: bool) -> Iterator[Bounds]:
-        """Bounds for trips from (or to, `backward`) a moment, of longer and longer windows."""
+    def bounds_for(self, moment_ms: int, *, backward: bool) -> Iterator[Bounds]:
+        """Bounds for trips from (or to, `backward`) a moment, of longer and longer windows, made as they are asked for."""
         slots = self.functions.slot_count
         here = min(moment_ms // SLOT_MS, slots - 1)
         for length, stride in self._windows:

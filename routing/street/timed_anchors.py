@@ -9,6 +9,7 @@ from routing.kernels import street_anchors as kernels
 from routing.kernels.td_functions import CLOSED
 from routing.model.street_graph import StreetGraph
 from routing.street.anchors import Anchors
+from routing.street.hints import keep_directed
 from routing.street.snapping import Snaps
 from routing.street.travel_time_functions import TravelTimeFunctions
 
@@ -46,16 +47,16 @@ class TimedAnchors:
 
 
 def timed_anchors(graph: StreetGraph, functions: TravelTimeFunctions, snaps: Snaps, *, leaving: bool) -> TimedAnchors:
-    """Anchors of positions on streets as sources (`leaving`) or as targets."""
+    """Anchors of positions on streets as sources (`leaving`) or as targets; `directed` ones in their direction alone."""
     net, work = functions.network, functions.arrays.arc_work_ms.view(np.uint32)
     if not net.edge_based:
         found = kernels.node_anchors(
             snaps.arc, snaps.fraction, work, graph.arc_reverse, graph.arc_tail, graph.arc_head, net.blocked, leaving
         )
-        return of_anchors(functions, Anchors(*found))
+        return of_anchors(functions, keep_directed(Anchors(*found), snaps))
     if not leaving:
         found = kernels.turn_targets(snaps.arc, snaps.fraction, work, graph.arc_reverse, net.arc_first_state, net.arc_states)
-        return of_anchors(functions, Anchors(*found))
+        return of_anchors(functions, keep_directed(Anchors(*found), snaps))
     rows = (
         snaps.arc,
         snaps.fraction,
@@ -66,9 +67,9 @@ def timed_anchors(graph: StreetGraph, functions: TravelTimeFunctions, snaps: Sna
         net.first_edge,
         net.edge_to,
     )
-    free = kernels.turn_sources(*rows, functions.free_turn_ms)
-    turned = kernels.turn_sources(*rows, functions.turn_ms)
-    return of_anchors(functions, Anchors(*free), turned[2] - free[2])
+    free = keep_directed(Anchors(*kernels.turn_sources(*rows, functions.free_turn_ms)), snaps)
+    turned = keep_directed(Anchors(*kernels.turn_sources(*rows, functions.turn_ms)), snaps)
+    return of_anchors(functions, free, turned.time_ms - free.time_ms)
 
 
 def of_anchors(functions: TravelTimeFunctions, anchors: Anchors, cost_ms: Int32 | None = None) -> TimedAnchors:

@@ -27,6 +27,8 @@ FINEST_LEVEL = 0.005
 """Step of the logarithm of deviations that count as alike: a quarter of a percent at most from the true one."""
 MOST_PROFILES = 32_768
 """Levels are made coarser until profiles do not exceed this."""
+_SMALL = 20_000_000
+"""Keys up to which a table of all of them is quicker than sorting."""
 UNSLOWED = CYCLE_MODES | frozenset(NODE_BASED_MODES)
 """Modes traffic does not slow."""
 
@@ -98,11 +100,13 @@ def _levels(graph: StreetGraph, ratio: npt.ArrayLike | None) -> tuple[Int64, flo
         raise InvalidInput("ratio must hold positive numbers, or NaN where nothing was measured", "ratio")
     logarithm = np.log(np.where(known, given, 1.0))
     step = FINEST_LEVEL
+    kind = graph.arc_speed_kmh.astype(np.int64) * len(ROAD_CLASSES) + graph.arc_road_class
     while True:
         level = np.rint(logarithm / step).astype(np.int64)
         moved = np.flatnonzero(level)
-        keys = np.stack([graph.arc_speed_kmh[moved].astype(np.int64), graph.arc_road_class[moved], level[moved]])
-        if len(moved) < MOST_PROFILES or len(np.unique(keys, axis=1)[0]) < MOST_PROFILES:
+        span = int(kind.max(initial=0)) + 1
+        keys = (level[moved] - level.min(initial=0)) * span + kind[moved]
+        if len(moved) < MOST_PROFILES or len(_distinct(keys)[0]) < MOST_PROFILES:
             return level, step
         step *= 2.0
 
@@ -115,9 +119,19 @@ def _profiles(graph: StreetGraph, level: Int64) -> tuple[Float64, Int64, Int64, 
     moved = np.flatnonzero(level)
     lowest = int(level.min(initial=0))
     span = len(speeds) * classes
-    keys, own = np.unique(usual[moved] + (level[moved] - lowest + 1) * span, return_inverse=True)
+    keys, own = _distinct(usual[moved] + (level[moved] - lowest + 1) * span)
     arc_profile = usual.astype(np.int64)
     arc_profile[moved] = span + own
     every = np.concatenate([np.arange(span), keys % span])
     levels = np.concatenate([np.zeros(span, np.int64), keys // span + lowest - 1])
     return speeds[every // classes].astype(np.float64), every % classes, arc_profile, levels
+
+
+def _distinct(keys: Int64) -> tuple[Int64, Int64]:
+    """Distinct values of numbers from 0, ascending, and the place of every key among them; small ones are not sorted."""
+    if keys.max(initial=-1) > _SMALL:
+        found, own = np.unique(keys, return_inverse=True)
+        return found, own
+    present = np.zeros(int(keys.max(initial=-1)) + 1, np.bool_)
+    present[keys] = True
+    return np.flatnonzero(present), (np.cumsum(present) - 1)[keys]

@@ -4,12 +4,14 @@ import numpy as np
 import numpy.typing as npt
 
 from routing.model.modes import StreetMode
+from routing.model.street_graph import ROAD_CLASSES
 from routing.street.api import Avoidance, SnapHints, Snaps, StreetEngine, StreetMetric
 from routing.street.avoidance import arcs_within
 from routing.street.isochrone import street_isochrones
 from routing.street.pair_functions import stitch_in_place
 from routing.street.path import turn_angle_deg
 from routing.street.sites import Site
+from routing.street.traffic_functions import traffic_functions
 
 Float64 = npt.NDArray[np.float64]
 
@@ -40,7 +42,29 @@ def warm(engine: StreetEngine) -> int:
             made += _searches(engine, metric, places, limit_s)
         made += _knowing(engine, metric, places.take([0]), lat_deg, lon_deg)
         made += _wishes(engine, metric, places)
-    return made
+    return made + warm_predicted(engine)
+
+
+def warm_predicted(engine: StreetEngine) -> int:
+    """Run every search by predicted traffic once, for cars; answers how many (0 without streets or a hierarchy for them)."""
+    graph = engine.graph
+    if engine.metric(StreetMode.CAR).weights is None:
+        return 0
+    arcs = np.flatnonzero(graph.arc_routable & graph.arc_access & StreetMode.CAR.bit)
+    if not len(arcs):
+        return 0
+    rows = graph.first_shape[arcs[[0, -1]]]
+    places = engine.snap(graph.shape_lat_e7[rows] * 1e-7, graph.shape_lon_e7[rows] * 1e-7, StreetMode.CAR)
+    metric = engine.metric(StreetMode.CAR)
+    timed = engine.timed(metric, traffic_functions(graph, metric, 0, np.ones((2, len(ROAD_CLASSES)))))
+    timed.leave_at(places, 0, places, 1, 0.0)
+    timed.leave_at(places, 0, places, 0, 0.0)
+    timed.arrive_by(places, 0, places, 1, 1800.0)
+    path = engine.find_route(metric, places, 0, places, 1)
+    if path is not None:
+        timed.retimed(path, 0.0)
+        timed.retimed_back(path, 1800.0)
+    return 3 if path is None else 6
 
 
 def _wishes(engine: StreetEngine, metric: StreetMetric, places: Snaps) -> int:
@@ -67,7 +91,8 @@ def _searches(engine: StreetEngine, metric: StreetMetric, places: Snaps, limit_s
     if metric.weights is None:
         return 6
     engine.alternatives(metric, places, 0, places, 1)
-    return 7
+    engine.lengths(metric, places).rows(places)
+    return 8
 
 
 def _knowing(engine: StreetEngine, metric: StreetMetric, place: Snaps, lat_deg: Float64, lon_deg: Float64) -> int:

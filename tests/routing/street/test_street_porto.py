@@ -20,8 +20,10 @@ from routing.kernels import (
     street_ways,
 )
 from routing.model.modes import UNREACHABLE_MS, StreetMode
+from routing.model.street_graph import ROAD_CLASSES
 from routing.street.api import DEFAULT_TURN_COSTS, NO_TURN_COSTS, Avoidance, CostWeights, SnapHints, StreetEngine
 from routing.street.instructions import build_instructions
+from routing.street.traffic_functions import traffic_functions
 from routing.street.warm import warm
 from services.city.osm_reader import build_street_graph
 from tests.builders.streets import porto_streets
@@ -106,7 +108,7 @@ def _check_line(graph, path):
     assert sum(step.length_m for step in path.steps) == pytest.approx(path.length_m)
 
 
-@pytest.mark.parametrize(("engine", "searches"), [("centre", 38), ("contracted", 42)])
+@pytest.mark.parametrize(("engine", "searches"), [("centre", 38), ("contracted", 52)])
 def test_warming_compiles_everything(engine, searches, request):
     """After warming, no call of the interface compiles a further kernel variant."""
     engine = request.getfixturevalue(engine)
@@ -126,6 +128,7 @@ def test_warming_compiles_everything(engine, searches, request):
         engine.reach(metric, places, 0)
         if metric.weights is not None:
             engine.alternatives(metric, places, 0, places, 1)
+            engine.lengths(metric, places).rows(places.take([0]))
         engine.find_way(metric, places)
         around = Avoidance(polygons=(((41.15, -8.61), (41.16, -8.61), (41.15, -8.6)),), circles=((41.15, -8.61, 50.0),))
         cost = engine.cost_metric(metric, CostWeights(per_km=1.0), around)
@@ -138,6 +141,15 @@ def test_warming_compiles_everything(engine, searches, request):
                 engine.alternatives(search, sided, 0, places, 1)
             if path is not None:
                 build_instructions(engine.measure(cost, path).path, mode, "pt")
+        if mode in (StreetMode.CAR, StreetMode.VAN) and metric.weights is not None:
+            functions = traffic_functions(engine.graph, engine.metric(mode), 0, np.full((9, len(ROAD_CLASSES)), 0.5))
+            timed = engine.timed(engine.metric(mode), functions)
+            way = timed.leave_at(sided, 0, places, 1, 60.0)
+            timed.arrive_by(places, 0, places, 1, 6000.0)
+            timed.leave_at(places, 0, places, 0, 60.0)
+            if way is not None:
+                timed.retimed(way.path, 100.0)
+                timed.retimed_back(way.path, 7000.0)
     assert _variants() == before
 
 

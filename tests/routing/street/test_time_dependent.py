@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from routing.errors import RoutingError
 from routing.kernels.td_functions import CLOSED, SLOT_MS
 from routing.street.cch import build_hierarchy
-from routing.street.customization import FAR
+from routing.street.customization import FAR, HierarchyWeights
 from routing.street.nodes import plain_network
 from routing.street.time_dependent import WINDOWS, TimeDependentRouter
 from routing.street.timed_anchors import TimedAnchors
@@ -136,3 +137,22 @@ def test_weights_are_kept_within_bounds(kept):
         way = router.earliest_arrival(_node(0), _node(5), depart)
         assert way.arrive_ms == router.all_arrivals(_node(0), depart)[5]
         assert router.kept_weights <= kept
+
+
+def test_weights_of_another_hierarchy_end_in_an_error(monkeypatch):
+    """TD-S says so instead of asking for more memory for ever; long ways ask for more, and get it."""
+    functions = _line(4, [[1.0]], [1000] * 6000)
+    router = TimeDependentRouter(functions, build_hierarchy(functions.network))
+    assert router.sampled_arrival(_node(0), _node(6000), 0).arrive_ms == 6_000_000
+    other = TimeDependentRouter(functions, router.hierarchy)
+    proper = other._weights_of
+
+    def shifted(first, last, *, lower):
+        weights, row = proper(first, last, lower=lower)
+        return HierarchyWeights(weights.hierarchy, weights.edge_ms, weights.weight_ms - 1), row
+
+    monkeypatch.setattr(other, "_weights_of", shifted)
+    with pytest.raises(RoutingError, match="not those of this hierarchy"):
+        other.sampled_arrival(_node(0), _node(6000), 0)
+    monkeypatch.setattr(other, "_weights_of", proper)
+    assert other.sampled_arrival(_node(0), _node(6000), 0).arrive_ms == 6_000_000

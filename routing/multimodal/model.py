@@ -31,6 +31,14 @@ class JourneyMode(StrEnum):
 ALL_JOURNEY_MODES = frozenset(JourneyMode)
 
 
+class TrafficBasis(StrEnum):
+    """What the time of a drive stands on: no traffic, that of the departure all the way, or that met on the way."""
+
+    FREE_FLOW = "free_flow"
+    DEPARTURE = "departure"
+    PREDICTED = "predicted"
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
     """A place on the map; degrees (WGS 84). `stop_id` (feed-scoped) and `car_park_id` where it is one."""
@@ -185,7 +193,7 @@ class ParkingDetail:
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One part of a journey; unix seconds; `distance_m` along the way; `shape` (lat, lon) degrees.
+    """One part of a journey; unix seconds; `distance_m` along the way; `shape` (lat, lon) degrees; `traffic` of a drive.
 
     `climb_m` is metres up and metres down, None where heights are not known.
     """
@@ -203,6 +211,7 @@ class Leg:
     parking: ParkingDetail | None = None
     free_flow_s: int | None = None
     climb_m: tuple[float, float] | None = None
+    traffic: TrafficBasis | None = None
 
     @property
     def duration_s(self) -> int:

@@ -10,9 +10,9 @@ from routing.errors import OutsideArea
 from routing.model.car_parks import CarParks
 from routing.model.modes import UNREACHABLE_MS, StreetMode
 from routing.model.transfers import Footpaths, StreetTransfers
-from routing.multimodal.model import Point
+from routing.multimodal.model import Point, TrafficBasis
 from routing.multimodal.transfers import build_transfers, snap_stops
-from routing.street.api import Snaps, StreetEngine, StreetMetric
+from routing.street.api import Snaps, StreetEngine, StreetMetric, TimedStreets
 from routing.transit.api import RealtimeOverlay, TransitEngine
 
 MAX_POINT_DISTANCE_M = 500.0
@@ -20,6 +20,9 @@ MAX_LOT_WALK_S = 600.0
 
 MetricAt = Callable[[int], StreetMetric]
 """Metric of a motor mode for a departure at the given unix second: live now, predicted later."""
+
+TimedAt = Callable[[int], TimedStreets | None]
+"""Car ways by predicted traffic for trips that begin or end at the given unix second; None = not known (yet)."""
 
 ParkingOutlook = Callable[[npt.NDArray[np.int32], npt.NDArray[np.int64]], npt.NDArray[np.float64]]
 """P(a space is free) for car park indices int32[k] at arrival times int64[k] (unix seconds); NaN = not known."""
@@ -65,6 +68,10 @@ class JourneyNetwork:
         Car times by departure.
     free_flow_metric
         Car times without traffic, for comparison.
+    timed_car
+        Car ways that follow the traffic along the trip, where they are known.
+    car_basis
+        What the times of `car_metric` stand on.
     transit, transit_step_free : TransitEngine
         With changes on foot, and with changes without steps.
     stops_on_foot, stops_step_free : Snaps [stops]
@@ -84,6 +91,8 @@ class JourneyNetwork:
     stops_step_free: Snaps
     lots: ParkAndRideLots
     parking_outlook: ParkingOutlook
+    timed_car: TimedAt = lambda _time_s: None
+    car_basis: TrafficBasis = TrafficBasis.FREE_FLOW
 
     def stops(self, *, wheelchair: bool) -> Snaps:
         """Positions of all stops for walkers, or for wheelchairs."""

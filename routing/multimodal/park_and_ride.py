@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from routing.model.modes import UNREACHABLE_MS
 from routing.multimodal.access_egress import StopReach
-from routing.multimodal.model import JourneyRequest, ParkingDetail, Point
+from routing.multimodal.model import JourneyRequest, ParkingDetail, Point, TrafficBasis
 from routing.multimodal.network import JourneyNetwork, seconds
 from routing.street.api import Snaps, StreetMetric
 
@@ -45,6 +45,8 @@ class ParkAndRideAccess:
         The walk's part of it.
     drive_s, search_s, probability : [lots]
         By lot row; drive is NaN-free only for lots in use.
+    traffic : TrafficBasis
+        What the drives stand on.
     """
 
     reach: StopReach
@@ -53,6 +55,7 @@ class ParkAndRideAccess:
     drive_s: npt.NDArray[np.int32]
     search_s: npt.NDArray[np.int32]
     probability: npt.NDArray[np.float64]
+    traffic: TrafficBasis
 
     def row_of(self, stop: int) -> int:
         """Position of a stop in `reach`."""
@@ -68,6 +71,9 @@ def find_access(
     min_probability: float,
 ) -> ParkAndRideAccess | None:
     """Stops reachable by park-and-ride from `door`; None if no car park makes sense.
+
+    Car parks are chosen by `car`; the drives to those chosen follow the traffic along the way where it is known and the journey
+    is one that departs.
 
     Parameters
     ----------
@@ -91,7 +97,13 @@ def find_access(
         return None
     search_s = np.rint(PARK_AND_LEAVE_S + (1.0 - probability) * FULL_DETOUR_S).astype(np.int32)
     rows = rows[np.argsort(drive_s[rows] + search_s[rows], kind="stable")][:MAX_LOTS]
-    return _best_per_stop(network, request, rows, (drive_s.astype(np.int32), search_s, probability))
+    drive_s, traffic = drive_s.astype(np.int32), network.car_basis
+    timed = None if request.arrive_by else network.timed_car(request.time_s)
+    if timed is not None:
+        along, traffic = timed.times_from(door, 0, lots.entrance.take(rows), request.time_s), TrafficBasis.PREDICTED
+        rows, along = rows[along != UNREACHABLE_MS], along[along != UNREACHABLE_MS]
+        drive_s[rows] = seconds(along)
+    return _best_per_stop(network, request, rows, (drive_s, search_s, probability), traffic)
 
 
 def _probabilities(network: JourneyNetwork, arrival_s: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
@@ -113,6 +125,7 @@ def _best_per_stop(
     request: JourneyRequest,
     rows: npt.NDArray[np.int64],
     values: tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float64]],
+    traffic: TrafficBasis,
 ) -> ParkAndRideAccess | None:
     drive_s, search_s, probability = values
     lots, factor = network.lots, request.walk_speed_factor
@@ -128,7 +141,7 @@ def _best_per_stop(
     stops = np.array(sorted(best), np.int32)
     table = np.array([best[stop] for stop in stops.tolist()], np.int32)
     reach = StopReach(stops, np.ascontiguousarray(table[:, 0]))
-    return ParkAndRideAccess(reach, table[:, 1], table[:, 2], drive_s, search_s, probability)
+    return ParkAndRideAccess(reach, table[:, 1], table[:, 2], drive_s, search_s, probability, traffic)
 
 
 def parking_detail(network: JourneyNetwork, access: ParkAndRideAccess, lot: int, *, return_possible: bool) -> ParkingDetail:

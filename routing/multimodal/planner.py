@@ -13,15 +13,15 @@ from routing.errors import OutsideArea
 from routing.model.modes import UNREACHABLE_MS, StreetMode
 from routing.multimodal.access_egress import StopReach, stops_around, walking_mode
 from routing.multimodal.itinerary_filter import choose
-from routing.multimodal.model import Itinerary, JourneyMode, JourneyRequest, Leg, Point
+from routing.multimodal.model import Itinerary, JourneyMode, JourneyRequest, Leg, Point, TrafficBasis
 from routing.multimodal.network import JourneyNetwork
 from routing.multimodal.park_and_ride import find_access
 from routing.multimodal.reliability import journey_reliability
 from routing.multimodal.ride_park import ParkAndRide
-from routing.multimodal.street_legs import find_path, path_leg
+from routing.multimodal.street_legs import find_drive, find_path, path_leg
 from routing.multimodal.transit_journeys import transit_legs, transit_request, transit_walk_s
 from routing.multimodal.transit_legs import stop_point
-from routing.street.api import Snaps, StreetMetric, StreetPath
+from routing.street.api import Snaps, StreetPath
 from routing.transit.api import TransitJourney
 
 DEFAULT_MIN_FREE_PROBABILITY = 0.5
@@ -83,11 +83,11 @@ class _Planning:
         """Everything worth comparing."""
         modes, found = self.request.modes, []
         if JourneyMode.WALK in modes:
-            found += self._street(JourneyMode.WALK, self.foot, self.network.metrics[self.foot], (self.origin, self.destination))
+            found += self._street(JourneyMode.WALK, self.foot, (self.origin, self.destination))
         if JourneyMode.BICYCLE in modes:
-            found += self._wheels(JourneyMode.BICYCLE, StreetMode.BICYCLE, self.network.metrics[StreetMode.BICYCLE])
+            found += self._street(JourneyMode.BICYCLE, StreetMode.BICYCLE, self._ends(StreetMode.BICYCLE))
         if JourneyMode.CAR in modes:
-            found += self._wheels(JourneyMode.CAR, StreetMode.CAR, self.network.car_metric(self.request.time_s))
+            found += self._street(JourneyMode.CAR, StreetMode.CAR, self._ends(StreetMode.CAR))
         if modes & {JourneyMode.TRANSIT, JourneyMode.PARK_AND_RIDE}:
             egress = stops_around(self.network, self.request, self.destination, egress=True)
             if JourneyMode.TRANSIT in modes and len(egress):
@@ -96,8 +96,8 @@ class _Planning:
                 found += self._park_and_ride(egress)
         return found
 
-    def _street(self, kind: JourneyMode, mode: StreetMode, metric: StreetMetric, ends: tuple[Snaps, Snaps]) -> list[Candidate]:
-        path = find_path(self.network, metric, *ends)
+    def _street(self, kind: JourneyMode, mode: StreetMode, ends: tuple[Snaps, Snaps]) -> list[Candidate]:
+        path, traffic = self._way(mode, ends)
         if path is None:
             return []
         duration_s = max(1, math.ceil(path.time_ms / (1000 * self.request.speed_factor(mode))))
@@ -110,12 +110,16 @@ class _Planning:
         def build(way: StreetPath = path) -> tuple[Leg, ...]:
             points = (self.request.origin, self.request.destination)
             free_s = self._free_flow_s(*ends) if mode is StreetMode.CAR else None
-            return (path_leg(way, mode, points, start_s, end_s, free_flow_s=free_s),)
+            return (path_leg(way, mode, points, start_s, end_s, free_flow_s=free_s, traffic=traffic),)
 
         return [Candidate(kind, start_s, end_s, 0, walk_s, build)]
 
-    def _wheels(self, kind: JourneyMode, mode: StreetMode, metric: StreetMetric) -> list[Candidate]:
-        return self._street(kind, mode, metric, self._ends(mode))
+    def _way(self, mode: StreetMode, ends: tuple[Snaps, Snaps]) -> tuple[StreetPath | None, TrafficBasis | None]:
+        """Quickest way by a street mode; what a drive's time stands on."""
+        request = self.request
+        if mode is not StreetMode.CAR:
+            return find_path(self.network, self.network.metrics[mode], *ends), None
+        return find_drive(self.network, *ends, request.time_s, arrive_by=request.arrive_by)
 
     def _ends(self, mode: StreetMode) -> tuple[Snaps, Snaps]:
         return (

@@ -31,6 +31,16 @@ def street_blocks_s(
         yield _whole_seconds(times, factor)
 
 
+def street_blocks_with_lengths(
+    network: JourneyNetwork, metric: StreetMetric, origins: Snaps, destinations: Snaps, factor: float, rows: int
+) -> Iterator[tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]]:
+    """Yield rows of `street_matrix_s` with the lengths of those ways (float32 m, -1 = no way)."""
+    table = network.street.lengths(metric, destinations)
+    for begin in range(0, len(origins), rows):
+        times, lengths_m = table.rows(origins.take(np.arange(begin, min(begin + rows, len(origins)))))
+        yield _whole_seconds(times, factor), lengths_m
+
+
 def _whole_seconds(times: npt.NDArray[np.uint32], factor: float) -> npt.NDArray[np.int32]:
     unreachable = times == UNREACHABLE_MS
     if not unreachable.any():

@@ -24,6 +24,11 @@ from services.cli.street_pictures import StreetPicture
 MODES = {
     "car": pb.MODE_CAR, "van": pb.MODE_VAN, "truck": pb.MODE_TRUCK, "bicycle": pb.MODE_BICYCLE, "walk": pb.MODE_WALK,
 }  # fmt: skip
+BASES = {
+    pb.TRAFFIC_BASIS_FREE_FLOW: "on free-flowing streets",
+    pb.TRAFFIC_BASIS_DEPARTURE: "by the traffic expected at the departure, all the way",
+    pb.TRAFFIC_BASIS_PREDICTED: "by the traffic predicted along the way",
+}
 Stub = journeys_service_pb2_grpc.JourneysServiceStub
 MOST_SHOWN = 12
 LINKS_A_PAGE = 10_000
@@ -32,6 +37,9 @@ mode_option = click.option(
     "--mode", type=click.Choice(list(MODES)), default="car", show_default=True, help="What one travels with."
 )
 depart_option = click.option("--depart", help="Depart at 08:30, '2026-07-28 08:30' or +20min (default: now in the city).")
+arrive_option = click.option(
+    "--arrive", "--arrive-by", "arrive", help="Arrive at or before, in the same forms: tells when to leave."
+)
 free_option = click.option("--no-traffic", is_flag=True, help="Ignore live and predicted traffic.")
 kerb_option = click.option("--kerb", is_flag=True, help="Leave and arrive on the places' own side of the street.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the answer of the service as JSON.")
@@ -59,6 +67,7 @@ street.add_command(match)
 @mode_option
 @emission_option
 @depart_option
+@arrive_option
 @free_option
 @click.option("--alternatives", type=click.IntRange(0, 3), default=0, help="Show up to so many other ways.")
 @kerb_option
@@ -71,6 +80,7 @@ def route(context: CommandContext, /, origin: str, destination: str, **options: 
 
     \b
       traboule street route Trindade 41.1827,-8.6878 --mode bicycle --via "Casa da Música"
+      traboule street route Maia Matosinhos --arrive 09:00
     """
     answer = context.client.call("journeys", Stub, "PlanRoute", _route_request(context, origin, destination, options))
     if options["as_json"]:
@@ -82,6 +92,8 @@ def route(context: CommandContext, /, origin: str, destination: str, **options: 
         length_m = sum(leg.distance_m for leg in found.legs)
         other = f"  [dim]other way {number}[/]" if number else ""
         say(f"[bold]{head}[/]  {duration(found.duration_s)}  ·  {distance(length_m)}  ·  {found.co2_g:.0f} g CO2{other}")
+        if found.legs and (basis := BASES.get(found.legs[0].traffic_basis)):
+            say(f"         [dim]{basis}[/]")
         show_notices(found)
         for leg in found.legs:
             show_leg(context, leg, steps=options["steps"])
@@ -179,6 +191,7 @@ def _receive(context: CommandContext, request: matrix_pb2.StreamMatrixRequest) -
 @mode_option
 @emission_option
 @depart_option
+@arrive_option
 @free_option
 @kerb_option
 @click.option("--alternatives", type=click.IntRange(0, 3), default=0, help="Draw up to so many other ways too.")
@@ -203,6 +216,8 @@ def show(context: CommandContext, /, origin: str | None, destination: str | None
     """
     if not (destination or options["speeds"] or (origin and options["reach"])):
         raise click.UsageError("nothing to draw: give ORIGIN and DESTINATION, ORIGIN and --reach MINUTES, or --speeds")
+    if options["arrive"] and (options["reach"] or not destination):
+        raise click.UsageError("--arrive needs ORIGIN and DESTINATION, and is not known for --reach")
     if options["alternatives"] and not destination:
         raise click.UsageError("--alternatives needs ORIGIN and DESTINATION")
     snapshot = open_snapshot(context.config.home, context.config.city)
@@ -232,6 +247,8 @@ def show(context: CommandContext, /, origin: str | None, destination: str | None
 def _route_request(
     context: CommandContext, origin: str, destination: str, options: dict[str, Any]
 ) -> route_pb2.PlanRouteRequest:
+    if options["depart"] and options["arrive"]:
+        raise click.UsageError("give --depart or --arrive, not both")
     places = [context.resolve(text, quiet=options["as_json"])[0] for text in (origin, *options["via"], destination)]
     request = route_pb2.PlanRouteRequest(
         origin=places[0],
@@ -239,6 +256,7 @@ def _route_request(
         via=places[1:-1],
         mode=MODES[options["mode"]],
         depart_at_unix_s=parse_when(options["depart"], context.timezone, context.now()) if options["depart"] else 0,
+        arrive_by_unix_s=parse_when(options["arrive"], context.timezone, context.now()) if options["arrive"] else 0,
         ignore_realtime=options["no_traffic"],
         max_alternatives=options["alternatives"],
         kerb_approach=options["kerb"],

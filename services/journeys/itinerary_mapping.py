@@ -7,7 +7,7 @@ from traboule.common.v1 import geo_pb2
 from traboule.journeys.v1 import itinerary_pb2 as pb
 
 from routing.multimodal.itinerary_filter import generalised_time_s
-from routing.multimodal.model import Itinerary, JourneyMode, Leg, LegMode, Point, Step, StopCall, TransitDetail
+from routing.multimodal.model import Itinerary, JourneyMode, Leg, LegMode, Point, Step, StopCall, TrafficBasis, TransitDetail
 from services.common.polyline import encode
 
 LEG_MODES = {
@@ -15,6 +15,12 @@ LEG_MODES = {
     LegMode.BICYCLE: pb.MODE_BICYCLE,
     LegMode.CAR: pb.MODE_CAR,
     LegMode.TRANSIT: pb.MODE_TRANSIT,
+}
+
+TRAFFIC_BASES = {
+    TrafficBasis.FREE_FLOW: pb.TRAFFIC_BASIS_FREE_FLOW,
+    TrafficBasis.DEPARTURE: pb.TRAFFIC_BASIS_DEPARTURE,
+    TrafficBasis.PREDICTED: pb.TRAFFIC_BASIS_PREDICTED,
 }
 
 MANOEUVRES = {
@@ -98,6 +104,8 @@ def leg_to_proto(leg: Leg, alerts_of: AlertsOf, *, geometry: bool) -> pb.Leg:
         message.realtime = True
     if leg.climb_m is not None:
         message.ascent_m, message.descent_m = leg.climb_m
+    if leg.traffic is not None:
+        message.traffic_basis = TRAFFIC_BASES[leg.traffic]
     if leg.parking is not None:
         _set_parking(message, leg)
     if leg.transit is not None:

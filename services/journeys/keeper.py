@@ -136,6 +136,7 @@ class FollowedCity:
         self._keeper.ready.set()
         for request in requests[1:]:
             await asyncio.to_thread(warm_request, self._view.network, request)
+        await asyncio.to_thread(self._engines.begin_predicting, self._view)
 
     def _on_change(self, topic: Topic) -> None:
         self._pending.add(topic)

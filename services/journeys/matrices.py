@@ -13,7 +13,13 @@ from routing.model.modes import StreetMode
 from routing.multimodal.access_egress import StopReach, stops_around, walking_mode
 from routing.multimodal.model import JourneyRequest, Point
 from routing.multimodal.network import JourneyNetwork
-from routing.multimodal.travel_matrix import NEVER_S, street_blocks_s, street_matrix_s, transit_matrix_s
+from routing.multimodal.travel_matrix import (
+    NEVER_S,
+    street_blocks_s,
+    street_blocks_with_lengths,
+    street_matrix_s,
+    transit_matrix_s,
+)
 from routing.street.access_rules import EmissionClass
 from routing.street.api import Snaps
 from services.common.deadline import current_deadline
@@ -34,7 +40,8 @@ TRANSIT_ROWS = 16
 """Origins by transit between two looks and in one message: each is a search through the timetable."""
 
 MatrixRequest = matrix_pb2.GetMatrixRequest | matrix_pb2.StreamMatrixRequest
-Table = npt.NDArray[np.int32]
+Block = tuple[npt.NDArray[np.int32], npt.NDArray[np.float32] | None]
+"""Seconds of some rows, and metres where they were asked for."""
 
 
 def pair_count(request: MatrixRequest) -> int:
@@ -45,21 +52,29 @@ def pair_count(request: MatrixRequest) -> int:
 def get_matrix(
     view: JourneyView, request: matrix_pb2.GetMatrixRequest, now_s: int, done: Callable[[int], None] | None = None
 ) -> matrix_pb2.GetMatrixResponse:
-    """Times row by row; -1 where there is no way. Places off the street network name their field.
+    """Times row by row, and distances if asked for; -1 where there is no way. Places off the street network name their field.
 
     `done` is told how many pairs have been computed, as they are.
+
+    Raises
+    ------
+    Unimplemented
+        For distances by public transport.
     """
-    if request.with_distances:
-        raise Unimplemented("distances in matrices are not computed yet; ask PlanRoute for single ways", field="with_distances")
-    tables = []
+    if request.with_distances and request.mode == pb.MODE_TRANSIT:
+        raise Unimplemented("with_distances: distances are known on streets only; leave it out", field="with_distances")
+    tables, lengths = [], []
     notices = _zone_notices(view, request, now_s)
-    for block in _blocks(view, request, now_s, 0):
+    for block, lengths_m in _blocks(view, request, now_s, 0, with_lengths=request.with_distances):
         tables.append(block)
+        if lengths_m is not None:
+            lengths.append(lengths_m)
         if done is not None:
             done(block.size)
     table = np.concatenate(tables)
     return matrix_pb2.GetMatrixResponse(
         durations_s=table.ravel().tolist(),
+        distances_m=np.concatenate(lengths).ravel().tolist() if lengths else (),
         origin_count=len(request.origins),
         destination_count=len(request.destinations),
         unreachable_count=int(np.count_nonzero(table < 0)),
@@ -72,7 +87,7 @@ def stream_matrix(
 ) -> Iterator[matrix_pb2.StreamMatrixResponse]:
     """Yield the same rows in messages; the caller's deadline is looked at before each."""
     first = 0
-    for table in _blocks(view, request, now_s, request.max_row_count):
+    for table, _ in _blocks(view, request, now_s, request.max_row_count):
         yield matrix_pb2.StreamMatrixResponse(
             first_row_index=first,
             row_count=len(table),
@@ -84,23 +99,32 @@ def stream_matrix(
         first += len(table)
 
 
-def _blocks(view: JourneyView, request: MatrixRequest, now_s: int, wanted_rows: int) -> Iterator[Table]:
-    """Yield seconds (int32 [rows, destinations], -1 = no way) of some origins after others, as long as somebody waits."""
+def _blocks(
+    view: JourneyView, request: MatrixRequest, now_s: int, wanted_rows: int, *, with_lengths: bool = False
+) -> Iterator[Block]:
+    """Yield seconds (int32 [rows, destinations], -1 = no way) of some origins after others, as long as somebody waits.
+
+    With the lengths of the ways (float32 m) if they are wanted.
+    """
     time_s = request.depart_at_unix_s or now_s
     origins = _points(view, request.origins, "origins")
     destinations = _points(view, request.destinations, "destinations")
     of_transit = request.mode == pb.MODE_TRANSIT
     rows = wanted_rows or (TRANSIT_ROWS if of_transit else max(1, BLOCK_PAIRS // len(destinations)))
     rows = max(1, min(rows, MOST_PAIRS_IN_MESSAGE // len(destinations)))
-    find = _by_transit if of_transit else _on_streets
-    found = find(view, request, origins, destinations, time_s, rows)
+    ends = origins, destinations
+    found = (
+        _by_transit(view, request, *ends, time_s, rows)
+        if of_transit
+        else _on_streets(view, request, *ends, time_s, rows, with_lengths)
+    )
     while True:
         current_deadline().check()
-        table = next(found, None)
-        if table is None:
+        block = next(found, None)
+        if block is None:
             return
-        table[table == NEVER_S] = -1
-        yield table
+        block[0][block[0] == NEVER_S] = -1
+        yield block
 
 
 def _points(view: JourneyView, locations: Sequence[geo_pb2.Location], field: str) -> list[Point]:
@@ -128,8 +152,14 @@ def _snaps(view: JourneyView, points: list[Point], mode: StreetMode, field: str)
 
 
 def _on_streets(
-    view: JourneyView, request: MatrixRequest, origins: list[Point], destinations: list[Point], time_s: int, rows: int
-) -> Iterator[Table]:
+    view: JourneyView,
+    request: MatrixRequest,
+    origins: list[Point],
+    destinations: list[Point],
+    time_s: int,
+    rows: int,
+    with_lengths: bool,
+) -> Iterator[Block]:
     mode = STREET_MODES[request.mode]
     if mode is StreetMode.FOOT and request.preferences.wheelchair:
         mode = StreetMode.WHEELCHAIR
@@ -138,7 +168,9 @@ def _on_streets(
     zones = VehicleZones.of(view, mode, time_s, request.preferences, live=live)
     metric = view.metric(mode, time_s, live=live, emission=zones.emission)
     factor = preferences(_ask(origins, time_s), request.preferences, ()).speed_factor(mode)
-    return street_blocks_s(view.network, metric, *ends, factor, rows)
+    if with_lengths:
+        return street_blocks_with_lengths(view.network, metric, *ends, factor, rows)
+    return ((table, None) for table in street_blocks_s(view.network, metric, *ends, factor, rows))
 
 
 def _zone_notices(view: JourneyView, request: MatrixRequest, now_s: int) -> list[str]:
@@ -153,7 +185,7 @@ def _zone_notices(view: JourneyView, request: MatrixRequest, now_s: int) -> list
 
 def _by_transit(
     view: JourneyView, request: MatrixRequest, origins: list[Point], destinations: list[Point], time_s: int, rows: int
-) -> Iterator[Table]:
+) -> Iterator[Block]:
     """Transit with walking to, from and instead of it."""
     network = view.network_at(time_s, EmissionClass.ELECTRIC, live=not request.ignore_realtime)
     ask = preferences(_ask(origins, time_s), request.preferences, ())
@@ -165,7 +197,7 @@ def _by_transit(
         access = [_around(network, ask, starts, k, egress=False) for k in some.tolist()]
         rides = transit_matrix_s(network, ask, access, egress, current_deadline().should_stop)
         walks = street_matrix_s(network, network.metrics[mode], starts.take(some), goals, ask.walk_speed_factor)
-        yield np.minimum(rides, walks)
+        yield np.minimum(rides, walks), None
 
 
 def _around(network: JourneyNetwork, ask: JourneyRequest, snaps: Snaps, k: int, *, egress: bool) -> StopReach:

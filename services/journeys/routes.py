@@ -4,7 +4,7 @@ import hashlib
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +16,11 @@ from routing.errors import Unreachable
 from routing.model.emissions import driving_co2_g
 from routing.model.modes import UNREACHABLE_MS, StreetMode
 from routing.model.street_graph import ARC_TOLL
-from routing.multimodal.model import Itinerary, JourneyMode, JourneyRequest, Leg, Point
+from routing.multimodal.model import Itinerary, JourneyMode, JourneyRequest, Leg, Point, TrafficBasis
 from routing.multimodal.street_legs import path_leg
 from routing.street.access_rules import EmissionClass
 from routing.street.alternatives import AlternativeLimits
-from routing.street.api import CostMetric, SnapHints, Snaps, StreetEngine, StreetMetric, StreetPath
+from routing.street.api import CostMetric, SnapHints, Snaps, StreetEngine, StreetMetric, StreetPath, TimedStreets
 from routing.street.costs import timed_path
 from routing.street.instructions import build_instructions, side_on_arrival
 from services.common.deadline import current_deadline
@@ -57,14 +57,33 @@ class _Place:
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
-    """One way: its parts from place to place, whose line and time are those of the street, and figures beyond them."""
+class _Part:
+    """A way from one place to the next, and what its time stands on; None for modes that no traffic slows."""
 
-    paths: tuple[StreetPath, ...]
+    path: StreetPath
+    traffic: TrafficBasis | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One way: when it begins, its parts from place to place, whose line and time are those of the street, and figures."""
+
+    depart_s: int
+    parts: tuple[_Part, ...]
     cost: float
     toll_m: float
     avoided_m: float
     shared: float = 1.0
+
+    @property
+    def arcs(self) -> npt.NDArray[np.int32]:
+        """Arcs of all parts."""
+        return np.concatenate([part.path.arcs for part in self.parts])
+
+    @property
+    def lasting_s(self) -> float:
+        """Time under way."""
+        return sum(part.path.time_ms for part in self.parts) / 1000.0
 
 
 def plan_route(view: JourneyView, request: route_pb2.PlanRouteRequest, now_s: int) -> route_pb2.PlanRouteResponse:
@@ -84,38 +103,41 @@ def plan_route(view: JourneyView, request: route_pb2.PlanRouteRequest, now_s: in
     mode = STREET_MODES[request.mode]
     if mode is StreetMode.FOOT and request.preferences.wheelchair:
         mode = StreetMode.WHEELCHAIR
-    time_s = request.depart_at_unix_s or now_s
+    arrive_by = request.arrive_by_unix_s > 0
+    time_s = request.arrive_by_unix_s or request.depart_at_unix_s or now_s
     fields = ["origin", *(f"via[{k}]" for k in range(len(request.via))), "destination"]
     locations: list[geo_pb2.Location] = [request.origin, *request.via, request.destination]
     points = [view.places.resolve(location, field) for location, field in zip(locations, fields, strict=True)]
     factor = preferences(JourneyRequest(points[0], points[0], time_s), request.preferences, ()).speed_factor(mode)
     live = not request.ignore_realtime
     zones = VehicleZones.of(view, mode, time_s, request.preferences, live=live)
-    planning = _Planning(view, mode, wishes, factor, request.preferences, live=live, emission=zones.emission)
+    vehicle = zones.emission, request.preferences
+    planning = _Planning(view, mode, wishes, factor, vehicle, live=live, arrive_by=arrive_by)
     stopping = [False, *wishes.stops, True]
     places = [planning.place(*place) for place in zip(points, fields, stopping, strict=True)]
     with fields_of_wishes(wishes):
         if request.max_alternatives:
-            ways = planning.alternatives(places, time_s, request.max_alternatives)
+            ways = planning.alternatives(places, time_s, AlternativeLimits(count=request.max_alternatives))
         else:
             ways = [planning.over(places, time_s)]
     open_arcs = planning.without_zones().arcs_of(places, time_s) if zones.closed else None
     response = route_pb2.PlanRouteResponse()
     for k, way in enumerate(ways):
-        planning.add(response, way, places, time_s, k)
-        note(response.routes[k], zones.remarks(np.concatenate([path.arcs for path in way.paths]), open_arcs))
+        planning.add(response, way, places, k)
+        note(response.routes[k], zones.remarks(way.arcs, open_arcs))
     return response
 
 
 class _Planning:
-    """One request on one view."""
+    """One request on one view; times given to its methods are departures, or arrivals (`arrive_by`)."""
 
     def __init__(
-        self, view: JourneyView, mode: StreetMode, wishes: RouteWishes, factor: float, wanted: pb.TravelPreferences, *,
-        live: bool, emission: EmissionClass | None,
+        self, view: JourneyView, mode: StreetMode, wishes: RouteWishes, factor: float,
+        vehicle: tuple[EmissionClass | None, pb.TravelPreferences], *, live: bool, arrive_by: bool,
     ) -> None:  # fmt: skip
         self.view, self.mode, self.wishes, self.factor, self.live = view, mode, wishes, factor, live
-        self.wanted, self.emission = wanted, emission
+        self.emission, self.wanted = vehicle
+        self.arrive_by = arrive_by
         self.network = view.network if live else view.schedule_only
         self.street: StreetEngine = self.network.street
         self._costs: dict[int, CostMetric] = {}
@@ -123,12 +145,13 @@ class _Planning:
 
     def without_zones(self) -> "_Planning":
         """The same request if there were no zones."""
-        return _Planning(self.view, self.mode, self.wishes, self.factor, self.wanted, live=self.live, emission=None)
+        vehicle = None, self.wanted
+        return _Planning(self.view, self.mode, self.wishes, self.factor, vehicle, live=self.live, arrive_by=self.arrive_by)
 
     def arcs_of(self, places: Sequence["_Place"], time_s: int) -> npt.NDArray[np.int32] | None:
         """Arcs of the best way over all places, None if there is none."""
         try:
-            return np.concatenate([path.arcs for path in self.over(places, time_s).paths])
+            return self.over(places, time_s).arcs
         except Unreachable:
             return None
 
@@ -142,17 +165,22 @@ class _Planning:
         return _Place(point, field, sided if hints.curb and sided.arc[0] >= 0 else nearest, sided)
 
     def over(self, places: Sequence[_Place], time_s: int) -> _Way:
-        """Best way over all places: one search from stop to stop, passing what lies between."""
+        """Best way over all places, searched from stop to stop, passing what lies between; the last one first for arrivals."""
         ends = [0, *(k + 1 for k, stops in enumerate(self.wishes.stops) if stops), len(places) - 1]
-        paths: list[StreetPath] = []
-        for first, last in itertools.pairwise(ends):
+        stretches, parts, paths = list(itertools.pairwise(ends)), list[_Part](), list[StreetPath]()
+        now_s = time_s
+        for first, last in reversed(stretches) if self.arrive_by else stretches:
             current_deadline().check()
-            found = self._stretch(places[first : last + 1], time_s)
-            time_s += sum(self._duration_s(path) for path in found)
-            paths += found
-        return self._measured(tuple(paths))
+            found = self._stretch(places[first : last + 1], now_s)
+            if self.arrive_by:
+                now_s = self._left_s(found, now_s)
+                paths = [*found, *paths]
+            else:
+                parts += self._onward(found, now_s)
+                now_s = time_s + sum(self._duration_s(part.path) for part in parts)
+        return self._measured(now_s, self._onward(paths, now_s)) if self.arrive_by else self._measured(time_s, parts)
 
-    def alternatives(self, places: Sequence[_Place], time_s: int, count: int) -> list[_Way]:
+    def alternatives(self, places: Sequence[_Place], time_s: int, limits: AlternativeLimits) -> list[_Way]:
         """Best way between two places and sensible others."""
         metric = self._search_metric(time_s)
         if metric.weights is None:
@@ -162,31 +190,39 @@ class _Planning:
             )
         self._plain = False
         start, end = places
-        found = self.street.alternatives(metric, start.snap, 0, end.snap, 0, AlternativeLimits(count=count))
-        if not found:
-            return [self.over(places, time_s)]
-        ways = []
+        found = self.street.alternatives(metric, start.snap, 0, end.snap, 0, limits)
+        predicted = self.wishes.quickest and self._find_timed(time_s) is not None
+        ways = [self.over(places, time_s)] if predicted or not found else []
         for one in found:
-            way = self._measured((self._timed(one.path, time_s),))
-            ways.append(_Way(way.paths, way.cost, way.toll_m, way.avoided_m, one.shared))
+            path = self._with_times(one.path, time_s)
+            depart_s = self._left_s([path], time_s) if self.arrive_by else time_s
+            way = self._measured(depart_s, self._onward([path], depart_s))
+            if not predicted:
+                ways.append(replace(way, shared=one.shared))
+                continue
+            shared, longest_s = _share_of_first(way, ways), (1.0 + limits.stretch) * ways[0].lasting_s
+            if len(ways) <= limits.count and shared <= limits.shared and way.lasting_s <= longest_s:
+                ways.append(replace(way, shared=shared))
         return ways
 
-    def add(self, response: route_pb2.PlanRouteResponse, way: _Way, places: Sequence[_Place], time_s: int, rank: int) -> None:
+    def add(self, response: route_pb2.PlanRouteResponse, way: _Way, places: Sequence[_Place], rank: int) -> None:
         """Add a way to the answer."""
         legs: list[Leg] = []
-        for path, start, end in zip(way.paths, places, places[1:], strict=False):
-            arrival_s = time_s + self._duration_s(path)
-            free_s = self._free_flow_s(path, start, end, time_s)
-            legs.append(path_leg(path, self.mode, (start.point, end.point), time_s, arrival_s, free_flow_s=free_s))
+        time_s = way.depart_s
+        for part, start, end in zip(way.parts, places, places[1:], strict=False):
+            arrival_s = time_s + self._duration_s(part.path)
+            free_s = self._free_flow_s(part.path, start, end, time_s)
+            ends = start.point, end.point
+            legs.append(path_leg(part.path, self.mode, ends, time_s, arrival_s, free_flow_s=free_s, traffic=part.traffic))
             time_s = arrival_s
         itinerary = Itinerary(JOURNEY_KINDS.get(self.mode, JourneyMode.CAR), tuple(legs))
         message = itinerary_to_proto(itinerary, lambda *_: ())
         if rank:
-            arcs = b"".join(path.arcs.tobytes() for path in way.paths)
+            arcs = b"".join(part.path.arcs.tobytes() for part in way.parts)
             message.itinerary_id += f"-{hashlib.sha256(arcs).hexdigest()[:8]}"
-        for leg, path, end in zip(message.legs, way.paths, places[1:], strict=True):
-            instructions = build_instructions(path, self.mode, self.wishes.language, self._side(path, end))
-            leg.instructions.extend(instruction_to_proto(one, path) for one in instructions)
+        for leg, part, end in zip(message.legs, way.parts, places[1:], strict=True):
+            instructions = build_instructions(part.path, self.mode, self.wishes.language, self._side(part.path, end))
+            leg.instructions.extend(instruction_to_proto(one, part.path) for one in instructions)
         response.routes.append(message)
         response.figures.add(
             duration_s=itinerary.duration_s, distance_m=message.distance_m, co2_g=itinerary.co2_g,
@@ -195,17 +231,52 @@ class _Planning:
 
     def _stretch(self, places: Sequence[_Place], time_s: int) -> list[StreetPath]:
         """Ways from place to place without a stop in between."""
-        search = self._search_metric(time_s)
-        found = self._search(search, places)
-        if found is None and not self.wishes.quickest:
-            found = self._search(self._times(time_s), places)
+        timed = self._find_timed(time_s) if self.wishes.quickest and len(places) == 2 else None
+        found: Sequence[StreetPath] | None
+        if timed is not None:
+            search = timed.arrive_by if self.arrive_by else timed.leave_at
+            way = search(places[0].snap, 0, places[1].snap, 0, time_s)
+            found = None if way is None else [way.path]
+        else:
+            found = self._frozen(places, time_s)
+            if found is not None and self.arrive_by and self.mode in MOTOR_MODES:
+                found = self._frozen(places, time_s - sum(self._duration_s(path) for path in found))
         if found is None:
             zones = VehicleZones.of(self.view, self.mode, time_s, self.wanted, live=self.live)
             if self.emission is not None:
                 zones.check((place.field, place.snap) for place in places)
             start, end = places[0].field, places[-1].field
             raise Unreachable(f"there is no way for {self.mode.name.lower()} from {start} to {end}", field=end)
-        return [self._timed(path, time_s) for path in found]
+        return list(found)
+
+    def _frozen(self, places: Sequence[_Place], time_s: int) -> list[StreetPath] | None:
+        """Ways by the metric of one departure."""
+        found = self._search(self._search_metric(time_s), places)
+        if found is None and not self.wishes.quickest:
+            found = self._search(self._times(time_s), places)
+        return None if found is None else [self._with_times(path, time_s) for path in found]
+
+    def _onward(self, paths: Sequence[StreetPath], depart_s: int) -> list[_Part]:
+        """Paths one after the other from a departure on, by the traffic along the way where it is known."""
+        parts = []
+        basis = self.network.car_basis if self.mode in MOTOR_MODES else None
+        for path in paths:
+            timed = self._find_timed(depart_s)
+            way = None if timed is None else timed.retimed(path, depart_s)
+            parts.append(_Part(path, basis) if way is None else _Part(way.path, TrafficBasis.PREDICTED))
+            depart_s += self._duration_s(parts[-1].path)
+        return parts
+
+    def _left_s(self, paths: Sequence[StreetPath], deadline_s: int) -> int:
+        """When one has to leave to have travelled paths by a deadline."""
+        for path in reversed(paths):
+            timed = self._find_timed(deadline_s)
+            way = None if timed is None else timed.retimed_back(path, deadline_s)
+            deadline_s = deadline_s - self._duration_s(path) if way is None else way.depart_ms // 1000
+        return deadline_s
+
+    def _find_timed(self, time_s: int) -> TimedStreets | None:
+        return self.view.find_timed(self.mode, time_s, live=self.live, emission=self.emission)
 
     def _search(self, metric: StreetMetric, places: Sequence[_Place]) -> Sequence[StreetPath] | None:
         if len(places) == 2:
@@ -228,15 +299,15 @@ class _Planning:
     def _search_metric(self, time_s: int) -> StreetMetric:
         return self._times(time_s) if self.wishes.quickest else self._cost(time_s).search
 
-    def _timed(self, path: StreetPath, time_s: int) -> StreetPath:
+    def _with_times(self, path: StreetPath, time_s: int) -> StreetPath:
         """The path with its real time where it was chosen by another cost."""
         return path if self.wishes.quickest else self.street.measure(self._cost(time_s), path).path
 
-    def _measured(self, paths: tuple[StreetPath, ...]) -> _Way:
-        flags = self.street.graph.arc_flags
+    def _measured(self, depart_s: int, parts: Sequence[_Part]) -> _Way:
+        flags, paths = self.street.graph.arc_flags, [part.path for part in parts]
         toll_m = sum(float(path.arc_length_m[(flags[path.arcs] & ARC_TOLL) != 0].sum()) for path in paths)
         if self.wishes.quickest:
-            return _Way(paths, sum(path.time_ms for path in paths) / 1000.0, toll_m, 0.0)
+            return _Way(depart_s, tuple(parts), sum(path.time_ms for path in paths) / 1000.0, toll_m, 0.0)
         costs = next(iter(self._costs.values()))
         avoided_m = sum(float(path.arc_length_m[costs.avoided[path.arcs]].sum()) for path in paths)
         weights = self.wishes.weights
@@ -244,7 +315,7 @@ class _Planning:
         price = weights.per_s * sum(path.time_ms for path in paths) / 1000.0
         price += weights.per_km * sum(path.length_m for path in paths) / 1000.0
         price += weights.per_kg_co2 * co2_g / 1000.0 + weights.per_toll_km * toll_m / 1000.0
-        return _Way(paths, price, toll_m, avoided_m)
+        return _Way(depart_s, tuple(parts), price, toll_m, avoided_m)
 
     def _duration_s(self, path: StreetPath) -> int:
         return math.ceil(path.time_ms / (1000 * self.factor))
@@ -265,6 +336,13 @@ class _Planning:
         if arc < 0 or last not in (arc, int(self.street.graph.arc_reverse[arc])):
             return 0
         return side_on_arrival(path, arc, int(place.sided.side[0]))
+
+
+def _share_of_first(way: _Way, before: Sequence[_Way]) -> float:
+    """Share of the first way's time that `way` has in common with the ways before it."""
+    seen = np.concatenate([part.path.arcs for one in before for part in one.parts])
+    common_ms = sum(float(part.path.arc_time_ms[np.isin(part.path.arcs, seen)].sum()) for part in way.parts)
+    return min(common_ms / max(1000.0 * before[0].lasting_s, 1.0), 1.0)
 
 
 def _joined(snaps: Sequence[Snaps]) -> Snaps:

@@ -22,7 +22,7 @@ def street_alternatives(
     Raises
     ------
     Unimplemented
-        For other modes than one of WALK, BICYCLE and CAR, or with an arrival.
+        For other modes than one of WALK, BICYCLE and CAR.
     InvalidInput
         With criteria: alternatives come in their own order.
     """
@@ -32,17 +32,14 @@ def street_alternatives(
             "itineraries (max_itineraries, window_s)",
             field="max_alternatives",
         )
-    if request.HasField("arrive_by_unix_s"):
-        raise Unimplemented(
-            "max_alternatives: other ways are known for a departure only; give depart_at_unix_s", field="max_alternatives"
-        )
     if request.criteria:
         raise InvalidInput("criteria: alternatives come with the quickest first; leave criteria out", field="criteria")
     question = route_pb2.PlanRouteRequest(
         origin=request.origin,
         destination=request.destination,
         mode=request.modes[0],
-        depart_at_unix_s=request.depart_at_unix_s or now_s,
+        depart_at_unix_s=0 if request.arrive_by_unix_s else request.depart_at_unix_s or now_s,
+        arrive_by_unix_s=request.arrive_by_unix_s,
         preferences=request.preferences,
         ignore_realtime=request.ignore_realtime,
         max_alternatives=request.max_alternatives,

@@ -1,5 +1,8 @@
 """What one request sees: every value of one epoch, and the stamp that says which."""
 
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
@@ -8,10 +11,12 @@ from traboule.common.v1 import stamp_pb2
 from routing.forecast.parking import ParkingForecast
 from routing.forecast.traffic import TrafficForecast, TrafficProfile
 from routing.model.modes import StreetMode
+from routing.multimodal.model import TrafficBasis
 from routing.multimodal.network import JourneyNetwork, build_network
 from routing.places.search import PlaceSearch
 from routing.street.access_rules import AccessRules, EmissionClass
-from routing.street.api import StreetEngine, StreetMetric
+from routing.street.api import StreetEngine, StreetMetric, TimedStreets
+from routing.street.warm import warm_predicted
 from routing.transit.api import RealtimeOverlay, TransitEngine
 from services.city.calendar import build_calendar
 from services.city.snapshot import CitySnapshot
@@ -19,6 +24,7 @@ from services.common.clock import CityClock
 from services.common.live.alerts import LiveAlerts
 from services.common.live.closures import closure_rules
 from services.common.live.state import LiveState, Topic
+from services.journeys.car_functions import CarFunctions, LiveSpeeds
 from services.journeys.car_metrics import METRIC_BYTES, CarMetrics, CityMetrics
 from services.journeys.places import Places
 
@@ -34,7 +40,8 @@ class JourneyView:
     """One consistent set of values: a snapshot of the city, and what was known of it live.
 
     `schedule_only` is the same city without real time; `motor` and `free_motor` hold the times on streets with and without
-    traffic. `timed_modes` are those that walk, roll or cycle and that some rule of hours on the map binds.
+    traffic, `functions` those that follow the traffic along the trip (None before any is known). `timed_modes` are those that
+    walk, roll or cycle and that some rule of hours on the map binds.
     """
 
     snapshot: CitySnapshot
@@ -47,6 +54,7 @@ class JourneyView:
     epochs: dict[Topic, int]
     feeds: tuple[tuple[str, int], ...] = ()
     timed_modes: frozenset[StreetMode] = frozenset()
+    functions: CarFunctions | None = None
 
     def street_times(self, *, live: bool) -> CarMetrics:
         """Times of motor modes with traffic (`live`) or without."""
@@ -68,7 +76,18 @@ class JourneyView:
             network = replace(network, free_flow_metric=free)
         if self.timed_modes:
             network = replace(network, metrics={mode: self.metric(mode, time_s, live=live) for mode in network.metrics})
-        return replace(network, car_metric=motor.of(StreetMode.CAR, emission))
+        network = replace(network, car_metric=motor.of(StreetMode.CAR, emission))
+        if not live or self.functions is None:
+            return network
+        return replace(network, timed_car=self.functions.of(StreetMode.CAR, emission))
+
+    def find_timed(
+        self, mode: StreetMode, time_s: int, *, live: bool, emission: EmissionClass | None = EmissionClass.ELECTRIC
+    ) -> TimedStreets | None:
+        """Ways of a mode by predicted traffic, for a trip that begins or ends at `time_s`; None: take `metric`."""
+        if not live or self.functions is None or mode not in MOTOR_MODES:
+            return None
+        return self.functions.find(mode, time_s, emission)
 
     def stamp(self, now_s: int) -> stamp_pb2.AnswerStamp:
         """Stamp of an answer made from this view."""
@@ -113,6 +132,8 @@ class CityEngines:
         zone = ZoneInfo(snapshot.timezone)
         rules = AccessRules.of_zones(snapshot.zones, self.street.graph.arc_count, zone, build_calendar(snapshot.city))
         self._metrics = CityMetrics(self.street, rules, zone, metric_bytes)
+        self._background, self._lock = ThreadPoolExecutor(1, "functions"), threading.Lock()
+        self._predicting, self._put_off = False, list[Callable[[], None]]()
         free = self._metrics.free
         schedule = replace(schedule, car_metric=free.of(StreetMode.CAR))
         places = Places(PlaceSearch(snapshot.places), snapshot.timetable)
@@ -122,7 +143,7 @@ class CityEngines:
     def next_view(self, view: JourneyView, live: LiveState, topics: set[Topic]) -> JourneyView:
         """View that follows `view` once the given topics have changed; some 60 ms of work."""
         network, epochs = view.network, dict(view.epochs)
-        feeds, motor = dict(view.feeds), view.motor
+        feeds, motor, functions = dict(view.feeds), view.motor, view.functions
         now_s = int(self._clock.now())
         if Topic.TRIPS in topics:
             trips = live.trips
@@ -135,7 +156,15 @@ class CityEngines:
             traffic = live.traffic
             speed_at = self._traffic.speed_at_with_live(traffic.arc_speed_kmh, traffic.arc_observed_s, traffic.at)
             motor = self._metrics.follow(speed_at, closure_rules(traffic, CLOSURES_LAST_S), now_s)
-            network = replace(network, car_metric=motor.of(StreetMode.CAR))
+            live_speeds = LiveSpeeds(traffic.arc_speed_kmh, traffic.arc_observed_s, traffic.at)
+            functions = CarFunctions(self.street, self._traffic, live_speeds, motor.traffic, self._submit)
+            functions.find(StreetMode.CAR, now_s)
+            network = replace(
+                network,
+                car_metric=motor.of(StreetMode.CAR),
+                timed_car=functions.of(StreetMode.CAR),
+                car_basis=TrafficBasis.DEPARTURE,
+            )
             epochs[Topic.TRAFFIC] = traffic.epoch
         if Topic.CAR_PARKS in topics and live.car_parks is not None:
             parks = live.car_parks
@@ -145,4 +174,24 @@ class CityEngines:
         if Topic.ALERTS in topics:
             epochs[Topic.ALERTS] = live.alerts.epoch
         ages = tuple(sorted(feeds.items()))
-        return replace(view, network=network, motor=motor, alerts=live.alerts, epochs=epochs, feeds=ages)
+        return replace(view, network=network, motor=motor, alerts=live.alerts, epochs=epochs, feeds=ages, functions=functions)
+
+    def begin_predicting(self, view: JourneyView) -> None:
+        """Load what predicted ways need; make those of `view`, and from now on those of every new epoch, in the background.
+
+        Until then they are put off: loading machine code would keep the first answers waiting.
+        """
+        warm_predicted(self.street)
+        if view.functions is not None:
+            view.functions.find(StreetMode.CAR, int(self._clock.now()))
+        with self._lock:
+            self._predicting, put_off = True, self._put_off
+        for work in put_off:
+            self._background.submit(work)
+
+    def _submit(self, work: Callable[[], None]) -> None:
+        with self._lock:
+            if not self._predicting:
+                self._put_off.append(work)
+                return
+        self._background.submit(work)

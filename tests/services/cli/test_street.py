@@ -20,6 +20,7 @@ from routing.model.access_zones import no_zones
 from routing.street.access_rules import EmissionClass
 from services.city.low_emission_zones import Zone, compile_zones
 from services.cli.client import CityClient
+from services.cli.context import CommandContext
 from services.cli.root import root
 from services.cli.street_files import read_places
 from services.cli.street_pictures import StreetPicture
@@ -196,3 +197,35 @@ def test_zones_are_drawn() -> None:
     assert "zones closed to some vehicles" in pages["with"]
     assert "Old &lt;town&gt; (z1): closed to cars of class-4 and dirtier, 24/7" in pages["with"]
     assert "zones closed" not in pages["without"]
+
+
+def test_a_way_that_arrives_in_time_says_what_it_stands_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The arrival goes to the service, not the departure; two times at once are refused before anybody is asked."""
+    monkeypatch.setenv("TRABOULE_HOME", str(tmp_path))
+    monkeypatch.delenv("TRABOULE_CITIES", raising=False)
+    monkeypatch.setattr(CommandContext, "timezone", ZoneInfo("Europe/Lisbon"))
+    monkeypatch.setattr(CommandContext, "now", lambda _self: 1_785_223_800)
+    asked: list[route_pb2.PlanRouteRequest] = []
+
+    def call(_self: CityClient, _service: str, _stub: Any, method: str, request: Any) -> Any:
+        assert method == "PlanRoute"
+        asked.append(request)
+        leg = itinerary_pb2.Leg(
+            mode=itinerary_pb2.MODE_CAR, duration_s=600, traffic_basis=itinerary_pb2.TRAFFIC_BASIS_PREDICTED
+        )
+        return route_pb2.PlanRouteResponse(routes=[itinerary_pb2.Itinerary(legs=[leg], duration_s=600)])
+
+    monkeypatch.setattr(CityClient, "call", call)
+    ends = ("41.16,-8.6", "41.15,-8.61")
+    shown = run("route", *ends, "--arrive-by", "2026-07-28 09:00")
+    assert shown.exit_code == 0, shown.output
+    assert "predicted along the way" in shown.output
+    assert (asked[0].depart_at_unix_s, asked[0].arrive_by_unix_s) == (0, 1_785_225_600)
+    for wrong in (
+        ("route", *ends, "--arrive", "9:00", "--depart", "8:00"),
+        ("show", ends[0], "--reach", "5", "--arrive", "9:00"),
+    ):
+        refused = run(*wrong)
+        assert refused.exit_code == 2
+        assert "--arrive" in refused.output
+    assert len(asked) == 1

@@ -66,9 +66,8 @@ CASES: dict[str, tuple[str, Any, grpc.StatusCode, str, str]] = {
         "PlanJourneys", plan_request(criteria=[pb.CRITERION_CO2, pb.CRITERION_FARE]), UNABLE, "", "fares are not known",
     ),
     "alternatives by public transport": ("PlanJourneys", plan_request(max_alternatives=1), UNABLE, "", "max_itineraries"),
-    "alternatives by an arrival": (
-        "PlanJourneys", plan_request(modes=[pb.MODE_CAR], max_alternatives=1, arrive_by_unix_s=at("09:00")), UNABLE, "",
-        "depart_at_unix_s",
+    "a departure and an arrival": (
+        "PlanRoute", Route(**ENDS, depart_at_unix_s=at("08:00"), arrive_by_unix_s=at("09:00")), INVALID, "", "not both",
     ),
     "alternatives by criteria": (
         "PlanJourneys", plan_request(modes=[pb.MODE_CAR], max_alternatives=1, criteria=[pb.CRITERION_CO2]), INVALID, "criteria",

@@ -3,6 +3,7 @@
 import itertools
 from typing import Any
 
+import grpc
 import numpy as np
 import pytest
 from traboule.journeys.v1 import itinerary_pb2 as pb
@@ -11,7 +12,7 @@ from traboule.journeys.v1 import matrix_pb2, route_pb2
 from services.common.polyline import decode
 from services.journeys.keeper import ViewKeeper
 from tests.builders.door_to_door import metres
-from tests.builders.journeys import CAMPANHA, MATOSINHOS, TRINDADE, at, plan_request, point
+from tests.builders.journeys import CAMPANHA, MATOSINHOS, TRINDADE, at, plan_request, point, problem_of
 
 PLACES = (TRINDADE, CAMPANHA, MATOSINHOS)
 
@@ -137,3 +138,31 @@ def inside(isochrone: matrix_pb2.Isochrone, place: tuple[float, float]) -> bool:
                 if (y1 > place[0]) != (y2 > place[0]) and place[1] < (x2 - x1) * (place[0] - y1) / (y2 - y1) + x1:
                     odd = not odd
     return odd
+
+
+@pytest.mark.parametrize("mode", [pb.MODE_CAR, pb.MODE_BICYCLE, pb.MODE_WALK, pb.MODE_TRUCK])
+async def test_distances_are_those_of_the_ways(stub: Any, mode: pb.Mode.ValueType) -> None:
+    """As PlanRoute has them, or a little less where another way is as quick; 0 to oneself; times do not change."""
+    ends = [point(place) for place in PLACES]
+    ask = matrix_pb2.GetMatrixRequest(origins=ends, destinations=ends, mode=mode, depart_at_unix_s=at("08:30"))
+    plain = await stub.GetMatrix(ask)
+    ask.with_distances = True
+    answer = await stub.GetMatrix(ask)
+    assert answer.durations_s == plain.durations_s
+    assert len(plain.distances_m) == 0
+    table = np.array(answer.distances_m).reshape(3, 3)
+    for (row, origin), (column, destination) in itertools.product(enumerate(ends), enumerate(ends)):
+        request = route_pb2.PlanRouteRequest(origin=origin, destination=destination, mode=mode, depart_at_unix_s=at("08:30"))
+        length_m = (await stub.PlanRoute(request)).routes[0].legs[0].distance_m
+        assert table[row, column] == pytest.approx(length_m, rel=0.01, abs=1.0)
+        assert table[row, column] <= length_m + 1.0
+
+
+async def test_distances_by_public_transport_are_not_known(stub: Any) -> None:
+    """Said, not left out."""
+    ask = matrix_pb2.GetMatrixRequest(
+        origins=[point(TRINDADE)], destinations=[point(CAMPANHA)], mode=pb.MODE_TRANSIT, with_distances=True
+    )
+    problem = await problem_of(stub.GetMatrix(ask))
+    assert problem.code is grpc.StatusCode.UNIMPLEMENTED
+    assert "with_distances" in problem.message

@@ -129,10 +129,12 @@ def _duration_with(
         after = min(after, end - start_before(problem, state, r, k, x))
     if k < state.rounds[r].length:
         w = state.routes[r, k]
-        if state.tail_x[w, 0] > reached:
-            x = latest_ready(problem, times, r, v, i, latest_departure(times, p, at, j, state.tail_x[w, 0]))
-            if x >= early:
-                after = min(after, state.tail_y[w, 0] - start_before(problem, state, r, k, x))
+        last = start_before(problem, state, r, k, np.inf)
+        for q in range(state.points[w, 0] if times.kind in (1, 2) else 1):
+            if state.tail_x[w, q] > reached and state.tail_y[w, q] - last < after:
+                x = latest_ready(problem, times, r, v, i, latest_departure(times, p, at, j, state.tail_x[w, q]))
+                if x >= early:
+                    after = min(after, state.tail_y[w, q] - start_before(problem, state, r, k, x))
     x = state.rounds[r].start_s if k == 0 else state.base_s[state.routes[r, k - 1]]
     if x > early + 1e-6:
         t = serve(problem, r, v, arrival(times, p, i, at, x))

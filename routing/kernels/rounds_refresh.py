@@ -38,10 +38,34 @@ def refresh(problem: ProblemArrays, times: TimesArrays, state: State, r: int) ->
     start = low
     if timed:
         start = best_start(problem, state, r, n, t)
+        if times.kind in (1, 2):
+            start = _refined_start(problem, times, state, r, start, latest)
         fill_heads(problem, times, state, r, min(latest, problem.vehicles[r].leave_by_s))
     plain = _fill_base(problem, times, state, r, start)
     state.rounds[r].start_s, state.rounds[r].end_s, state.rounds[r].plain_end_s = start, plain, plain
     return plain < np.inf and _price(problem, times, state, r)
+
+
+@lean
+def _refined_start(problem: ProblemArrays, times: TimesArrays, state: State, r: int, start: float, latest: float) -> float:
+    """Start of a shorter round between the points of the tail, by timing some starts whole, then some near the best."""
+    low, high = problem.vehicles[r].leave_from_s, min(latest, problem.vehicles[r].leave_by_s)
+    best, shortest = start, _fill_base(problem, times, state, r, start) - start
+    step = (high - low) / 9.0
+    for q in range(1, 9):
+        lasts = _fill_base(problem, times, state, r, low + q * step) - low - q * step
+        if lasts < shortest - 1e-6:
+            best, shortest = low + q * step, lasts
+    for _ in range(3):
+        step /= 3.0
+        middle = best
+        for q in range(-2, 3):
+            x = middle + q * step
+            if q != 0 and low <= x <= high:
+                lasts = _fill_base(problem, times, state, r, x) - x
+                if lasts < shortest - 1e-6:
+                    best, shortest = x, lasts
+    return best
 
 
 @lean

@@ -95,16 +95,32 @@ def latest_by_speed(times: TimesArrays, p: int, i: int, j: int, by: float) -> fl
 
 
 @inlined
-def find_slot(starts: F64, t: float) -> int:
-    """Last index with ``starts[index] <= t``; -1 before the first. O(log s)."""
-    low, high = 0, len(starts)
-    while low < high:
-        middle = (low + high) >> 1
-        if starts[middle] <= t:
-            low = middle + 1
+def first_not_below(values: F64, a: int, b: int, t: float) -> int:
+    """First index in ``a:b`` whose value is at least `t`, else b: from where it would be if they were evenly spread."""
+    if a == b or values[a] >= t:
+        return a
+    if values[b - 1] < t:
+        return b
+    k = a + int((t - values[a]) / (values[b - 1] - values[a]) * (b - 1 - a))
+    low, high, steps = a, b - 1, 0  # values[low] < t <= values[high]
+    while high - low > 1:
+        if values[k] < t:
+            low = k
+            k += 1
         else:
-            high = middle
-    return low - 1
+            high = k
+            k -= 1
+        steps += 1
+        if steps > 4 or k <= low or k >= high:
+            k = (low + high) >> 1
+    return high
+
+
+@inlined
+def find_slot(starts: F64, t: float) -> int:
+    """Last index with ``starts[index] <= t``; -1 before the first."""
+    k = first_not_below(starts, 0, len(starts), t)
+    return k if k < len(starts) and starts[k] == t else k - 1
 
 
 @inlined
@@ -132,26 +148,20 @@ def arrival(times: TimesArrays, p: int, i: int, j: int, t: float) -> float:
     n = times.matrix_s.shape[1]
     pair = (p * n + i) * n + j
     a, b = times.first_point[pair], times.first_point[pair + 1]
-    return function_value(times.point_x_s[a:b], times.point_y_s[a:b], t)
+    return function_value(times.point_x_s, times.point_y_s, a, b, t)
 
 
 @inlined
-def function_value(xs: F64, ys: F64, t: float) -> float:
-    """Value of one piecewise-linear arrival function; inf outside its domain."""
-    if len(xs) == 0 or t < xs[0] - STEP_SNAP_S:
+def function_value(xs: F64, ys: F64, a: int, b: int, t: float) -> float:
+    """Value of the arrival function of points ``a:b``; inf outside its domain."""
+    if a == b or t < xs[a] - STEP_SNAP_S:
         return np.inf
-    low, high = 0, len(xs)
-    while low < high:  # first index with x >= t - snap: at a vertical step the smallest value
-        middle = (low + high) >> 1
-        if xs[middle] < t - STEP_SNAP_S:
-            low = middle + 1
-        else:
-            high = middle
-    if low == len(xs):
+    k = first_not_below(xs, a, b, t - STEP_SNAP_S)  # at a vertical step the smallest value
+    if k == b:
         return np.inf
-    if xs[low] - t <= STEP_SNAP_S:
-        return ys[low]
-    return ys[low - 1] + (t - xs[low - 1]) / (xs[low] - xs[low - 1]) * (ys[low] - ys[low - 1])
+    if xs[k] - t <= STEP_SNAP_S:
+        return ys[k]
+    return ys[k - 1] + (t - xs[k - 1]) / (xs[k] - xs[k - 1]) * (ys[k] - ys[k - 1])
 
 
 @inlined
@@ -168,13 +178,17 @@ def latest_departure(times: TimesArrays, p: int, i: int, j: int, by: float) -> f
     n = times.matrix_s.shape[1]
     pair = (p * n + i) * n + j
     a, b = times.first_point[pair], times.first_point[pair + 1]
-    xs, ys = times.point_x_s[a:b], times.point_y_s[a:b]
-    k = find_slot(ys, by)
-    if k < 0:
+    k = first_not_below(times.point_y_s, a, b, by)
+    while k < b and times.point_y_s[k] == by:
+        k += 1
+    k -= 1  # the last point that is reached by then
+    if k < a:
         return -np.inf
-    if k == len(xs) - 1 or xs[k + 1] == xs[k]:
-        return xs[k]
-    return xs[k] + (by - ys[k]) / (ys[k + 1] - ys[k]) * (xs[k + 1] - xs[k])
+    x0, x1 = times.point_x_s[k], times.point_x_s[min(k + 1, b - 1)]
+    if x1 == x0:
+        return x0
+    y0, y1 = times.point_y_s[k], times.point_y_s[k + 1]
+    return x0 + (by - y0) / (y1 - y0) * (x1 - x0)
 
 
 @inlined
@@ -182,14 +196,11 @@ def _latest_in_slots(times: TimesArrays, p: int, i: int, j: int, by: float) -> f
     starts = times.slot_start_s
     if times.slot_s[p, 0, i, j] == NO_WAY_S:
         return -np.inf
-    low, high = 0, len(starts)
-    while low < high:
-        middle = (low + high) >> 1
-        if starts[middle] + times.slot_s[p, middle, i, j] <= by:
-            low = middle + 1
-        else:
-            high = middle
-    k = low - 1
+    k = find_slot(starts, by - times.slot_s[p, max(find_slot(starts, by), 0), i, j])
+    while k < len(starts) - 1 and starts[k + 1] + times.slot_s[p, k + 1, i, j] <= by:
+        k += 1
+    while k >= 0 and starts[k] + times.slot_s[p, k, i, j] > by:
+        k -= 1
     if k < 0:
         return by - times.slot_s[p, 0, i, j]
     d0 = times.slot_s[p, k, i, j]

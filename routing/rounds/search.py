@@ -16,7 +16,7 @@ NEIGHBOURS = 20
 """Neighbours next to which a visit is tried (granular search)."""
 CLOSE = 250
 """Visits considered when adjacent strings are removed."""
-HOTTEST, COLDEST = 2.0, 0.002
+HOTTEST, COLDEST = 3.0, 0.005
 """First temperature in typical costs of an edge, and the last one in units of the first."""
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from routing.errors import InvalidInput
 from routing.rounds.arrays import build_arrays
 from routing.rounds.explain import REASONS, explain
+from routing.rounds.fleet import is_worth_it, shrink_fleet
 from routing.rounds.plan import DeliveryRound, Plan, PlannedBreak, PlannedStop, Unserved
 from routing.rounds.problem import Break, Depot, Problem, Shipment, TimeWindow, Vehicle, Visit
 from routing.rounds.schedule import build_round
@@ -23,6 +24,10 @@ __all__ = [
     "TravelTimes", "Unserved", "Vehicle", "Visit", "build_plan", "list_violations", "solve",
 ]  # fmt: skip
 
+FLEET_SHARE = 0.4
+"""Share of the budget at most for reducing the number of vehicles where these are dear."""
+TELLING = 20.0
+"""Improvements are told of when this many times as long has passed as it took to time the last one whole."""
 ORTOOLS_VISITS = 250
 """Above this OR-Tools' first solution takes longer than it is worth: the first plan is then built by exact insertion."""
 
@@ -73,15 +78,32 @@ def solve(
     plan = first = build_plan(problem, travel_times, search.routes())
     if on_improvement:
         on_improvement(plan)
-    improvements = search.improve(iterations, progress) if np.isfinite(arrays.dislike).any() else iter(())
-    for _, routes in improvements:
-        better = build_plan(problem, travel_times, routes, iterations=search.iterations, first_cost=first.cost)
-        if better.cost < plan.cost - 1e-7:
-            plan = better
-            if on_improvement:
+    if is_worth_it(search):
+        most = None if iterations is None else int(FLEET_SHARE * iterations)
+        shrink_fleet(search, lambda: progress() < FLEET_SHARE and (most is None or search.iterations < most))
+    routes, told = search.routes(), 0.0
+    for cost, routes in search.improve(iterations, progress) if np.isfinite(arrays.dislike).any() else ():
+        if on_improvement and cost < plan.cost - 1e-7 and progress() >= told:
+            since = progress()
+            better = build_plan(problem, travel_times, routes, iterations=search.iterations, first_cost=first.cost)
+            told = progress() + TELLING * (progress() - since)
+            if better.cost < plan.cost - 1e-7:
+                plan = better
                 on_improvement(plan)
-    return build_plan(
-        problem, travel_times, _by_vehicle(problem, plan), iterations=search.iterations, first_cost=first.cost, explained=True
+    last = build_plan(problem, travel_times, routes, iterations=search.iterations, first_cost=first.cost, explained=True)
+    if on_improvement and last.cost < plan.cost - 1e-7:
+        on_improvement(last)
+    return (
+        last
+        if last.cost <= plan.cost
+        else build_plan(
+            problem,
+            travel_times,
+            _by_vehicle(problem, plan),
+            iterations=search.iterations,
+            first_cost=first.cost,
+            explained=True,
+        )
     )
 
 

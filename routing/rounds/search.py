@@ -12,7 +12,7 @@ from routing.kernels.rounds_ruin import improve, total_cost
 from routing.kernels.rounds_state import empty_state, set_route
 from routing.kernels.rounds_times import I32, TimesArrays
 
-NEIGHBOURS = 20
+NEIGHBOURS = 40
 """Neighbours next to which a visit is tried (granular search)."""
 CLOSE = 250
 """Visits considered when adjacent strings are removed."""
@@ -41,11 +41,14 @@ class Search:
         self.mixed = bool((problem.visits.partner >= 0).any() or (~problem.visits.is_delivery).any())
         vehicles, visits, dimensions = len(problem.vehicles), len(problem.visits), problem.capacity.shape[1]
         self.state = empty_state(vehicles, visits, dimensions)
-        self._seed = random_state(seed)
+        self.seed = random_state(seed)
         self.iterations = 0
-        for r in range(vehicles):
-            refresh(problem, times, self.state, r)
-        self._near: tuple[I32, I32, npt.NDArray[np.float64]] | None = None
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Compute anew what is cached about the rounds."""
+        for r in range(len(self.state.rounds)):
+            refresh(self.problem, self.times, self.state, r)
 
     def load(self, routes: Sequence[Sequence[int]]) -> list[int]:
         """Take over `routes` (visit indices, one per vehicle) as far as they are feasible; return the shipments left out.
@@ -73,7 +76,7 @@ class Search:
             only = np.full_like(problem.dislike, np.inf)
             only[:, vehicle] = problem.dislike[:, vehicle]
             problem = problem._replace(dislike=only)
-        cost, r, k, m = best_insertion(problem, self.times, self.state, shipment, self.mixed, 0.0, self._seed)
+        cost, r, k, m = best_insertion(problem, self.times, self.state, shipment, self.mixed, 0.0, self.seed)
         if r < 0 or not apply_insertion(self.problem, self.times, self.state, shipment, r, k, m):
             return None
         return float(cost), int(r)
@@ -83,7 +86,7 @@ class Search:
         queue = sorted(shipments, key=lambda s: (-float(self.problem.shipments[s].penalty), s))
         left = []
         for s in queue:
-            cost, r, k, m = best_insertion(self.problem, self.times, self.state, s, self.mixed, 0.0, self._seed)
+            cost, r, k, m = best_insertion(self.problem, self.times, self.state, s, self.mixed, 0.0, self.seed)
             worthwhile = r >= 0 and cost <= self.problem.shipments[s].penalty
             if not worthwhile or not apply_insertion(self.problem, self.times, self.state, s, r, k, m):
                 left.append(s)
@@ -101,37 +104,26 @@ class Search:
         progress : callable
             Share of the budget used, read between chunks; ≥ 1 stops.
         """
-        state, vehicles = self.state, len(self.state.rounds)
         chunk = chunk or (4 if iterations is None else 100)
-        cost = total_cost(self.problem, state)
-        costs = np.array([cost, cost])
-        backup = empty_state(vehicles, len(self.problem.visits), self.problem.capacity.shape[1])
-        best, changed = np.zeros((vehicles, state.routes.shape[1] + 1), np.int32), np.zeros(vehicles, np.bool_)
-        for r in range(vehicles):
-            size = int(state.rounds[r].length)
-            best[r, 0], best[r, 1 : size + 1] = size, state.routes[r, :size]
-        close, near, distance = self._neighbours()
-        scale = self._edge_cost()
+        annealing = Annealing(self, self.problem)
+        began, first = progress(), self.iterations
         while (used := progress()) < 1.0:
             step = chunk if iterations is None else min(chunk, iterations - self.iterations)
             if step <= 0:
                 break
-            share = used if iterations is None else self.iterations / iterations
-            temperature = scale * HOTTEST * COLDEST**share
-            later = share if iterations is None else (self.iterations + step) / iterations
-            cooling = (COLDEST ** (later - share)) ** (1.0 / step)
-            costs[0] = total_cost(self.problem, state)  # what rounding adds up is dropped
-            found = improve(
-                self.problem, self.times, state, backup, best, close, near, distance, self.mixed, step, temperature, cooling,
-                costs, self._seed, changed,
-            )  # fmt: skip
-            self.iterations += step
+            if iterations is None:
+                share = later = (used - began) / max(1.0 - began, 1e-9)
+            else:
+                whole = max(iterations - first, 1)
+                share, later = (self.iterations - first) / whole, (self.iterations - first + step) / whole
+            temperature = annealing.scale * HOTTEST * COLDEST**share
+            found = annealing.run(step, temperature, (COLDEST ** (later - share)) ** (1.0 / step))
             if iterations is None:  # look at the clock about every hundredth of the budget
                 taken = max(progress() - used, 1e-6)
                 chunk = int(min(max(1.0, chunk * min(0.01 / taken, 4.0)), 20_000.0))
             if found:
-                yield float(costs[1]), _lists(best)
-        yield float(costs[1]), _lists(best)
+                yield annealing.cost, annealing.routes()
+        yield annealing.cost, annealing.routes()
 
     def routes(self) -> list[list[int]]:
         """Visit indices per vehicle."""
@@ -151,7 +143,7 @@ class Search:
                 return k
         return len(route) - 1
 
-    def _neighbours(self) -> tuple[I32, I32, npt.NDArray[np.float64]]:
+    def neighbours(self) -> tuple[I32, I32, npt.NDArray[np.float64]]:
         """Visits by distance (ruin), by distance with the unavoidable wait (recreate), and distance from the first start."""
         problem, m = self.problem, len(self.problem.visits)
         at = problem.visits.location
@@ -177,7 +169,7 @@ class Search:
         distance = np.nan_to_num(self.times.matrix_s[0][start, at], posinf=1e9)
         return np.ascontiguousarray(close), np.ascontiguousarray(near), distance
 
-    def _edge_cost(self) -> float:
+    def edge_cost(self) -> float:
         """Typical cost of driving between neighbours: the scale of the temperature."""
         problem, state = self.problem, self.state
         served = max(1, int(state.rounds.length.sum()))
@@ -193,5 +185,61 @@ class Search:
         return float(self.problem.service_s[0, self.state.routes[r, : self.state.rounds[r].length]].sum())
 
 
-def _lists(best: I32) -> list[list[int]]:
-    return [[int(v) for v in row[1 : row[0] + 1]] for row in best]
+class Annealing:
+    """Ruin and recreate on the rounds of a search, with the best plan it met.
+
+    Parameters
+    ----------
+    search : Search
+        Its state is changed.
+    problem : ProblemArrays
+        That of the search, or the same one with other costs.
+    """
+
+    def __init__(self, search: Search, problem: ProblemArrays) -> None:
+        self._search, self.problem, state = search, problem, search.state
+        vehicles = len(state.rounds)
+        for r in range(vehicles):
+            refresh(problem, search.times, state, r)
+        self._backup = empty_state(vehicles, len(problem.visits), problem.capacity.shape[1])
+        self._best, self._changed = np.zeros((vehicles, state.routes.shape[1] + 1), np.int32), np.ones(vehicles, np.bool_)
+        self._near, self.scale = search.neighbours(), search.edge_cost()
+        cost = total_cost(problem, state)
+        self._costs = np.array([cost, cost])
+        self.keep()
+
+    @property
+    def cost(self) -> float:
+        """Cost of the best plan."""
+        return float(self._costs[1])
+
+    def keep(self) -> None:
+        """Take the rounds as they are for the best plan."""
+        rounds, routes = self._search.state.rounds, self._search.state.routes
+        for r in np.flatnonzero(self._changed):
+            size = int(rounds[r].length)
+            self._best[r, 0], self._best[r, 1 : size + 1] = size, routes[r, :size]
+        self._changed[:] = False
+        self._costs[:] = total_cost(self.problem, self._search.state)
+
+    def dissolve(self, route: int) -> None:
+        """Leave out all that a round serves and take that for the best plan."""
+        search = self._search
+        set_route(search.state, route, np.empty(0, np.int32))
+        refresh(self.problem, search.times, search.state, route)
+        self._changed[route] = True
+        self.keep()
+
+    def run(self, iterations: int, temperature: float, cooling: float) -> int:
+        """Some iterations from a temperature that falls by a factor each; answer how often the best plan improved."""
+        search, (close, near, distance) = self._search, self._near
+        self._costs[0] = total_cost(self.problem, search.state)  # what rounding adds up is dropped
+        search.iterations += iterations
+        return improve(
+            self.problem, search.times, search.state, self._backup, self._best, close, near, distance, search.mixed, iterations,
+            temperature, cooling, self._costs, search.seed, self._changed,
+        )  # fmt: skip
+
+    def routes(self) -> list[list[int]]:
+        """Visit indices per vehicle, of the best plan."""
+        return [[int(v) for v in row[1 : row[0] + 1]] for row in self._best]

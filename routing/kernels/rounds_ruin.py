@@ -222,9 +222,9 @@ def improve(
         absent = count
         if left_out > 0.0:
             absent = _call_absent(problem, state, removed, count, seed)
-        for r in range(vehicles):
-            if touched[r]:
-                refresh(problem, times, state, r)
+        if not _refresh_touched(problem, times, state, touched):
+            restore(state, backup, touched)
+            continue
         queue = order(problem, removed, absent, distance, seed)
         recreate(problem, times, state, backup, queue, mixed, BLINK, seed, near, touched)
         still_out = left_out
@@ -262,6 +262,15 @@ def _call_absent(problem: ProblemArrays, state: State, removed: I64, count: int,
                 removed[absent] = s
                 absent += 1
     return absent
+
+
+@lean
+def _refresh_touched(problem: ProblemArrays, times: TimesArrays, state: State, touched: np.ndarray) -> bool:
+    """Refresh the ruined rounds; False = one cannot be driven, since what was left out lay on a short cut."""
+    for r in range(len(touched)):  # noqa: SIM110 - no generators in nopython mode
+        if touched[r] and not refresh(problem, times, state, r):
+            return False
+    return True
 
 
 @lean

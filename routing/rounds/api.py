@@ -10,6 +10,7 @@ import numpy as np
 
 from routing.errors import InvalidInput
 from routing.rounds.arrays import build_arrays
+from routing.rounds.errors import InfeasiblePlanError
 from routing.rounds.explain import REASONS, explain
 from routing.rounds.fleet import is_worth_it, shrink_fleet
 from routing.rounds.plan import DeliveryRound, Plan, PlannedBreak, PlannedStop, Unserved
@@ -130,8 +131,9 @@ def build_plan(
     for r, route in enumerate(routes):
         if route:
             timed = build_round(arrays, travel_times.arrays, r, route)
-            if timed is not None:
-                rounds.append(timed)
+            if timed is None:
+                raise InfeasiblePlanError([f"vehicle {problem.vehicles[r].id!r} cannot drive its round in time"])
+            rounds.append(timed)
     served = {problem.visits[stop.visit_idx][0] for one in rounds for stop in one.stops}
     absent = [s for s in range(len(problem.shipments)) if s not in served]
     if explained:

@@ -10,7 +10,7 @@ from routing.kernels.rounds_refresh import refresh
 from routing.kernels.rounds_route import best_departure
 from routing.kernels.rounds_state import set_route
 from routing.kernels.rounds_times import arrival, latest_departure
-from routing.rounds.api import Problem, TravelTimes
+from routing.rounds.api import Problem, TravelTimes, list_violations, solve
 from routing.rounds.arrays import build_arrays
 from routing.rounds.errors import InvalidProblemError
 from routing.rounds.search import Search
@@ -117,3 +117,15 @@ def test_vehicles_alike_are_of_one_kind() -> None:
     times = random_times(np.random.default_rng(1), 2)
     arrays = build_arrays(problem(2, [van("a"), van("b"), van("c", 3)], []), times)
     assert arrays.vehicles.kind.tolist() == [0, 0, 1]
+
+
+@given(seed=SEEDS)
+def test_rounds_stay_drivable_where_stops_lie_on_short_cuts(seed: int) -> None:
+    """Leaving a stop out may make a round too late; no plan has such a round, and its cost is that of its rounds."""
+    rng = np.random.default_rng(seed)
+    asked, times = random_problem(rng, 12, 6), _speeds(rng, 13)
+    plan = solve(asked, times, iterations=60, seed=1)
+    assert list_violations(asked, times, plan) == []
+    left_out = sum(asked.shipments[one.shipment_idx].penalty for one in plan.unserved)
+    assert plan.cost == pytest.approx(sum(one.cost for one in plan.rounds) + left_out)
+    assert plan.cost <= plan.first_cost + 1e-6

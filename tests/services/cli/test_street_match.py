@@ -170,7 +170,7 @@ def test_a_trace_on_no_street_is_a_feature_without_geometry() -> None:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Home with the drawn city, streets only."""
     folder = tmp_path_factory.mktemp("match")
-    build_snapshot(read_city(draw_city(folder / "drawn")), folder / "home", steps=STEPS[:1], warm=False)
+    build_snapshot(read_city(draw_city(folder / "drawn")), folder / "home", steps=STEPS[:2], warm=False)
     return folder / "home"
 
 

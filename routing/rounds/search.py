@@ -11,11 +11,8 @@ from routing.kernels.rounds_route import ProblemArrays
 from routing.kernels.rounds_ruin import improve, total_cost
 from routing.kernels.rounds_state import empty_state, set_route
 from routing.kernels.rounds_times import I32, TimesArrays
+from routing.rounds.neighbours import list_neighbours
 
-NEIGHBOURS = 40
-"""Neighbours next to which a visit is tried (granular search)."""
-CLOSE = 250
-"""Visits considered when adjacent strings are removed."""
 HOTTEST, COLDEST = 3.0, 0.005
 """First temperature in typical costs of an edge, and the last one in units of the first."""
 
@@ -43,6 +40,7 @@ class Search:
         self.state = empty_state(vehicles, visits, dimensions)
         self.seed = random_state(seed)
         self.iterations = 0
+        self._near: tuple[I32, I32, npt.NDArray[np.float64]] | None = None
         self.refresh()
 
     def refresh(self) -> None:
@@ -144,30 +142,10 @@ class Search:
         return len(route) - 1
 
     def neighbours(self) -> tuple[I32, I32, npt.NDArray[np.float64]]:
-        """Visits by distance (ruin), by distance with the unavoidable wait (recreate), and distance from the first start."""
-        problem, m = self.problem, len(self.problem.visits)
-        at = problem.visits.location
-        least = self.times.matrix_s[0][np.ix_(at, at)]
-        least = np.minimum(least, least.T)
-        np.fill_diagonal(least, -1.0)
-        close = np.argsort(least, axis=1, kind="stable")[:, 1 : CLOSE + 1].astype(np.int32)
-        opens, closes = np.full(m, -np.inf), np.full(m, np.inf)
-        for v in range(m):
-            a, b = problem.visits[v].first_window, problem.visits[v].last_window
-            if a < b:
-                opens[v], closes[v] = problem.windows[a].opens_s, problem.windows[b - 1].closes_s
-        with np.errstate(invalid="ignore"):
-            ready = opens + problem.service_s[0]
-            wait = np.maximum(0.0, opens[None, :] - least - (closes + problem.service_s[0])[:, None])
-            late = np.maximum(0.0, ready[:, None] + least - closes[None, :])
-        wait, late = np.nan_to_num(wait, posinf=0.0, neginf=0.0), np.nan_to_num(late, posinf=0.0, neginf=0.0)
-        proxy = least + 0.2 * wait + late
-        proxy = np.minimum(proxy, proxy.T)
-        np.fill_diagonal(proxy, -1.0)
-        near = np.argsort(proxy, axis=1, kind="stable")[:, 1 : NEIGHBOURS + 1].astype(np.int32)
-        start = problem.vehicles[0].start_location if len(problem.vehicles) else 0
-        distance = np.nan_to_num(self.times.matrix_s[0][start, at], posinf=1e9)
-        return np.ascontiguousarray(close), np.ascontiguousarray(near), distance
+        """Of every visit (see `list_neighbours`); found once."""
+        if self._near is None:
+            self._near = list_neighbours(self.problem, self.times)
+        return self._near
 
     def edge_cost(self) -> float:
         """Typical cost of driving between neighbours: the scale of the temperature."""

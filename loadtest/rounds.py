@@ -31,6 +31,7 @@ def main(argv: list[str]) -> int:
         time_limit_s=options.seconds,
         elapsed_s=time.perf_counter,
         seed=options.seed,
+        threads=options.cores,
     )
     solving_s = time.perf_counter() - began
     answer = solution(instance, plan, objective)
@@ -84,7 +85,7 @@ def _report(
         ("compiling or loading kernels s", compile_s),
         ("solving s", solving_s),
     ]
-    about = machine(seed=options.seed) | {"cores used": 1}
+    about = machine(seed=options.seed) | {"cores used": options.cores}
     show(f"rounds: {instance.name} ({objective}, {options.rounding})", ("measure", "value"), rows, about)
 
 
@@ -97,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
-        "--cores", type=int, default=1, choices=range(1, (os.cpu_count() or 1) + 1), help="one core is used in this form"
+        "--cores", type=int, default=1, choices=range(1, (os.cpu_count() or 1) + 1), help="threads for 500 stops and more"
     )
     parser.add_argument("--objective", choices=("duration", "distance", "vehicles-distance"))
     parser.add_argument("--rounding", choices=("double", "dimacs"), default="double")

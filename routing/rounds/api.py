@@ -4,7 +4,7 @@
 travel times, and lets nothing out that the independent validator has not passed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from routing.rounds.arrays import build_arrays
 from routing.rounds.errors import InfeasiblePlanError
 from routing.rounds.explain import REASONS, explain
 from routing.rounds.fleet import is_worth_it, shrink_fleet
+from routing.rounds.parts import FEWEST_VISITS, improve_in_parts
 from routing.rounds.plan import DeliveryRound, Plan, PlannedBreak, PlannedStop, Unserved
 from routing.rounds.problem import Break, Depot, Problem, Shipment, TimeWindow, Vehicle, Visit
 from routing.rounds.schedule import build_round
@@ -41,6 +42,7 @@ def solve(
     time_limit_s: float | None = None,
     elapsed_s: Callable[[], float] | None = None,
     seed: int = 0,
+    threads: int = 1,
     on_improvement: Callable[[Plan], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> Plan:
@@ -52,6 +54,8 @@ def solve(
         Rounds of improvement; the same seed and iterations give the same plan.
     time_limit_s, elapsed_s : optional
         Wall time instead, measured by `elapsed_s` (seconds since some fixed moment; the engine reads no clock itself).
+    threads : int
+        Cores to use for large problems.
     on_improvement : callable, optional
         Called with the first plan and with every better one, each validated.
     should_stop : callable, optional
@@ -83,7 +87,7 @@ def solve(
         most = None if iterations is None else int(FLEET_SHARE * iterations)
         shrink_fleet(search, lambda: progress() < FLEET_SHARE and (most is None or search.iterations < most))
     routes, told = search.routes(), 0.0
-    for cost, routes in search.improve(iterations, progress) if np.isfinite(arrays.dislike).any() else ():
+    for cost, routes in _improvements(search, threads, iterations, progress):
         if on_improvement and cost < plan.cost - 1e-7 and progress() >= told:
             since = progress()
             better = build_plan(problem, travel_times, routes, iterations=search.iterations, first_cost=first.cost)
@@ -106,6 +110,16 @@ def solve(
             explained=True,
         )
     )
+
+
+def _improvements(
+    search: Search, threads: int, iterations: int | None, progress: Callable[[], float]
+) -> Iterator[tuple[float, list[list[int]]]]:
+    if not np.isfinite(search.problem.dislike).any():
+        return iter(())
+    if threads > 1 and len(search.problem.visits) >= 2 * FEWEST_VISITS:
+        return improve_in_parts(search, threads, iterations, progress)
+    return search.improve(iterations, progress)
 
 
 def build_plan(

@@ -13,6 +13,8 @@ from routing.kernels.rounds_state import empty_state, set_route
 from routing.kernels.rounds_times import I32, TimesArrays
 from routing.rounds.neighbours import list_neighbours
 
+Near = tuple[I32, I32, npt.NDArray[np.float64]]
+"""What `list_neighbours` answers."""
 HOTTEST, COLDEST = 3.0, 0.005
 """First temperature in typical costs of an edge, and the last one in units of the first."""
 
@@ -31,16 +33,18 @@ class Search:
         Arrays of the problem and its travel times.
     seed : int
         Same seed and same calls, same answer.
+    near : Near, optional
+        Neighbours, where they are known already.
     """
 
-    def __init__(self, problem: ProblemArrays, times: TimesArrays, seed: int = 0) -> None:
+    def __init__(self, problem: ProblemArrays, times: TimesArrays, seed: int = 0, near: Near | None = None) -> None:
         self.problem, self.times = problem, times
         self.mixed = bool((problem.visits.partner >= 0).any() or (~problem.visits.is_delivery).any())
         vehicles, visits, dimensions = len(problem.vehicles), len(problem.visits), problem.capacity.shape[1]
         self.state = empty_state(vehicles, visits, dimensions)
         self.seed = random_state(seed)
         self.iterations = 0
-        self._near: tuple[I32, I32, npt.NDArray[np.float64]] | None = None
+        self._near = near
         self.refresh()
 
     def refresh(self) -> None:
@@ -141,7 +145,7 @@ class Search:
                 return k
         return len(route) - 1
 
-    def neighbours(self) -> tuple[I32, I32, npt.NDArray[np.float64]]:
+    def neighbours(self) -> Near:
         """Of every visit (see `list_neighbours`); found once."""
         if self._near is None:
             self._near = list_neighbours(self.problem, self.times)

@@ -16,7 +16,7 @@ import numpy as np
 
 from routing.kernels.cch_customise import FAR
 from routing.kernels.cch_unpack import climb_arcs, unpack
-from routing.kernels.jit import kernel
+from routing.kernels.jit import inlined, kernel, lean
 from routing.kernels.street_search import INFINITE
 from routing.kernels.street_types import Int32, Int64, Number, UInt32
 
@@ -39,7 +39,7 @@ class Side(NamedTuple):
     arc: Int32
 
 
-@kernel
+@inlined
 def _relax(up_first: UInt32, up_head: Int32, weight_ms: Int32, side: int, v: Number, time_ms: Int32, via: Int32) -> None:
     """Relax the up arcs of `v`."""
     now = time_ms[v]
@@ -160,7 +160,7 @@ def climb(
     return visited, visited if dropped else common
 
 
-@kernel
+@lean
 def meet(
     up_first: UInt32,
     up_head: Int32,
@@ -189,7 +189,7 @@ def meet(
     )  # fmt: skip
 
 
-@kernel
+@lean
 def meet_at(
     up_first: UInt32,
     up_head: Int32,
@@ -212,7 +212,7 @@ def meet_at(
     )  # fmt: skip
 
 
-@kernel
+@lean
 def meet_on_sides(
     up: Side,
     down: Side,
@@ -235,7 +235,7 @@ def meet_on_sides(
     )  # fmt: skip
 
 
-@kernel
+@lean
 def _meet(
     first: UInt32,
     head: Int32,
@@ -296,7 +296,7 @@ def _meet(
     return best, meeting
 
 
-@kernel
+@inlined
 def _forget(path: Int32, v: Number, parent: Int32, time_ms: Int32) -> None:
     """Put back to `FAR` what a climb has reached: the nodes of `path`, `v` and its ancestors."""
     for x in path:
@@ -306,7 +306,7 @@ def _forget(path: Int32, v: Number, parent: Int32, time_ms: Int32) -> None:
         v = np.int64(parent[v])
 
 
-@kernel
+@lean
 def sweep(first: UInt32, head: Int32, weight_ms: Int32, time_ms: Int32) -> None:
     """Bring the times of a climb down to all nodes: ``time_ms`` (int32[n], `FAR` where not reached) becomes exact everywhere.
 
@@ -319,7 +319,7 @@ def sweep(first: UInt32, head: Int32, weight_ms: Int32, time_ms: Int32) -> None:
         time_ms[x] = best
 
 
-@kernel
+@lean
 def sweep_chosen(chosen: Int32, first: UInt32, head: Int32, weight_ms: Int32, time_ms: Int32) -> None:
     """`sweep` over some nodes only: `chosen` holds them in descending order, with all their ancestors (RPHAST)."""
     for x in chosen:

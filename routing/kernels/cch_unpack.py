@@ -3,7 +3,7 @@
 import numpy as np
 
 from routing.kernels.cch_customise import find_arc
-from routing.kernels.jit import kernel
+from routing.kernels.jit import inlined, kernel, lean
 from routing.kernels.street_types import Int32, Memory, Number, UInt32
 
 
@@ -19,7 +19,7 @@ def climb_arcs(meeting: int, via: Int32, back_via: Int32, up_tail: Int32, slots:
     return climb_side_arcs(meeting, via, back_via, itself, itself, up_tail, slots)
 
 
-@kernel
+@lean
 def climb_side_arcs(
     meeting: int, via: Int32, back_via: Int32, arc: Int32, back_arc: Int32, up_tail: Int32, slots: Int32
 ) -> tuple[Number, Number, Number]:
@@ -43,7 +43,7 @@ def climb_side_arcs(
     return count, source, -1 - back_via[v]
 
 
-@kernel
+@lean
 def unpack(
     slots: Int32,
     count: int,
@@ -107,7 +107,7 @@ def unpack(
     return written
 
 
-@kernel
+@inlined
 def _input_edge(slot: Number, wanted_ms: Number, slot_first: Int32, slot_edge: Int32, edge_ms: Int32) -> Number:
     for k in range(slot_first[slot], slot_first[slot + 1]):
         if edge_ms[slot_edge[k]] == wanted_ms:
@@ -115,7 +115,7 @@ def _input_edge(slot: Number, wanted_ms: Number, slot_first: Int32, slot_edge: I
     return np.int64(-1)
 
 
-@kernel
+@inlined
 def _lower_triangle(
     slot: Number, up_first: UInt32, up_head: Int32, up_tail: Int32, down_first: UInt32, down_arc: UInt32, weight_ms: Int32
 ) -> tuple[Number, Number]:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from routing.kernels.cch_customise import FAR
-from routing.kernels.jit import kernel
+from routing.kernels.jit import inlined, kernel
 from routing.kernels.street_types import Float32, Int32, Number, UInt16
 
 SLOT_MS = 900_000
@@ -67,7 +67,7 @@ class Edges(NamedTuple):
     back_edge: Int32
 
 
-@kernel
+@inlined
 def arrival(enter_ms: Number, work_ms: Number, profile: Number, pace: Float32) -> Number:
     """Moment at which `work_ms` begun at `enter_ms` is done; may exceed `FAR`."""
     last = len(pace) - 1
@@ -85,7 +85,7 @@ def arrival(enter_ms: Number, work_ms: Number, profile: Number, pace: Float32) -
     return np.int64(np.floor(done + 0.5))
 
 
-@kernel
+@inlined
 def departure(limit_ms: Number, work_ms: Number, profile: Number, pace: Float32) -> Number:
     """Latest moment at which `work_ms` may be begun so that it is done by `limit_ms`; -1 if that is before slot 0."""
     k: Number = min(np.int64(limit_ms) // SLOT_MS, len(pace) - 1)

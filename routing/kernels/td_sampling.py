@@ -14,7 +14,7 @@ import numpy as np
 
 from routing.kernels.cch_customise import FAR
 from routing.kernels.cch_query import climb_arcs, meet, unpack
-from routing.kernels.jit import kernel
+from routing.kernels.jit import inlined, kernel, lean
 from routing.kernels.street_search import pop, push
 from routing.kernels.street_types import Float32, Int32, Number, UInt8, UInt32
 from routing.kernels.td_functions import CLOSED, SLOT_MS, Edges, Functions, arrival
@@ -67,7 +67,7 @@ class Ways(NamedTuple):
     chosen: Int32
 
 
-@kernel
+@inlined
 def _allow(s: Number, count: int, ways: Ways) -> int:
     if ways.allowed[s] == 0:
         ways.allowed[s] = 1
@@ -76,7 +76,7 @@ def _allow(s: Number, count: int, ways: Ways) -> int:
     return count
 
 
-@kernel
+@lean
 def sample(
     edges: Edges, tree: Tree, arcs: Arcs, weights: Sample, seed_state: Int32, seed_ms: Int32, end_state: Int32, end_ms: Int32,
     chosen: int, scratch: Scratch, ways: Ways,
@@ -162,7 +162,7 @@ def sampled_arrival(
     return best, end, settled
 
 
-@kernel
+@lean
 def _search(
     edges: Edges, functions: Functions, seed_state: Int32, seed_ms: Int32, end_state: Int32, end_profile: Int32,
     end_work_ms: Int32, end_cost_ms: Int32, scratch: Scratch, ways: Ways,

@@ -11,6 +11,9 @@ from routing.kernels.rounds_state import SEARCH_STEPS, State, has_breaks, is_tim
 from routing.kernels.rounds_tails import best_start, fill_heads, fill_tails
 from routing.kernels.rounds_times import EPS_S, I32, I64, TimesArrays, arrival
 
+STARTS = 8
+"""Starts of a round that are timed whole where travel times change often over the day."""
+
 
 @lean
 def refresh(problem: ProblemArrays, times: TimesArrays, state: State, r: int) -> bool:
@@ -51,8 +54,8 @@ def _refined_start(problem: ProblemArrays, times: TimesArrays, state: State, r: 
     """Start of a shorter round between the points of the tail, by timing some starts whole, then some near the best."""
     low, high = problem.vehicles[r].leave_from_s, min(latest, problem.vehicles[r].leave_by_s)
     best, shortest = start, _fill_base(problem, times, state, r, start) - start
-    step = (high - low) / 9.0
-    for q in range(1, 9):
+    step = (high - low) / (STARTS + 1.0)
+    for q in range(1, STARTS + 1):
         lasts = _fill_base(problem, times, state, r, low + q * step) - low - q * step
         if lasts < shortest - 1e-6:
             best, shortest = low + q * step, lasts

@@ -28,7 +28,6 @@ from routing.kernels.rounds_route import ProblemArrays
 from routing.kernels.rounds_state import State, copy_round, has_breaks, remove_shipment
 from routing.kernels.rounds_times import F64, I32, I64, TimesArrays
 
-BLINK = 0.01
 MEAN_REMOVED = 10.0
 LONGEST_STRING = 10
 
@@ -205,11 +204,13 @@ def cost_of_absent(problem: ProblemArrays, state: State) -> float:
 def improve(
     problem: ProblemArrays, times: TimesArrays, state: State, backup: State, best: I32, close: I32, near: I32, distance: F64,
     mixed: bool, iterations: int, temperature: float, cooling: float, costs: F64, seed: np.ndarray, changed: np.ndarray,
+    blink: float,
 ) -> int:  # fmt: skip
     """Run `iterations` of ruin and recreate; return how often the best plan improved.
 
     ``costs[0]`` is the cost of `state`, ``costs[1]`` of `best` (int32[V, m + 1], the number of visits first); both are kept.
-    `backup` is scratch of the shape of `state`; ``changed[V]`` says where `state` differs from `best`.
+    `backup` is scratch of the shape of `state`; ``changed[V]`` says where `state` differs from `best`; a place is overlooked
+    with probability `blink`.
     """
     improved, vehicles = 0, len(state.rounds)
     shipments = len(problem.shipments)
@@ -226,7 +227,7 @@ def improve(
             restore(state, backup, touched)
             continue
         queue = order(problem, removed, absent, distance, seed)
-        recreate(problem, times, state, backup, queue, mixed, BLINK, seed, near, touched)
+        recreate(problem, times, state, backup, queue, mixed, blink, seed, near, touched)
         still_out = left_out
         if left_out > 0.0 or _any_out(problem, state, queue):
             still_out = cost_of_absent(problem, state)

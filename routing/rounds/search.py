@@ -10,9 +10,11 @@ from routing.kernels.rounds_refresh import fits, refresh
 from routing.kernels.rounds_route import ProblemArrays
 from routing.kernels.rounds_ruin import improve, total_cost
 from routing.kernels.rounds_state import empty_state, set_route
-from routing.kernels.rounds_times import I32, TimesArrays
+from routing.kernels.rounds_times import FUNCTIONS, I32, SLOTS, SPEEDS, STATIC, TimesArrays
 from routing.rounds.neighbours import list_neighbours
 
+BLINK = {STATIC: 0.01, SPEEDS: 0.01, SLOTS: 0.03, FUNCTIONS: 0.03}
+"""How often a place is overlooked: the more, the less exactly places can be ranked."""
 Near = tuple[I32, I32, npt.NDArray[np.float64]]
 """What `list_neighbours` answers."""
 HOTTEST, COLDEST = 3.0, 0.005
@@ -219,7 +221,7 @@ class Annealing:
         search.iterations += iterations
         return improve(
             self.problem, search.times, search.state, self._backup, self._best, close, near, distance, search.mixed, iterations,
-            temperature, cooling, self._costs, search.seed, self._changed,
+            temperature, cooling, self._costs, search.seed, self._changed, BLINK[int(search.times.kind)],
         )  # fmt: skip
 
     def routes(self) -> list[list[int]]:

@@ -10,7 +10,7 @@ from routing.kernels.rounds_pairs import best_pair
 from routing.kernels.rounds_places import next_random, single_cost, spliced, whole_cost
 from routing.kernels.rounds_refresh import fits, refresh
 from routing.kernels.rounds_route import ProblemArrays
-from routing.kernels.rounds_state import State, has_breaks, insert_at, set_route
+from routing.kernels.rounds_state import State, insert_at, is_whole, set_route
 from routing.kernels.rounds_times import TimesArrays
 
 
@@ -60,8 +60,8 @@ def best_in_route(
     size, first = state.rounds[r].length, problem.shipments[s].first_visit
     if problem.shipments[s].last_visit - first == 2:
         return best_pair(problem, times, state, r, s, blink, seed, limit)
-    if has_breaks(problem, r):
-        return _best_with_breaks(problem, times, state, r, first, mixed, blink, seed, limit)
+    if is_whole(problem, state, r, s):
+        return _best_whole_place(problem, times, state, r, first, mixed, blink, seed, limit)
     best, at = limit, -1
     closes = np.inf
     if problem.visits[first].last_window > problem.visits[first].first_window:
@@ -78,11 +78,11 @@ def best_in_route(
 
 
 @kernel
-def _best_with_breaks(
+def _best_whole_place(
     problem: ProblemArrays, times: TimesArrays, state: State, r: int, v: int, mixed: bool, blink: float, seed: np.ndarray,
     limit: float,
 ) -> tuple[float, int, int]:  # fmt: skip
-    """Best place of a single visit in a round with breaks: places are ranked without the breaks, the best timed with them.
+    """Best place of a single visit in a round to be timed whole: places are ranked by heads and tails, the best timed whole.
 
     While searching (`blink` > 0) three places are timed; otherwise as many as it takes to find a feasible one.
     """

@@ -17,8 +17,8 @@ from routing.kernels.rounds_places import (
     whole_cost,
 )
 from routing.kernels.rounds_refresh import leg_loads
-from routing.kernels.rounds_route import ProblemArrays, location_before, serve
-from routing.kernels.rounds_state import State, has_breaks, is_timed
+from routing.kernels.rounds_route import ProblemArrays, location_before, serve, time_cost
+from routing.kernels.rounds_state import State, is_timed, is_whole
 from routing.kernels.rounds_times import EPS_S, I64, TimesArrays, arrival
 
 
@@ -47,17 +47,18 @@ def pair_from(
 ) -> tuple[float, int]:
     """Cheapest place of the delivery when the pickup comes before position `k`: (added cost, its position then).
 
-    Two schedules run along: leaving as early as possible, and as the round does now.
+    Two schedules run along: leaving as early as possible, and as the round does now. A round to be timed whole is so where
+    they promise a better place.
     """
     size, pickup = state.rounds[r].length, problem.shipments[s].first_visit
-    delivery, p, timed, breaks = pickup + 1, problem.vehicles[r].profile, is_timed(problem, r), has_breaks(problem, r)
+    delivery, p, timed, whole = pickup + 1, problem.vehicles[r].profile, is_timed(problem, r), is_whole(problem, state, r, s)
     route, best, then = state.routes[r, :size], limit, -1
     i, at = location_before(problem, r, route, k), problem.visits[pickup].location
     to = problem.visits[delivery].location
     early = problem.vehicles[r].leave_from_s if k == 0 else state.earliest_s[route[k - 1]]
     usual = state.rounds[r].start_s if k == 0 else state.base_s[route[k - 1]]
     soon = serve(problem, r, pickup, arrival(times, p, i, at, early))
-    if soon == np.inf and not breaks:
+    if soon == np.inf:
         return best, then
     later = serve(problem, r, pickup, arrival(times, p, i, at, usual)) if size else soon
     start_soon = start_before(problem, state, r, k, max(early, latest_ready(problem, times, r, pickup, i, soon)))
@@ -73,7 +74,7 @@ def pair_from(
             if m == k + 1:
                 metres = detour_m(problem, times, r, i, at, here, False)
             soon, later = arrival(times, p, tail, here, soon), arrival(times, p, tail, here, later)
-            if soon > state.reach_s[v] + EPS_S and not breaks:
+            if soon > state.reach_s[v] + EPS_S:
                 break
             soon = serve(problem, r, v, soon)
             later = serve(problem, r, v, later) if later <= state.reach_s[v] + EPS_S else np.inf
@@ -83,11 +84,6 @@ def pair_from(
             more = metres + detour_m(problem, times, r, tail, to, head, False)
         else:
             more = _metres_together(problem, times, r, i, at, to, head, size == 0)
-        if breaks:
-            cost = whole_cost(problem, times, state, r, spliced(spliced(route, k, pickup), m + 1, delivery))
-            if cost < best:
-                best, then = cost, m + 1
-            continue
         cost = fixed + problem.vehicles[r].cost_per_m * more
         if state.rounds[r].metres + more > problem.vehicles[r].max_length_m + 1e-7 or (not timed and cost >= best):
             continue
@@ -102,9 +98,11 @@ def pair_from(
                 reached = left if head < 0 or left == np.inf else arrival(times, p, to, head, left)
                 if reached <= reach_of(problem, state, r, m) + EPS_S:
                     lasts = min(lasts, end_after(state, r, m, reached) - start_later)
-            if lasts > problem.vehicles[r].max_duration_s + 1e-7:
+            if lasts > problem.vehicles[r].max_duration_s + 1e-7 and not whole:
                 continue
-            cost += problem.vehicles[r].cost_per_s * (lasts - before)
+            cost += time_cost(problem, r, lasts) - time_cost(problem, r, before)
+        if whole and cost < best:
+            cost = whole_cost(problem, times, state, r, spliced(spliced(route, k, pickup), m + 1, delivery))
         if cost < best:
             best, then = cost, m + 1
     return best, then

@@ -9,12 +9,13 @@ departures; the round is then timed exactly.
 
 import numpy as np
 
-from routing.kernels.jit import inlined, kernel, lean
+from routing.kernels.jit import inlined, kernel
 from routing.kernels.rounds_refresh import route_metres
-from routing.kernels.rounds_route import ProblemArrays, end_of_round, serve, service_of
+from routing.kernels.rounds_route import ProblemArrays, backward, serve, service_of, time_cost
 from routing.kernels.rounds_state import State, is_timed
 from routing.kernels.rounds_tails import between
 from routing.kernels.rounds_times import EPS_S, I32, TimesArrays, arrival, latest_arrival, latest_departure
+from routing.kernels.rounds_whole import time_whole
 
 
 @inlined
@@ -93,7 +94,11 @@ def single_cost(problem: ProblemArrays, times: TimesArrays, state: State, r: int
         before = state.rounds[r].plain_end_s - state.rounds[r].start_s
     if after > problem.vehicles[r].max_duration_s + 1e-7:
         return np.inf
-    return added + problem.vehicles[r].cost_per_s * (after - before)
+    added += problem.vehicles[r].cost_per_s * (after - before)
+    regular = problem.vehicles[r].overtime_after_s
+    if after > regular or before > regular:
+        added += problem.vehicles[r].overtime_per_s * (max(after - regular, 0.0) - max(before - regular, 0.0))
+    return added
 
 
 @inlined
@@ -145,25 +150,34 @@ def _duration_with(
     return after
 
 
-@lean
+@kernel
 def whole_cost(problem: ProblemArrays, times: TimesArrays, state: State, r: int, route: I32) -> float:
-    """Added cost of turning round `r` into `route`, timed whole (rounds with breaks); inf = infeasible."""
-    low = problem.vehicles[r].leave_from_s
-    end = end_of_round(problem, times, r, route, low)
-    if end == np.inf:
-        return end
-    after = end - low
-    base = state.rounds[r].start_s
-    if state.rounds[r].length and base > low:
-        end = end_of_round(problem, times, r, route, base)
-        after = min(after, end - base)
-    if after > problem.vehicles[r].max_duration_s + 1e-7:
-        return np.inf
+    """Added cost of turning round `r` into `route`, timed whole (breaks, dues, longest rides); inf = infeasible."""
     metres = route_metres(problem, times, r, route)
     if metres > problem.vehicles[r].max_length_m + 1e-7:
         return np.inf
-    total = problem.vehicles[r].fixed_cost + problem.vehicles[r].cost_per_s * after + problem.vehicles[r].cost_per_m * metres
-    return total - state.rounds[r].cost
+    low = problem.vehicles[r].leave_from_s
+    starts, not_before = np.empty(len(route)), np.empty(len(route))
+    end, late = time_whole(problem, times, r, route, low, starts, not_before)
+    if end == np.inf:
+        return end
+    running = running_cost(problem, r, low, end, late)
+    base = state.rounds[r].start_s if state.rounds[r].length else low
+    # Also as the round leaves now, and as late as it can without any break.
+    for start in (base, backward(problem, times, r, route, end, np.empty(len(route) + 1))):
+        if start > low:
+            end, late = time_whole(problem, times, r, route, start, starts, not_before)
+            if end < np.inf:
+                running = min(running, running_cost(problem, r, start, end, late))
+    return running + problem.vehicles[r].fixed_cost + problem.vehicles[r].cost_per_m * metres - state.rounds[r].cost
+
+
+@inlined
+def running_cost(problem: ProblemArrays, r: int, start: float, end: float, late: float) -> float:
+    """Cost of a round's duration and of being late; inf = it lasts too long."""
+    if end - start > problem.vehicles[r].max_duration_s + 1e-7:
+        return np.inf
+    return time_cost(problem, r, end - start) + late
 
 
 @kernel

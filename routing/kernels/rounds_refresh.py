@@ -6,10 +6,11 @@
 import numpy as np
 
 from routing.kernels.jit import kernel, lean
-from routing.kernels.rounds_route import ProblemArrays, best_departure, end_of_round, location_before, serve
+from routing.kernels.rounds_route import ProblemArrays, best_departure, end_of_round, location_before, serve, time_cost
 from routing.kernels.rounds_state import SEARCH_STEPS, State, has_breaks, is_timed
 from routing.kernels.rounds_tails import best_start, fill_heads, fill_tails
 from routing.kernels.rounds_times import EPS_S, I32, I64, TimesArrays, arrival
+from routing.kernels.rounds_whole import best_whole
 
 STARTS = 8
 """Starts of a round that are timed whole where travel times change often over the day."""
@@ -76,8 +77,14 @@ def _price(problem: ProblemArrays, times: TimesArrays, state: State, r: int) -> 
     """Cost of the round as timed; rounds with breaks are timed whole."""
     size = state.rounds[r].length
     route = state.routes[r, :size]
-    start, end = state.rounds[r].start_s, state.rounds[r].end_s
-    if has_breaks(problem, r):
+    start, end, late = state.rounds[r].start_s, state.rounds[r].end_s, 0.0
+    if state.rounds[r].special > 0:
+        start, end, late = best_whole(problem, times, r, route, SEARCH_STEPS if is_timed(problem, r) else 0)
+        state.rounds[r].start_s, state.rounds[r].end_s = start, end
+        if end == np.inf:
+            return False
+        _fill_base(problem, times, state, r, start)
+    elif has_breaks(problem, r):
         if is_timed(problem, r):
             start, end = best_departure(problem, times, r, route, SEARCH_STEPS)
         else:
@@ -89,9 +96,10 @@ def _price(problem: ProblemArrays, times: TimesArrays, state: State, r: int) -> 
     metres = state.rounds[r].metres
     state.rounds[r].cost = (
         problem.vehicles[r].fixed_cost
-        + problem.vehicles[r].cost_per_s * (end - start)
+        + time_cost(problem, r, end - start)
         + problem.vehicles[r].cost_per_m * metres
         + _unliked(problem, state, r)
+        + late
     )
     inside = end - start <= problem.vehicles[r].max_duration_s + 1e-6 and metres <= problem.vehicles[r].max_length_m + 1e-6
     return inside and size <= problem.vehicles[r].max_stops
@@ -111,10 +119,12 @@ def _unliked(problem: ProblemArrays, state: State, r: int) -> float:
 @lean
 def _fill_loads(problem: ProblemArrays, state: State, r: int) -> None:
     """Positions, and loads on the legs of the round."""
-    size = state.rounds[r].length
+    size, special = state.rounds[r].length, 0
     for k in range(size):
         v = state.routes[r, k]
         state.route_of[v], state.position[v] = r, k
+        special += problem.special[problem.visits[v].shipment]
+    state.rounds[r].special = special
     for d in range(state.load.shape[1]):
         now, total = 0, 0
         for k in range(size):

@@ -57,6 +57,8 @@ VEHICLE = np.dtype(
         ("cost_per_m", np.float64),
         ("first_break", np.int64),
         ("last_break", np.int64),
+        ("overtime_after_s", np.float64),
+        ("overtime_per_s", np.float64),
         ("service_class", np.int64),
         ("kind", np.int64),
     ]
@@ -84,6 +86,12 @@ class ProblemArrays(NamedTuple):
     bond_first : int64[k + 1]
     bond_other, bond_apart : int32[…], bool[…]
         Shipments to ride together, or apart, with shipment s: ``bond_other[bond_first[s]:bond_first[s + 1]]``.
+    due : float64[m, 2]
+        When the service is to start, and the cost of every second after.
+    max_ride_s : float64[k]
+        Longest time from the end of the pickup's service to the start of the delivery's.
+    special : bool[k]
+        Whether the shipment has either: rounds with it are timed whole (`rounds_whole`).
     """
 
     visits: Records
@@ -98,12 +106,23 @@ class ProblemArrays(NamedTuple):
     bond_first: I64
     bond_other: npt.NDArray[np.int32]
     bond_apart: npt.NDArray[np.bool_]
+    due: F64
+    max_ride_s: F64
+    special: npt.NDArray[np.bool_]
 
 
 @inlined
 def service_of(problem: ProblemArrays, r: int, v: int) -> float:
     """Time vehicle `r` takes for the service of visit `v`."""
     return problem.service_s[problem.vehicles[r].service_class, v]
+
+
+@inlined
+def time_cost(problem: ProblemArrays, r: int, lasts: float) -> float:
+    """Cost of a round that lasts so long, overtime included."""
+    over = lasts - problem.vehicles[r].overtime_after_s
+    cost = problem.vehicles[r].cost_per_s * lasts
+    return cost + problem.vehicles[r].overtime_per_s * over if over > 0.0 else cost
 
 
 @inlined
@@ -171,13 +190,14 @@ def take_breaks(problem: ProblemArrays, r: int, best: F64, taken: I64) -> None:
 
 @kernel
 def forward_breaks(
-    problem: ProblemArrays, times: TimesArrays, r: int, route: I32, start: float, state: F64, source: I64
+    problem: ProblemArrays, times: TimesArrays, r: int, route: I32, start: float, not_before: F64, state: F64, source: I64
 ) -> tuple[float, int]:
     """Earliest end of a round with breaks when leaving at `start`, and the number of breaks taken by then.
 
     ``state[2 k, b]`` is the earliest time before service at position `k` with `b` breaks behind, ``state[2 k + 1, b]``
     after it (k = L: at the end); ``source[…]`` how many of them were behind before resting there (2 (L + 1) rows).
-    A break may lie before the departure or after the end of the round. Exact for the rule "rest at stops, not while driving".
+    No service at position `k` starts before ``not_before[k]``. A break may lie before the departure or after the end of the
+    round. Exact for the rule "rest at stops, not while driving".
     """
     first, count = problem.vehicles[r].first_break, problem.vehicles[r].last_break - problem.vehicles[r].first_break
     p, size, end = problem.vehicles[r].profile, len(route), problem.vehicles[r].end_location
@@ -201,7 +221,7 @@ def forward_breaks(
         state[2 * k, : count + 1] = now
         for b in range(count + 1):
             if now[b] < np.inf:
-                now[b] = serve(problem, r, v, now[b])
+                now[b] = serve(problem, r, v, max(now[b], not_before[k]))
         take_breaks(problem, r, now, source[2 * k + 1])
         state[2 * k + 1, : count + 1] = now
     if end >= 0:
@@ -229,9 +249,8 @@ def end_of_round(problem: ProblemArrays, times: TimesArrays, r: int, route: I32,
     if count == 0:
         return forward(problem, times, r, route, start, np.empty(len(route) + 1))
     rows = 2 * (len(route) + 1)
-    return forward_breaks(problem, times, r, route, start, np.empty((rows, count + 1)), np.empty((rows, count + 1), np.int64))[
-        0
-    ]
+    state, source = np.empty((rows, count + 1)), np.empty((rows, count + 1), np.int64)
+    return forward_breaks(problem, times, r, route, start, np.full(len(route), -np.inf), state, source)[0]
 
 
 @kernel

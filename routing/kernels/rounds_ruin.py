@@ -25,7 +25,7 @@ from routing.kernels.rounds_insertion import (
 from routing.kernels.rounds_places import next_random, single_cost
 from routing.kernels.rounds_refresh import refresh
 from routing.kernels.rounds_route import ProblemArrays
-from routing.kernels.rounds_state import State, copy_round, has_breaks, remove_shipment
+from routing.kernels.rounds_state import State, copy_round, is_whole, remove_shipment
 from routing.kernels.rounds_times import F64, I32, I64, TimesArrays
 
 MEAN_REMOVED = 10.0
@@ -42,7 +42,7 @@ def best_near(
         return best_insertion(problem, times, state, s, mixed, blink, seed)
     best, vehicle, at = np.inf, -1, -1
     for r in range(len(state.rounds)):
-        if state.rounds[r].length and not has_breaks(problem, r):
+        if state.rounds[r].length and not is_whole(problem, state, r, s):
             continue
         if like_an_earlier_empty(problem, state, r) or not may_add(problem, state, r, s, mixed):
             continue
@@ -52,7 +52,7 @@ def best_near(
             best, vehicle, at = cost + unliked, r, k
     for u in near[first]:
         r = state.route_of[u]
-        if r < 0 or has_breaks(problem, r) or not may_add(problem, state, r, s, mixed):
+        if r < 0 or is_whole(problem, state, r, s) or not may_add(problem, state, r, s, mixed):
             continue
         unliked = problem.dislike[s, r]
         for k in range(state.position[u], state.position[u] + 2):
@@ -107,12 +107,25 @@ def ruin(
                 continue
             s = problem.visits[picked[k]].shipment
             if state.route_of[problem.shipments[s].first_visit] >= 0:
-                remove_shipment(problem, state, s)
-                removed[count] = s
-                count += 1
+                count = _take_out(problem, state, s, removed, count)
         done += 1
         if done >= strings:
             break
+    return count
+
+
+@lean
+def _take_out(problem: ProblemArrays, state: State, s: int, removed: I64, count: int) -> int:
+    """Remove a shipment with those that must ride with it (in the same round): one that stayed would call it back."""
+    remove_shipment(problem, state, s)
+    removed[count] = s
+    count += 1
+    for b in range(problem.bond_first[s], problem.bond_first[s + 1]):
+        other = problem.bond_other[b]
+        if not problem.bond_apart[b] and state.route_of[problem.shipments[other].first_visit] >= 0:
+            remove_shipment(problem, state, other)
+            removed[count] = other
+            count += 1
     return count
 
 

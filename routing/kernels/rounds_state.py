@@ -19,9 +19,11 @@ ROUND = np.dtype(
         ("end_s", np.float64),
         ("metres", np.float64),
         ("plain_end_s", np.float64),
+        ("special", np.int64),
     ]
 )
-"""A round at its best departure; `length` is the number of its visits, `plain_end_s` its end with breaks left out."""
+"""A round at its best departure; `length` is the number of its visits, `plain_end_s` its end with breaks left out, `special`
+the number of visits that ask for it to be timed whole."""
 
 SEARCH_STEPS = 6
 """Departures tried for rounds with breaks while searching; plans are timed more finely."""
@@ -102,13 +104,23 @@ def empty_state(vehicles: int, visits: int, dimensions: int) -> State:
 @inlined
 def is_timed(problem: ProblemArrays, r: int) -> bool:
     """Whether the duration of the vehicle's round matters at all."""
-    return problem.vehicles[r].cost_per_s > 0.0 or problem.vehicles[r].max_duration_s < np.inf
+    return (
+        problem.vehicles[r].cost_per_s > 0.0
+        or problem.vehicles[r].max_duration_s < np.inf
+        or problem.vehicles[r].overtime_after_s < np.inf
+    )
 
 
 @inlined
 def has_breaks(problem: ProblemArrays, r: int) -> bool:
     """Whether the vehicle's driver rests on the way."""
     return problem.vehicles[r].last_break > problem.vehicles[r].first_break
+
+
+@inlined
+def is_whole(problem: ProblemArrays, state: State, r: int, s: int) -> bool:
+    """Whether round `r` with shipment `s` must be timed whole: heads and tails do not say all about it."""
+    return has_breaks(problem, r) or problem.special[s] or state.rounds[r].special > 0
 
 
 @lean

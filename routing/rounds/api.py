@@ -5,6 +5,7 @@ travel times, and lets nothing out that the independent validator has not passed
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -141,13 +142,13 @@ def build_plan(
         The routes break a constraint.
     """
     arrays = build_arrays(problem, travel_times)
-    rounds = []
+    rounds: list[DeliveryRound] = []
     for r, route in enumerate(routes):
         if route:
             timed = build_round(arrays, travel_times.arrays, r, route)
             if timed is None:
                 raise InfeasiblePlanError([f"vehicle {problem.vehicles[r].id!r} cannot drive its round in time"])
-            rounds.append(timed)
+            rounds.append(replace(timed, co2_g=timed.length_m * problem.vehicles[r].co2_g_per_m))
     served = {problem.visits[stop.visit_idx][0] for one in rounds for stop in one.stops}
     absent = [s for s in range(len(problem.shipments)) if s not in served]
     if explained:
@@ -156,7 +157,7 @@ def build_plan(
     else:
         unserved = tuple(Unserved(s, (), "") for s in absent)
     cost = sum(one.cost for one in rounds) + sum(problem.shipments[s].penalty for s in absent)
-    plan = Plan(tuple(rounds), unserved, float(cost), iterations, first_cost or float(cost))
+    plan = Plan(tuple(rounds), unserved, float(cost), iterations, first_cost or float(cost), travel_times.warnings)
     return check_plan(problem, travel_times, plan)
 
 

@@ -35,7 +35,7 @@ def build_arrays(problem: Problem, travel_times: TravelTimes) -> ProblemArrays:
     # Where the shift and the depot's opening hours do not meet, the vehicle serves nobody.
     never = (vehicles.leave_from_s > vehicles.leave_by_s) | (vehicles.leave_from_s > vehicles.return_by_s)
     allowed[:, never] = False
-    dislike = np.where(allowed, np.float32(0.0), np.float32(np.inf))
+    dislike = np.where(allowed, _dislike(problem), np.float32(np.inf))
     capacity = np.zeros((len(problem.vehicles), problem.dimensions), np.int64)
     for k, vehicle in enumerate(problem.vehicles):
         capacity[k, : len(vehicle.capacity)] = vehicle.capacity
@@ -43,6 +43,11 @@ def build_arrays(problem: Problem, travel_times: TravelTimes) -> ProblemArrays:
     windows = [(window.start_s, window.end_s) for visit in visits for window in visit.windows]
     breaks = [(rest.earliest_s, rest.latest_s, rest.duration_s) for vehicle in problem.vehicles for rest in vehicle.breaks]
     number_kinds(vehicles, capacity, dislike)
+    first, other, apart = _bonds(problem)
+    due, rides = _due(visits), _longest_rides(problem)
+    special = np.isfinite(rides)
+    for (shipment_idx, _), late_cost_per_s in zip(problem.visits, due[:, 1], strict=True):
+        special[shipment_idx] |= late_cost_per_s > 0
     return ProblemArrays(
         _visits(problem, visits),
         _records(windows, WINDOW),
@@ -51,11 +56,14 @@ def build_arrays(problem: Problem, travel_times: TravelTimes) -> ProblemArrays:
         _records(breaks, BREAK),
         demand,
         capacity,
-        np.array([[visit.service_s for visit in visits]], np.float64),
+        _service(problem, visits),
         dislike,
-        np.zeros(len(problem.shipments) + 1, np.int64),
-        np.zeros(0, np.int32),
-        np.zeros(0, np.bool_),
+        first,
+        other,
+        apart,
+        due,
+        rides,
+        special,
     )
 
 
@@ -117,8 +125,63 @@ def _allowed(problem: Problem) -> npt.NDArray[np.bool_]:
     return allowed
 
 
+def service_classes(problem: Problem) -> dict[tuple[str, float], int]:
+    """Classes of vehicles that take different times for the same service, numbered; there is at least one."""
+    classes: dict[tuple[str, float], int] = {}
+    for vehicle in problem.vehicles:
+        classes.setdefault((vehicle.service_class, vehicle.service_factor), len(classes))
+    return classes or {("", 1.0): 0}
+
+
+def _service(problem: Problem, visits: list[Visit]) -> npt.NDArray[np.float64]:
+    """Time at the stop by class of service, float64[c, m]."""
+    answer = np.array([[visit.setup_s + visit.service_s for visit in visits]] * len(service_classes(problem)), np.float64)
+    known = service_classes(problem)
+    for vehicle in {(one.service_class, one.service_factor): one for one in problem.vehicles}.values():
+        answer[known[vehicle.service_class, vehicle.service_factor]] = [visit.stays_s(vehicle) for visit in visits]
+    return answer
+
+
+def _dislike(problem: Problem) -> npt.NDArray[np.float32]:
+    dislike = np.zeros((len(problem.shipments), len(problem.vehicles)), np.float32)
+    for k, shipment in enumerate(problem.shipments):
+        if shipment.preferred_vehicle_ids and shipment.other_vehicle_cost:
+            dislike[k] = [problem.dislike(r, k) for r in range(len(problem.vehicles))]
+    return dislike
+
+
+def _bonds(problem: Problem) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.bool_]]:
+    """Who is to ride with whom, or apart: first (int64[k + 1]), other and whether apart (one entry for each of a pair)."""
+    groups: dict[tuple[str, bool], list[int]] = {}
+    for k, shipment in enumerate(problem.shipments):
+        for name, apart in ((shipment.together, False), (shipment.apart, True)):
+            if name:
+                groups.setdefault((name, apart), []).append(k)
+    first, others, aparts = [0], [], []
+    for k, shipment in enumerate(problem.shipments):
+        for name, apart in ((shipment.together, False), (shipment.apart, True)):
+            mates = [s for s in groups.get((name, apart), ()) if s != k]
+            others += mates
+            aparts += [apart] * len(mates)
+        first.append(len(others))
+    return np.array(first, np.int64), np.array(others, np.int32), np.array(aparts, np.bool_)
+
+
+def _due(visits: list[Visit]) -> npt.NDArray[np.float64]:
+    """When a service is due and the cost of every second after, float64[m, 2]."""
+    rows = [
+        (one.due_s, one.late_cost_per_s) if one.due_s is not None and one.late_cost_per_s else (math.inf, 0.0) for one in visits
+    ]
+    return np.array(rows, np.float64).reshape(len(visits), 2)
+
+
+def _longest_rides(problem: Problem) -> npt.NDArray[np.float64]:
+    return np.array([math.inf if one.max_ride_s is None else one.max_ride_s for one in problem.shipments], np.float64)
+
+
 def _vehicles(problem: Problem) -> Records:
     rows: list[tuple[float, ...]] = []
+    classes = service_classes(problem)
     first = 0
     for v in problem.vehicles:
         start = problem.depots[v.start_depot_idx]
@@ -140,7 +203,9 @@ def _vehicles(problem: Problem) -> Records:
                 v.cost_per_m,
                 first,
                 last,
-                0,
+                math.inf if v.overtime_after_s is None or not v.overtime_cost_per_s else v.overtime_after_s,
+                v.overtime_cost_per_s,
+                classes[v.service_class, v.service_factor],
                 0,
             )
         )

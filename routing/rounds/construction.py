@@ -86,21 +86,25 @@ class _Model:
     def _costs_and_times(self) -> None:
         """One transit per profile; cost = driving time and metres, waiting by the span of the time dimension."""
         problem, routing = self.problem, self.routing
-        service = np.array([0.0] * self.base + [problem.visit(v).service_s for v in range(len(problem.visits))])
         at, nobody = np.array(self.location), np.array(self.location) < 0
-        transits, lengths = {}, {}
-        for profile in {vehicle.profile for vehicle in problem.vehicles}:
+        transits: dict[tuple[int, str, float], int] = {}
+        lengths = {}
+        for vehicle in problem.vehicles:
+            profile, key = vehicle.profile, _timing(vehicle)
+            if key in transits:
+                continue
+            service = np.array([0.0] * self.base + [problem.visit(v).stays_s(vehicle) for v in range(len(problem.visits))])
             drive = self.durations[profile][np.ix_(at, at)]
             drive[:, nobody] = 0.0
             units = np.ceil((drive + service[:, None]) / self.unit_s - 1e-6)
             units = np.where(np.isfinite(units), units, FAR).astype(np.int64)
-            transits[profile] = routing.RegisterTransitMatrix(units.tolist())
+            transits[key] = routing.RegisterTransitMatrix(units.tolist())
             if self.times.has_lengths:
                 metres = self.times.arrays.length_m[profile][np.ix_(at, at)].copy()
                 metres[:, nobody] = 0.0
                 lengths[profile] = metres
         routing.AddDimensionWithVehicleTransits(
-            [transits[v.profile] for v in problem.vehicles], self.horizon, self.horizon, False, "time"
+            [transits[_timing(v)] for v in problem.vehicles], self.horizon, self.horizon, False, "time"
         )
         self.time = routing.GetDimensionOrDie("time")
         if lengths:
@@ -189,6 +193,10 @@ class _Model:
                 solver = self.routing.solver()
                 solver.Add(self.routing.VehicleVar(indices[0]) == self.routing.VehicleVar(indices[1]))
                 solver.Add(self.time.CumulVar(indices[0]) <= self.time.CumulVar(indices[1]))
+                if shipment.max_ride_s is not None:
+                    stays = max(problem.visit(nodes[0]).stays_s(vehicle) for vehicle in problem.vehicles)
+                    longest = math.floor((shipment.max_ride_s + stays) / self.unit_s)
+                    solver.Add(self.time.CumulVar(indices[1]) - self.time.CumulVar(indices[0]) <= longest)
 
     def _usable(self, r: int, s: int) -> bool:
         vehicle = self.problem.vehicles[r]
@@ -202,6 +210,9 @@ class _Model:
         return not visit.windows or any(w.end_s >= self.zero_s and w.start_s <= end_s for w in visit.windows)
 
     def _windows(self, index: int, visit: Visit) -> None:
+        if visit.due_s is not None and visit.late_cost_per_s:
+            due = min(self.horizon, max(0, math.floor((visit.due_s - self.zero_s) / self.unit_s)))
+            self.time.SetCumulVarSoftUpperBound(index, due, self._cost(visit.late_cost_per_s * self.unit_s))
         if not visit.windows:
             return
         self._range(index, visit.windows[0].start_s, visit.windows[-1].end_s)
@@ -213,13 +224,13 @@ class _Model:
 
     def _breaks(self) -> None:
         solver = self.routing.solver()
-        service = [0] * self.base + [
-            math.ceil(self.problem.visit(v).service_s / self.unit_s) for v in range(len(self.problem.visits))
-        ]
-        visit_transits = [service[self.manager.IndexToNode(index)] for index in range(self.routing.Size())]
         for r, vehicle in enumerate(self.problem.vehicles):
             if not vehicle.breaks:
                 continue
+            service = [0] * self.base + [
+                math.ceil(self.problem.visit(v).stays_s(vehicle) / self.unit_s) for v in range(len(self.problem.visits))
+            ]
+            visit_transits = [service[self.manager.IndexToNode(index)] for index in range(self.routing.Size())]
             intervals = [
                 solver.FixedDurationIntervalVar(
                     max(0, math.ceil((rest.earliest_s - self.zero_s) / self.unit_s)),
@@ -234,6 +245,11 @@ class _Model:
 
     def _cost(self, cost: float) -> int:
         return round(min(cost * self.scale, float(1 << 50)))
+
+
+def _timing(vehicle: Vehicle) -> tuple[int, str, float]:
+    """What the times of a vehicle depend on."""
+    return vehicle.profile, vehicle.service_class, vehicle.service_factor
 
 
 def _unit(span_s: float) -> float:

@@ -1,7 +1,7 @@
 """Why a shipment is not served: the one constraint class whose relaxation would let it in, checked exactly.
 
-Each class (skills and locks, capacity, time windows, shift and duration) is relaxed alone, for the shipment alone in an
-empty vehicle and in the plan; what then becomes feasible names the reason.
+Each class (skills and locks, longest ride, capacity, time windows, shift and duration, bonds) is relaxed alone, for the
+shipment alone in an empty vehicle and in the plan; what then becomes feasible names the reason.
 """
 
 from itertools import pairwise
@@ -21,6 +21,8 @@ REASONS = {
     "capacity": "it is larger than any allowed vehicle can carry",
     "time_window": "no allowed vehicle can be there within its time windows",
     "duration": "serving it alone already exceeds the shift, or the longest duration or distance of a round",
+    "ride": "no allowed vehicle can bring it within its longest ride",
+    "bond": "the orders it must ride with, or apart from, leave no vehicle for it",
     "fleet_too_small": "alone it could be served, but the vehicles are full or the shifts over",
     "not_worth_it": "serving it costs more than its prize",
     "no_vehicles": "there is no vehicle",
@@ -42,8 +44,14 @@ def explain(
     if _alone(arrays, times, shipment_idx):
         if shipment.prize is not None and _cost_in_plan(arrays, times, routes, shipment_idx) is not None:
             return _answer(problem, shipment_idx, "not_worth_it")
+        bonded = shipment.together or shipment.apart
+        if bonded and _cost_in_plan(_no_bonds(arrays), times, routes, shipment_idx) is not None:
+            return _answer(problem, shipment_idx, "bond")
         return _answer(problem, shipment_idx, "fleet_too_small")
-    relaxed = {"capacity": _no_capacity(arrays), "time_window": _no_windows(arrays), "duration": _no_shift(arrays)}
+    relaxed = {
+        "ride": _no_rides(arrays), "capacity": _no_capacity(arrays), "time_window": _no_windows(arrays),
+        "duration": _no_shift(arrays),
+    }  # fmt: skip
     helping = [reason for reason, changed in relaxed.items() if _alone(changed, times, shipment_idx)]
     if helping:
         reason = helping[0]
@@ -63,6 +71,10 @@ def _answer(problem: Problem, shipment_idx: int, reason: str, *more: str) -> Uns
         sentence += f": {', '.join(sorted(shipment.skills))}"
     if reason == "capacity":
         sentence += f": it takes {list(shipment.load)}"
+    if reason == "ride":
+        sentence += f" of {shipment.max_ride_s:g} s"
+    if reason == "bond":
+        sentence += f": {', '.join(name for name in (shipment.together, shipment.apart) if name)}"
     if reason == "not_worth_it":
         sentence += f" of {shipment.prize:g}"
     return Unserved(shipment_idx, (reason, *more), sentence)
@@ -100,6 +112,14 @@ def _cost_in_plan(arrays: ProblemArrays, times: TimesArrays, routes: list[list[i
     search.load(routes)
     found = search.insert(shipment_idx)
     return None if found is None else found[0]
+
+
+def _no_rides(arrays: ProblemArrays) -> ProblemArrays:
+    return arrays._replace(max_ride_s=np.full_like(arrays.max_ride_s, np.inf))
+
+
+def _no_bonds(arrays: ProblemArrays) -> ProblemArrays:
+    return arrays._replace(bond_first=np.zeros_like(arrays.bond_first))
 
 
 def _no_capacity(arrays: ProblemArrays) -> ProblemArrays:

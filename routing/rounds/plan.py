@@ -36,6 +36,7 @@ class DeliveryRound:
     driving_s: float
     length_m: float
     cost: float
+    co2_g: float = 0.0
 
     @property
     def duration_s(self) -> float:
@@ -54,13 +55,17 @@ class Unserved:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Rounds (only vehicles that drive), unserved shipments, total cost with penalties, and how it was found."""
+    """Rounds (only vehicles that drive), unserved shipments, total cost with penalties, and how it was found.
+
+    `warnings` says what was mended in the input.
+    """
 
     rounds: tuple[DeliveryRound, ...]
     unserved: tuple[Unserved, ...]
     cost: float
     iterations: int = 0
     first_cost: float = 0.0
+    warnings: tuple[str, ...] = ()
 
     @property
     def duration_s(self) -> float:
@@ -71,6 +76,11 @@ class Plan:
     def length_m(self) -> float:
         """Sum of the rounds' lengths."""
         return sum(one.length_m for one in self.rounds)
+
+    @property
+    def co2_kg(self) -> float:
+        """Carbon dioxide of the rounds, by their lengths and vehicles."""
+        return sum(one.co2_g for one in self.rounds) / 1000.0
 
     def routes(self) -> list[list[int]]:
         """Visit indices of each round."""

@@ -1,7 +1,7 @@
 """The delivery problem: fleet, shipments and what a good plan is.
 
 Times are seconds from the start of the planning day (integers from the service; benchmark instances may use fractions).
-Locations are indices into the travel-time matrices. Not supported yet: reload trips, soft windows, two echelons.
+Locations are indices into the travel-time matrices. Not supported yet: reload trips, two echelons.
 """
 
 import math
@@ -72,7 +72,9 @@ class Vehicle:
     """A vehicle with its driver for one day; `profile` selects its travel times (van, cargo bike, …).
 
     `end_depot_idx` None is an open end: the round is over after the last visit. Capacities are whole numbers, one per
-    load dimension. Costs: once when used, per second between departure and return, and per metre.
+    load dimension. Costs: once when used, per second between departure and return, and per metre. Its service takes
+    `service_factor` times as long as a visit says, after what the visit says for its `service_class`. Every second of a round
+    beyond `overtime_after_s` costs `overtime_cost_per_s` on top: that also spreads work over drivers.
     """
 
     id: str
@@ -89,6 +91,11 @@ class Vehicle:
     fixed_cost: float = 0.0
     cost_per_s: float = 1.0
     cost_per_m: float = 0.0
+    service_factor: float = 1.0
+    service_class: str = ""
+    co2_g_per_m: float = 0.0
+    overtime_after_s: float | None = None
+    overtime_cost_per_s: float = 0.0
 
     def __post_init__(self) -> None:
         for k, amount in enumerate(self.capacity):
@@ -103,6 +110,14 @@ class Vehicle:
         _check_cost("fixed_cost", self.fixed_cost)
         _check_cost("cost_per_s", self.cost_per_s)
         _check_cost("cost_per_m", self.cost_per_m)
+        _check_cost("co2_g_per_m", self.co2_g_per_m)
+        _check_cost("overtime_cost_per_s", self.overtime_cost_per_s)
+        if self.overtime_after_s is not None:
+            _check_time("overtime_after_s", self.overtime_after_s, 0.0)
+        elif self.overtime_cost_per_s:
+            raise InvalidProblemError.of("overtime_after_s", "a cost of overtime needs the duration after which it begins")
+        if not (math.isfinite(self.service_factor) and self.service_factor >= 0):
+            raise InvalidProblemError.of("service_factor", f"must be a finite number of at least 0, not {self.service_factor}")
         for k, (one, two) in enumerate(zip(self.breaks, self.breaks[1:], strict=False)):
             if two.earliest_s < one.earliest_s or two.latest_s < one.latest_s:
                 raise InvalidProblemError.of(f"breaks[{k + 1}]", "breaks must be listed in the order of the day")
@@ -110,17 +125,50 @@ class Vehicle:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One stop of a vehicle: service of `service_s` starts in one of `windows` (none = any time); early vehicles wait."""
+    """One stop of a vehicle: service of `service_s` starts in one of `windows` (none = any time); early vehicles wait.
+
+    Attributes
+    ----------
+    setup_s : float
+        Comes on top of the service, whatever the vehicle.
+    service_by_class : tuple of (class, seconds)
+        Service time instead of `service_s` for vehicles of a `service_class`.
+    due_s, late_cost_per_s : float
+        Every second that the service starts after `due_s` costs that much; the windows still bind.
+    """
 
     location_idx: int
     service_s: float = 0.0
     windows: tuple[TimeWindow, ...] = ()
+    setup_s: float = 0.0
+    service_by_class: tuple[tuple[str, float], ...] = ()
+    due_s: float | None = None
+    late_cost_per_s: float = 0.0
 
     def __post_init__(self) -> None:
         _check_time("service_s", self.service_s, 0.0)
+        _check_time("setup_s", self.setup_s, 0.0)
+        for k, (_, seconds) in enumerate(self.service_by_class):
+            _check_time(f"service_by_class[{k}]", seconds, 0.0)
+        if len({name for name, _ in self.service_by_class}) < len(self.service_by_class):
+            raise InvalidProblemError.of("service_by_class", "a class of vehicles is given twice: give one time for each")
+        _check_cost("late_cost_per_s", self.late_cost_per_s)
+        if self.due_s is not None:
+            _check_time("due_s", self.due_s)
+        elif self.late_cost_per_s:
+            raise InvalidProblemError.of("due_s", "a cost of being late needs the moment after which it counts")
         for k, (one, two) in enumerate(zip(self.windows, self.windows[1:], strict=False)):
             if two.start_s <= one.end_s:
                 raise InvalidProblemError.of(f"windows[{k + 1}]", "windows must be in order and may not overlap")
+
+    def stays_s(self, vehicle: Vehicle) -> float:
+        """Time `vehicle` stands here: setup and service, breaks and waiting left out."""
+        service = next((seconds for name, seconds in self.service_by_class if name == vehicle.service_class), self.service_s)
+        return self.setup_s + service * vehicle.service_factor
+
+    def late_cost(self, start_s: float) -> float:
+        """Cost of a service that starts at `start_s`."""
+        return 0.0 if self.due_s is None else self.late_cost_per_s * max(0.0, start_s - self.due_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +177,17 @@ class Shipment:
 
     `vehicle_ids` non-empty locks it to those vehicles. `prize` None = mandatory; otherwise the cost of leaving it out.
     When not all mandatory shipments fit, those of higher `priority` are kept.
+
+    Attributes
+    ----------
+    together : str
+        Shipments of the same name ride in one vehicle, those of them that are served; empty = free.
+    apart : str
+        No two shipments of the same name ride in one vehicle; empty = free.
+    preferred_vehicle_ids, other_vehicle_cost
+        Riding with any vehicle but these costs that much.
+    max_ride_s : float, optional
+        Longest time from the end of the pickup's service to the start of the delivery's.
     """
 
     id: str
@@ -139,6 +198,11 @@ class Shipment:
     vehicle_ids: frozenset[str] = frozenset()
     prize: float | None = None
     priority: int = 0
+    together: str = ""
+    apart: str = ""
+    preferred_vehicle_ids: frozenset[str] = frozenset()
+    other_vehicle_cost: float = 0.0
+    max_ride_s: float | None = None
 
     def __post_init__(self) -> None:
         if self.pickup is None and self.delivery is None:
@@ -150,6 +214,13 @@ class Shipment:
             _check_cost("prize", self.prize)
         if not 0 <= self.priority <= 100:
             raise InvalidProblemError.of("priority", f"must be from 0 to 100, not {self.priority}")
+        _check_cost("other_vehicle_cost", self.other_vehicle_cost)
+        if self.other_vehicle_cost and not self.preferred_vehicle_ids:
+            raise InvalidProblemError.of("preferred_vehicle_ids", "a cost of riding with others needs the preferred vehicles")
+        if self.max_ride_s is not None:
+            _check_time("max_ride_s", self.max_ride_s, 0.0)
+            if self.pickup is None or self.delivery is None:
+                raise InvalidProblemError.of("max_ride_s", "a longest ride needs both a pickup and a delivery")
 
     @property
     def penalty(self) -> float:
@@ -193,6 +264,12 @@ class Problem:
         ]
         object.__setattr__(self, "visits", tuple(visits))
 
+    def driver_cost(self, vehicle_idx: int, duration_s: float) -> float:
+        """Cost of a vehicle's time, overtime included."""
+        vehicle = self.vehicles[vehicle_idx]
+        over = 0.0 if vehicle.overtime_after_s is None else max(0.0, duration_s - vehicle.overtime_after_s)
+        return vehicle.cost_per_s * duration_s + vehicle.overtime_cost_per_s * over
+
     @property
     def dimensions(self) -> int:
         """Number of load dimensions, at least 1."""
@@ -210,6 +287,12 @@ class Problem:
         """Whether skills and locks let the vehicle serve the shipment."""
         vehicle, shipment = self.vehicles[vehicle_idx], self.shipments[shipment_idx]
         return shipment.skills <= vehicle.skills and (not shipment.vehicle_ids or vehicle.id in shipment.vehicle_ids)
+
+    def dislike(self, vehicle_idx: int, shipment_idx: int) -> float:
+        """Cost of the shipment riding with this vehicle rather than with one it prefers."""
+        shipment = self.shipments[shipment_idx]
+        liked = not shipment.preferred_vehicle_ids or self.vehicles[vehicle_idx].id in shipment.preferred_vehicle_ids
+        return 0.0 if liked else shipment.other_vehicle_cost
 
     def _check_depots(self) -> Iterable[FieldFinding]:
         for k, depot in enumerate(self.depots):
@@ -239,6 +322,10 @@ class Problem:
             for unknown in sorted(shipment.vehicle_ids - known):
                 yield FieldFinding(
                     f"shipments[{k}].vehicle_ids", f"order {shipment.id!r} is locked to unknown vehicle {unknown!r}"
+                )
+            for unknown in sorted(shipment.preferred_vehicle_ids - known):
+                yield FieldFinding(
+                    f"shipments[{k}].preferred_vehicle_ids", f"order {shipment.id!r} prefers unknown vehicle {unknown!r}"
                 )
 
     def _location(self, name: str, location_idx: int) -> Iterable[FieldFinding]:

@@ -4,13 +4,13 @@
 locked to it, and nothing new can be loaded at the depot by a vehicle that has left.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from routing.rounds.api import build_plan
 from routing.rounds.arrays import build_arrays
 from routing.rounds.plan import DeliveryRound, Plan, PlannedStop
-from routing.rounds.problem import Break, Depot, Problem, Shipment, TimeWindow, Vehicle
+from routing.rounds.problem import Break, Depot, Problem, Shipment, TimeWindow, Vehicle, Visit
 from routing.rounds.search import Search
 from routing.rounds.travel_times import TravelTimes
 
@@ -100,7 +100,8 @@ def residual(
         vehicles.append(_standing(vehicle, len(depots) - 1, shift, rests, one, fixed))
     names = frozenset(v.id for r, v in enumerate(vehicles) if r not in without_vehicles)
     grounded = frozenset(v.id for r, v in enumerate(vehicles) if r not in without_vehicles and r not in away)
-    finished = {stop.visit_idx for stops in done for stop in stops}
+    finished = {stop.visit_idx: stop for stops in done for stop in stops}
+    rode = {problem.visits[stop.visit_idx][0]: problem.vehicles[r].id for r, stops in enumerate(done) for stop in stops}
     shipments, kept = [], []
     planned = {problem.visits[stop.visit_idx][0]: r for r, one in rounds.items() for stop in one.stops}
     for s, shipment in enumerate(problem.shipments):
@@ -114,7 +115,7 @@ def residual(
         elif on_board:
             locks[s] = (shipment.vehicle_ids or grounded) & grounded or frozenset({"-"})
         else:
-            locks[s] = (shipment.vehicle_ids or names) & names or frozenset({"-"})
+            locks[s] = _bonded((shipment.vehicle_ids or names) & names, problem, shipment, rode) or frozenset({"-"})
         shipments.append(rest)
         kept.append(s)
     known = {v.id for v in vehicles}
@@ -166,17 +167,45 @@ def _standing(
     """Vehicle as it stands at the cut: limits less what it has used."""
     used = 0.0 if one is None or not fixed else max(0.0, shift.start_s - one.departure_s)
     longest = None if vehicle.max_duration_s is None else max(0.0, vehicle.max_duration_s - used)
+    regular = None if vehicle.overtime_after_s is None else max(0.0, vehicle.overtime_after_s - used)
     most = None if vehicle.max_stops is None else max(0, vehicle.max_stops - len(fixed))
-    return replace(vehicle, start_depot_idx=depot_idx, shift=shift, breaks=rests, max_duration_s=longest, max_stops=most)
+    return replace(
+        vehicle, start_depot_idx=depot_idx, shift=shift, breaks=rests, max_duration_s=longest, max_stops=most,
+        overtime_after_s=regular,
+    )  # fmt: skip
 
 
-def _rest(problem: Problem, shipment_idx: int, finished: set[int]) -> Shipment | None:
-    """What is left of a shipment; None when it is done."""
+def _bonded(names: frozenset[str], problem: Problem, shipment: Shipment, rode: Mapping[int, str]) -> frozenset[str]:
+    """Vehicles of `names` that those served (shipment → vehicle) leave a shipment that rides with or apart from them."""
+    for s, name in rode.items():
+        if shipment.together and problem.shipments[s].together == shipment.together:
+            names &= {name}
+        if shipment.apart and problem.shipments[s].apart == shipment.apart:
+            names -= {name}
+    return names
+
+
+def _rest(problem: Problem, shipment_idx: int, finished: Mapping[int, PlannedStop]) -> Shipment | None:
+    """What is left of a shipment; None when it is done. What rides now is to be delivered in time."""
     shipment = problem.shipments[shipment_idx]
     done = {is_delivery for v, (s, is_delivery) in enumerate(problem.visits) if s == shipment_idx and v in finished}
     pickup = None if False in done else shipment.pickup
     delivery = None if True in done else shipment.delivery
-    return None if pickup is None and delivery is None else replace(shipment, pickup=pickup, delivery=delivery)
+    if pickup is None and delivery is None:
+        return None
+    if shipment.max_ride_s is None or (pickup is not None and delivery is not None):
+        return replace(shipment, pickup=pickup, delivery=delivery)
+    if delivery is not None:
+        left = next(stop.departure_s for v, stop in finished.items() if problem.visits[v] == (shipment_idx, False))
+        delivery = _by(delivery, left + shipment.max_ride_s)
+    return replace(shipment, pickup=pickup, delivery=delivery, max_ride_s=None)
+
+
+def _by(visit: Visit, by_s: float) -> Visit:
+    """Visit whose service starts by `by_s`; a moment that no window allows is kept as one that cannot be met."""
+    windows = visit.windows or (TimeWindow(min(0.0, by_s), by_s),)
+    kept = tuple(TimeWindow(one.start_s, min(one.end_s, by_s)) for one in windows if one.start_s <= by_s)
+    return replace(visit, windows=kept or (TimeWindow(min(0.0, by_s), min(0.0, by_s)),))
 
 
 def merge(problem: Problem, travel_times: TravelTimes, plan: Plan, rest: Residual, after: Plan) -> Plan:
@@ -227,8 +256,11 @@ def _joined(
         home = problem.depots[vehicle.end_depot_idx].location_idx
         end = new.end_s if new is not None else travel_times.arrival_s(vehicle.profile, at, home, now)
         driving, metres = driving + end - now, metres + travel_times.length_m(vehicle.profile, at, home)
-    cost = vehicle.fixed_cost + vehicle.cost_per_s * (end - departure_s) + vehicle.cost_per_m * metres
-    return DeliveryRound(r, departure_s, end, start, tuple(timed), driving, metres, cost)
+    cost = vehicle.fixed_cost + problem.driver_cost(r, end - departure_s) + vehicle.cost_per_m * metres
+    cost += sum(problem.visit(stop.visit_idx).late_cost(stop.start_s) for stop in stops)
+    cost += sum(problem.dislike(r, s) for s in {problem.visits[stop.visit_idx][0] for stop in stops})
+    co2_g = metres * vehicle.co2_g_per_m
+    return DeliveryRound(r, departure_s, end, start, tuple(timed), driving, metres, cost, co2_g)
 
 
 def _padded(problem: Problem, shipment_idx: int) -> list[int]:

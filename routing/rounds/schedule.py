@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from routing.kernels.rounds_refresh import leg_loads, route_metres
-from routing.kernels.rounds_route import ProblemArrays, best_departure, end_of_round, forward_breaks, service_of
+from routing.kernels.rounds_route import ProblemArrays, best_departure, end_of_round, forward_breaks, service_of, time_cost
 from routing.kernels.rounds_state import SEARCH_STEPS
-from routing.kernels.rounds_times import TimesArrays, arrival, service_start
+from routing.kernels.rounds_times import F64, TimesArrays, arrival, service_start
+from routing.kernels.rounds_whole import best_whole, time_whole, value_of
 from routing.rounds.plan import DeliveryRound, PlannedBreak, PlannedStop
 
 FINE_STEPS = 24
@@ -17,16 +18,24 @@ FINE_STEPS = 24
 def build_round(
     problem: ProblemArrays, times: TimesArrays, vehicle_idx: int, route: Sequence[int], departure_s: float | None = None
 ) -> DeliveryRound | None:
-    """Time `route` exactly, leaving at `departure_s` or, without it, when the round is shortest; None if infeasible in time."""
+    """Time `route` exactly, leaving at `departure_s` or, without it, when it is cheapest; None if infeasible in time.
+
+    Where time costs nothing, and among equals, the shortest round is taken.
+    """
     visits = np.array(route, np.int32)
+    special = bool(problem.special[problem.visits.shipment[visits]].any())
     if departure_s is None:
-        tried = [best_departure(problem, times, vehicle_idx, visits, steps) for steps in (FINE_STEPS, SEARCH_STEPS)]
-        departure_s = min(tried, key=lambda one: one[1] - one[0] if np.isfinite(one[1]) else np.inf)[0]
+        departure_s = _departure(problem, times, vehicle_idx, visits, special)
     vehicle = problem.vehicles[vehicle_idx]
     outside = not vehicle.leave_from_s <= departure_s <= vehicle.leave_by_s
-    if outside or not np.isfinite(end_of_round(problem, times, vehicle_idx, visits, departure_s)):
+    not_before, late = np.full(len(visits), -np.inf), 0.0
+    if special:
+        end_s, late = time_whole(problem, times, vehicle_idx, visits, departure_s, np.empty(len(visits)), not_before)
+    else:
+        end_s = end_of_round(problem, times, vehicle_idx, visits, departure_s)
+    if outside or not np.isfinite(end_s):
         return None
-    rests = _rests(problem, times, vehicle_idx, visits, departure_s)
+    rests = _rests(problem, times, vehicle_idx, visits, departure_s, not_before)
     stops, t, driving, location, taken = [], departure_s, 0.0, int(problem.vehicles[vehicle_idx].start_location), _rested(rests)
     p = int(problem.vehicles[vehicle_idx].profile)
     loads = _loads(problem, visits)
@@ -35,7 +44,7 @@ def build_round(
         driving += arrived - t
         before, ready, taken = _take(problem, vehicle_idx, taken, rests[k][0], arrived)
         first, last = problem.visits[v].first_window, problem.visits[v].last_window
-        start = service_start(problem.windows, first, last, ready)
+        start = service_start(problem.windows, first, last, max(ready, not_before[k]))
         done = start + service_of(problem, vehicle_idx, v)
         after, t, taken = _take(problem, vehicle_idx, taken, rests[k][1], done)
         location = int(problem.visits[v].location)
@@ -50,13 +59,28 @@ def build_round(
     metres = float(route_metres(problem, times, vehicle_idx, visits))
     cost = (
         problem.vehicles[vehicle_idx].fixed_cost
-        + problem.vehicles[vehicle_idx].cost_per_s * (back - departure_s)
+        + time_cost(problem, vehicle_idx, back - departure_s)
         + problem.vehicles[vehicle_idx].cost_per_m * metres
+        + late
+        + sum(float(problem.dislike[s, vehicle_idx]) for s in {int(s) for s in problem.visits.shipment[visits]})
     )
     load_start = tuple(int(x) for x in loads[:, 0])
     return DeliveryRound(
         vehicle_idx, float(departure_s), float(back), load_start, tuple(stops), float(driving), metres, float(cost)
     )
+
+
+def _departure(problem: ProblemArrays, times: TimesArrays, r: int, visits: np.ndarray, special: bool) -> float:
+    """Cheapest departure of those found finely and as the search does."""
+    tried = []
+    for steps in (FINE_STEPS, SEARCH_STEPS):
+        if special:
+            start, end, late = best_whole(problem, times, r, visits, steps)
+            tried.append((value_of(problem, r, start, end, late) if np.isfinite(end) else np.inf, start))
+        else:
+            start, end = best_departure(problem, times, r, visits, steps)
+            tried.append((end - start if np.isfinite(end) else np.inf, start))
+    return float(min(tried, key=lambda one: one[0])[1])
 
 
 def _loads(problem: ProblemArrays, visits: np.ndarray) -> np.ndarray:
@@ -67,7 +91,7 @@ def _loads(problem: ProblemArrays, visits: np.ndarray) -> np.ndarray:
 
 
 def _rests(
-    problem: ProblemArrays, times: TimesArrays, r: int, visits: np.ndarray, departure_s: float
+    problem: ProblemArrays, times: TimesArrays, r: int, visits: np.ndarray, departure_s: float, not_before: F64
 ) -> list[tuple[int, int, int]]:
     """Per position: breaks taken before and after the service, and the number behind on arrival."""
     count = int(problem.vehicles[r].last_break - problem.vehicles[r].first_break)
@@ -75,7 +99,7 @@ def _rests(
         return [(0, 0, 0)] * len(visits)
     rows = 2 * (len(visits) + 1)
     state, source = np.full((rows, count + 1), np.inf), np.zeros((rows, count + 1), np.int64)
-    _, behind = forward_breaks(problem, times, r, visits, departure_s, state, source)
+    _, behind = forward_breaks(problem, times, r, visits, departure_s, not_before, state, source)
     answer = []
     for k in range(len(visits) - 1, -1, -1):
         served = int(source[2 * k + 1, behind])

@@ -60,7 +60,7 @@ class Search:
         From a route that is infeasible shipments are taken out, those that were served last first, until it is feasible.
         """
         for r, route in enumerate(routes):
-            kept = list(route)
+            kept = self._unbroken(r, route)
             while not self._try_route(r, kept):
                 shipment = self.problem.visits[kept[self._first_late(r, kept)]].shipment
                 kept = [v for v in kept if self.problem.visits[v].shipment != shipment]
@@ -140,6 +140,19 @@ class Search:
         set_route(self.state, r, array)
         allowed = all(np.isfinite(self.problem.dislike[self.problem.visits[v].shipment, r]) for v in route)
         return bool(refresh(self.problem, self.times, self.state, r) and allowed and fits(self.problem, r, array))
+
+    def _unbroken(self, r: int, route: Sequence[int]) -> list[int]:
+        """Visits of a route less those of shipments whose bonds to what is in another route, or to earlier ones, it breaks."""
+        problem, riding = self.problem, self.state.route_of[self.problem.shipments.first_visit].copy()
+        taken: dict[int, bool] = {}
+        for v in route:
+            s = int(problem.visits[v].shipment)
+            if s not in taken:
+                bonds = slice(int(problem.bond_first[s]), int(problem.bond_first[s + 1]))
+                others = riding[problem.bond_other[bonds]]
+                taken[s] = not ((others >= 0) & ((others == r) == problem.bond_apart[bonds])).any()
+                riding[s] = r if taken[s] else riding[s]
+        return [v for v in route if taken[int(problem.visits[v].shipment)]]
 
     def _first_late(self, r: int, route: list[int]) -> int:
         for k, v in enumerate(route):

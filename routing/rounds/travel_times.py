@@ -147,6 +147,16 @@ class TravelTimes:
         return cls(arrays)
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was mended in the times, in words."""
+        if not self.lowered:
+            return ()
+        return (
+            f"{self.lowered} travel times were lowered, because whoever left later would have arrived earlier: "
+            "check the times of neighbouring slots if that was not meant",
+        )
+
+    @property
     def location_count(self) -> int:
         """Number of locations n."""
         return int(self.arrays.matrix_s.shape[1])

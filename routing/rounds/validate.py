@@ -3,11 +3,12 @@
 Plain Python over the problem's own dataclasses: shares no code with the kernels that made the plan.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 from routing.rounds.errors import InfeasiblePlanError
 from routing.rounds.plan import DeliveryRound, Plan, PlannedBreak, PlannedStop
-from routing.rounds.problem import Break, Problem, Visit
+from routing.rounds.problem import Break, Problem, Vehicle, Visit
 from routing.rounds.travel_times import TravelTimes
 
 TOLERANCE_S = 1e-5
@@ -23,6 +24,7 @@ def list_violations(problem: Problem, travel_times: TravelTimes, plan: Plan) -> 
     for one in plan.rounds:
         name = problem.vehicles[one.vehicle_idx].id
         found += [f"vehicle {name!r}: {text}" for text in _check_round(problem, travel_times, one)]
+    found += _check_bonds(problem, plan)
     cost = sum(one.cost for one in plan.rounds) + sum(problem.shipments[u.shipment_idx].penalty for u in plan.unserved)
     if abs(cost - plan.cost) > 1e-6 * max(1.0, abs(cost)):
         found.append(f"the plan says it costs {plan.cost}, its parts cost {cost}")
@@ -62,6 +64,21 @@ def _coverage(problem: Problem, plan: Plan) -> Iterator[str]:
             yield f"order {name!r} is served and listed as unserved"
 
 
+def _check_bonds(problem: Problem, plan: Plan) -> Iterator[str]:
+    """Who rides together, and apart."""
+    rides: dict[int, int] = {problem.visits[stop.visit_idx][0]: one.vehicle_idx for one in plan.rounds for stop in one.stops}
+    together, apart = defaultdict(list), defaultdict(list)
+    for s, r in rides.items():
+        together[problem.shipments[s].together].append(r)
+        apart[problem.shipments[s].apart].append(r)
+    for name, vehicles in together.items():
+        if name and len(set(vehicles)) > 1:
+            yield f"the orders {name!r} are to ride together but ride in {len(set(vehicles))} vehicles"
+    for name, vehicles in apart.items():
+        if name and len(set(vehicles)) < len(vehicles):
+            yield f"two of the orders {name!r} ride in the same vehicle although they are to ride apart"
+
+
 def _check_round(problem: Problem, travel_times: TravelTimes, one: DeliveryRound) -> Iterator[str]:
     vehicle = problem.vehicles[one.vehicle_idx]
     start_depot = problem.depots[vehicle.start_depot_idx]
@@ -75,7 +92,7 @@ def _check_round(problem: Problem, travel_times: TravelTimes, one: DeliveryRound
         visit = problem.visit(stop.visit_idx)
         reached = travel_times.arrival_s(vehicle.profile, at, visit.location_idx, now)
         name = problem.shipments[problem.visits[stop.visit_idx][0]].id
-        yield from (f"order {name!r}: {text}" for text in _check_stop(visit, stop, reached))
+        yield from (f"order {name!r}: {text}" for text in _check_stop(vehicle, visit, stop, reached))
         driving += stop.arrival_s - now
         metres += travel_times.length_m(vehicle.profile, at, visit.location_idx)
         at, now = visit.location_idx, stop.breaks_after[-1].end_s if stop.breaks_after else stop.departure_s
@@ -98,6 +115,9 @@ def _check_round(problem: Problem, travel_times: TravelTimes, one: DeliveryRound
     if vehicle.max_stops is not None and len(one.stops) > vehicle.max_stops:
         yield f"makes {len(one.stops)} stops, more than {vehicle.max_stops}"
     cost = vehicle.fixed_cost + vehicle.cost_per_s * (back - one.departure_s) + vehicle.cost_per_m * metres
+    cost += _wishes_cost(problem, one)
+    if vehicle.overtime_after_s is not None and one.duration_s > vehicle.overtime_after_s:
+        cost += vehicle.overtime_cost_per_s * (one.duration_s - vehicle.overtime_after_s)
     for label, said, true in (
         ("cost", one.cost, cost),
         ("length", one.length_m, metres),
@@ -107,9 +127,35 @@ def _check_round(problem: Problem, travel_times: TravelTimes, one: DeliveryRound
             yield f"says its {label} is {said:g} but it is {true:g}"
     yield from _check_loads(problem, one)
     yield from _check_breaks(problem, one)
+    yield from _check_rides(problem, one)
 
 
-def _check_stop(visit: Visit, stop: PlannedStop, reached: float) -> Iterator[str]:
+def _wishes_cost(problem: Problem, one: DeliveryRound) -> float:
+    """Cost of what a round does against wishes: late starts, orders in vehicles they do not prefer."""
+    total = 0.0
+    for s in {problem.visits[stop.visit_idx][0] for stop in one.stops}:
+        shipment = problem.shipments[s]
+        if shipment.preferred_vehicle_ids and problem.vehicles[one.vehicle_idx].id not in shipment.preferred_vehicle_ids:
+            total += shipment.other_vehicle_cost
+    for stop in one.stops:
+        visit = problem.visit(stop.visit_idx)
+        if visit.due_s is not None and stop.start_s > visit.due_s:
+            total += (stop.start_s - visit.due_s) * visit.late_cost_per_s
+    return total
+
+
+def _check_rides(problem: Problem, one: DeliveryRound) -> Iterator[str]:
+    left: dict[int, float] = {}
+    for stop in one.stops:
+        s, is_delivery = problem.visits[stop.visit_idx]
+        shipment = problem.shipments[s]
+        if not is_delivery:
+            left[s] = stop.departure_s
+        elif shipment.max_ride_s is not None and s in left and stop.start_s - left[s] > shipment.max_ride_s + TOLERANCE_S:
+            yield f"order {shipment.id!r} rides for {stop.start_s - left[s]:g} s, longer than {shipment.max_ride_s:g} s"
+
+
+def _check_stop(vehicle: Vehicle, visit: Visit, stop: PlannedStop, reached: float) -> Iterator[str]:
     if not abs(reached - stop.arrival_s) <= TOLERANCE_S:
         yield f"says it is reached at {stop.arrival_s:g} but is reached at {reached:g}"
     ready = stop.breaks_before[-1].end_s if stop.breaks_before else stop.arrival_s
@@ -117,8 +163,10 @@ def _check_stop(visit: Visit, stop: PlannedStop, reached: float) -> Iterator[str
         yield f"service starts at {stop.start_s:g}, before the vehicle is ready at {ready:g}"
     if visit.windows and not any(w.start_s - TOLERANCE_S <= stop.start_s <= w.end_s + TOLERANCE_S for w in visit.windows):
         yield f"service starts at {stop.start_s:g}, outside its time windows"
-    if not abs(stop.departure_s - stop.start_s - visit.service_s) <= TOLERANCE_S:
-        yield f"service lasts {stop.departure_s - stop.start_s:g} s instead of {visit.service_s:g} s"
+    service = dict(visit.service_by_class).get(vehicle.service_class, visit.service_s)
+    stays = visit.setup_s + vehicle.service_factor * service
+    if not abs(stop.departure_s - stop.start_s - stays) <= TOLERANCE_S:
+        yield f"service lasts {stop.departure_s - stop.start_s:g} s instead of {stays:g} s"
 
 
 def _check_loads(problem: Problem, one: DeliveryRound) -> Iterator[str]:

@@ -6,14 +6,16 @@ from routing.rounds.api import Break, Depot, Problem, Shipment, TimeWindow, Trav
 
 
 def warm() -> int:
-    """Solve tiny problems with one and with several slots of travel times, with a break; answers how many."""
+    """Solve tiny problems with one and with several slots of travel times, a break, a due and a ride; answers how many."""
     day = TimeWindow(0, 1000)
     shipments = (Shipment("a", (1,), delivery=Visit(1, 1, (day,))), Shipment("b", (1,), Visit(1), Visit(0)))
     problem = Problem(2, (Depot("d", 0, day),), (Vehicle("v", 0, 0, (2,), day),), shipments)
     rested = replace(problem, vehicles=(Vehicle("v", 0, 0, (2,), day, breaks=(Break(0, 400, 10),)),))
+    hurried = Shipment("c", (1,), Visit(1), Visit(0, due_s=3, late_cost_per_s=1.0), max_ride_s=50)
+    special = replace(problem, shipments=(*shipments, hurried))
     table = [[0, 5], [5, 0]]
     times = (TravelTimes.slots([0], [table]), TravelTimes.slots([0, 500], [table, [[0, 9], [9, 0]]]))
-    for one in (problem, rested):
+    for one in (problem, rested, special):
         for travel_times in times:
             solve(one, travel_times, iterations=2)
-    return 2 * len(times)
+    return 3 * len(times)

@@ -4,7 +4,7 @@ import math
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,6 +16,7 @@ from traboule.common.v1 import geo_pb2, stamp_pb2
 from traboule.rounds.v1 import problem_pb2 as pb
 
 from routing.forecast.traffic import TrafficForecast, TrafficProfile
+from routing.kernels.rounds_times import NO_WAY_S
 from routing.model.modes import UNREACHABLE_MS, StreetMode
 from routing.model.timetable import index_of
 from routing.rounds.api import TravelTimes
@@ -49,7 +50,8 @@ KEPT_METRICS = 32
 class BuiltTimes:
     """Travel times of a problem and where its locations lie on the streets, one entry per profile.
 
-    `zone_notes` says of locations in a zone that is closed to some profile at some time which one it is.
+    `zone_notes` says of locations in a zone that is closed to some profile at some time which one it is; `parking_s` is
+    the time to find a place to stop that the travel times to each location hold.
     """
 
     travel_times: TravelTimes
@@ -57,6 +59,7 @@ class BuiltTimes:
     slots_s: npt.NDArray[np.float64]
     traffic: LiveTraffic | None
     zone_notes: Mapping[int, str] = field(default_factory=dict)
+    parking_s: tuple[int, ...] = ()
 
 
 class KeptTimes:
@@ -165,8 +168,10 @@ class RoundsCity:
             self._each_slot(range(len(slots)), work)
             stitch_in_place(slots, durations[p])
             wait_until_open(slots, durations[p])
+        for p in range(len(mapped.modes)):
+            _add_parking(mapped, p, mapped.parking_s, durations[p])
         built = TravelTimes.slots(slots, durations, self._all_lengths(mapped, snaps))
-        return BuiltTimes(built, snaps, slots, traffic, self.zones.notes(mapped, slots, snaps))
+        return BuiltTimes(built, snaps, slots, traffic, self.zones.notes(mapped, slots, snaps), tuple(mapped.parking_s))
 
     def _need_hierarchy(self, mode: StreetMode, searches: int) -> None:
         """Build the mode's hierarchy if it has none and so many searches would take longer."""
@@ -200,12 +205,15 @@ class RoundsCity:
     def extend_times(self, built: BuiltTimes, before: int, mapped: MappedProblem) -> BuiltTimes:
         """Times of a problem that only has more locations (from index `before` on) than the one `built` is for."""
         n, new = len(mapped.points), range(before, len(mapped.points))
-        if not new:
+        if not new and tuple(mapped.parking_s) == built.parking_s:
             return built
         snaps = tuple(self._snap(mapped.points, mapped.fields, mode) for mode in mapped.modes)
         old = built.travel_times.arrays.slot_s
         durations = np.zeros((len(mapped.modes), len(built.slots_s), n, n), np.int32)
         durations[:, :, :before, :before] = old
+        longer = [now - then for now, then in zip(mapped.parking_s, built.parking_s, strict=False)]
+        for p in range(len(mapped.modes)):
+            _add_parking(mapped, p, longer, durations[p, :, :before, :before])
         for p, mode in enumerate(mapped.modes):
             slots = built.slots_s if mode in MOTOR_MODES else built.slots_s[:1]
             rows, columns = np.empty((len(slots), len(new), n), np.int32), np.empty((len(slots), n, len(new)), np.int32)
@@ -217,11 +225,13 @@ class RoundsCity:
                 fill_slots(some, table)
                 stitch_in_place(slots, table)
                 wait_until_open(slots, table)
+            _add_parking(mapped, p, mapped.parking_s, rows)
+            _add_parking(mapped, p, mapped.parking_s[before:], columns)
             durations[p, :, before:], durations[p, :, :, before:] = rows, columns
             np.einsum("kii->ki", durations[p])[:] = 0
         times = TravelTimes.slots(built.slots_s, durations, self._all_lengths(mapped, snaps))
         notes = self.zones.notes(mapped, built.slots_s, snaps)
-        return BuiltTimes(times, snaps, built.slots_s, built.traffic, notes)
+        return BuiltTimes(times, snaps, built.slots_s, built.traffic, notes, tuple(mapped.parking_s))
 
     def _new_times(
         self, p: int, mapped: MappedProblem, built: BuiltTimes, snaps: Snaps, slots: npt.NDArray[np.float64],
@@ -320,3 +330,14 @@ class RoundsCity:
         if i is None:
             raise NotFound(f"{path}: place {place_id!r} is not known; take place ids from SearchPlaces", field=path)
         return float(index.lat_e7[i]) * 1e-7, float(index.lon_e7[i]) * 1e-7
+
+
+def _add_parking(mapped: MappedProblem, p: int, more_s: Sequence[int], durations: npt.NDArray[np.int32]) -> None:
+    """Add the time to find a place to stop, by location arrived at, to durations ``[…, from, to]`` in whole seconds.
+
+    What a profile on two wheels or on foot takes stays; so does the zero from a place to itself where `durations` is square.
+    """
+    if mapped.modes[p] in MOTOR_MODES and any(more_s):
+        np.add(durations, np.array(more_s, np.int32), out=durations, where=durations < NO_WAY_S)
+        if durations.shape[-1] == durations.shape[-2]:
+            np.einsum("kii->ki", durations)[:] = 0

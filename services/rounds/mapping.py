@@ -5,8 +5,9 @@ yet is refused with the field's name, never silently dropped.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from typing import Any
 
 from traboule.common.v1 import geo_pb2, time_pb2
 from traboule.rounds.v1 import problem_pb2 as pb
@@ -34,6 +35,9 @@ MODES = {
 MOTOR_MODES = frozenset({StreetMode.CAR, StreetMode.VAN, StreetMode.TRUCK})
 UNLIMITED = 1 << 40
 VEHICLES_FIRST = 1e6
+IN_CONTRACT_OF_VEHICLES = {"overtime_after_s": "cost.overtime_after_s", "overtime_cost_per_s": "cost.overtime_per_hour"}
+IN_CONTRACT = {"due_s": "due_unix_s", "service_by_class": "service_by_kind"}
+"""Fields of the engine's vehicles and visits that have another name in the contract."""
 LONGEST_SPAN_S = 7 * 86400
 
 
@@ -59,6 +63,8 @@ class MappedProblem:
     kind : pb.TravelTimes
     needs_lengths : bool
         Whether distances count.
+    parking_s : list of int
+        Location index → seconds a motor vehicle looks for a place to stop.
     """
 
     problem: Problem
@@ -70,6 +76,12 @@ class MappedProblem:
     span_s: tuple[float, float]
     kind: "pb.TravelTimes.ValueType"
     needs_lengths: bool
+    parking_s: list[int] = field(default_factory=list)
+
+    def parking_of(self, profile: int, at: int, to: int) -> int:
+        """Seconds a vehicle from location `at` looks for a place to stop at `to`."""
+        parks = at != to and self.modes[profile] in MOTOR_MODES and self.parking_s
+        return self.parking_s[to] if parks else 0
 
 
 @dataclass(slots=True)
@@ -136,7 +148,7 @@ def problem_from_proto(message: pb.Problem, resolve: Resolve) -> MappedProblem:
     lengths = any(v.cost_per_m or v.max_length_m is not None for v in vehicles)
     return MappedProblem(
         problem, places.points, places.fields, [mode for mode, _ in profiles], [emission for _, emission in profiles],
-        zero_s, (0.0, float(span_s)), message.travel_times, lengths,
+        zero_s, (0.0, float(span_s)), message.travel_times, lengths, _parking(message, problem),
     )  # fmt: skip
 
 
@@ -152,8 +164,6 @@ def shipment_from_proto(
     message: pb.Shipment, path: str, place: Callable[[geo_pb2.Location, str], int], zero_s: int, dimensions: int
 ) -> Shipment:
     """Map one shipment; `place` answers the location index of a location."""
-    if message.max_ride_s:
-        raise Unimplemented(f"{path}.max_ride_s: longest rides are not supported yet", field=f"{path}.max_ride_s")
     ids = frozenset(message.allowed_vehicle_ids)
     if message.locked_vehicle_id:
         if ids and message.locked_vehicle_id not in ids:
@@ -171,15 +181,24 @@ def shipment_from_proto(
         try:
             windows = tuple(_window(window, zero_s) for window in own.windows)
             windows = _merged(tuple(sorted(windows, key=lambda window: window.start_s)))
-            return Visit(place(own.location, f"{here}.location"), own.service_s + own.setup_s, windows)
+            return Visit(
+                place(own.location, f"{here}.location"), own.service_s, windows, own.setup_s,
+                tuple((problem_kind(one.kind), float(one.service_s)) for one in own.service_by_kind),
+                float(own.due_unix_s - zero_s) if own.due_unix_s else None, own.late_cost_per_hour / 3600.0,
+            )  # fmt: skip
         except InvalidProblemError as error:
-            raise error.within(here) from None
+            named = (replace(one, field=IN_CONTRACT.get(one.field, one.field)) for one in error.findings)
+            raise InvalidProblemError(named).within(here) from None
 
     pickup, delivery = task("pickup"), task("delivery")
     load = (*message.loads, *([0] * (dimensions - len(message.loads))))
     prize = message.prize if message.HasField("prize") else None
     try:
-        return Shipment(message.shipment_id, load, pickup, delivery, frozenset(message.skills), ids, prize, message.priority)
+        return Shipment(
+            message.shipment_id, load, pickup, delivery, frozenset(message.skills), ids, prize, message.priority,
+            message.together, message.apart, frozenset(message.preferred_vehicle_ids), message.other_vehicle_cost,
+            float(message.max_ride_s) or None,
+        )  # fmt: skip
     except InvalidProblemError as error:
         raise error.within(path) from None
 
@@ -202,13 +221,16 @@ def _vehicle(
             message.vehicle_id, start, None if message.open_end else end, capacity, _window(message.shift, zero_s),
             float(message.max_duration_s) or None, message.max_distance_m or None, message.max_stops or None,
             profiles.index(_profile(message)), frozenset(message.skills), rests, **_costs(message.cost, mode, objective),
+            service_factor=message.service_factor if message.HasField("service_factor") else 1.0,
+            service_class=problem_kind(message.kind), co2_g_per_m=mean_co2_g_per_m(mode),
         )  # fmt: skip
     except InvalidProblemError as error:
-        raise error.within(path) from None
+        named = (replace(one, field=IN_CONTRACT_OF_VEHICLES.get(one.field, one.field)) for one in error.findings)
+        raise InvalidProblemError(named).within(path) from None
 
 
-def _costs(cost: pb.VehicleCost, mode: StreetMode, objective: pb.Objective) -> dict[str, float]:
-    """Costs of a vehicle under the objective."""
+def _costs(cost: pb.VehicleCost, mode: StreetMode, objective: pb.Objective) -> dict[str, Any]:
+    """Costs of a vehicle under the objective; only COST looks at the vehicle's own."""
     co2 = objective.co2_cost_per_kg * mean_co2_g_per_m(mode) / 1000.0
     match objective.kind:
         case pb.Objective.KIND_DURATION:
@@ -217,9 +239,50 @@ def _costs(cost: pb.VehicleCost, mode: StreetMode, objective: pb.Objective) -> d
             return {"fixed_cost": 0.0, "cost_per_s": 0.0, "cost_per_m": 1.0 + co2}
         case pb.Objective.KIND_VEHICLES_THEN_DISTANCE:
             return {"fixed_cost": VEHICLES_FIRST, "cost_per_s": 0.0, "cost_per_m": 1.0 + co2}
+        case pb.Objective.KIND_VEHICLES_THEN_DURATION:
+            return {"fixed_cost": VEHICLES_FIRST, "cost_per_s": 1.0, "cost_per_m": co2}
+        case pb.Objective.KIND_WEIGHTED:
+            per_s, per_m = objective.weight_per_hour / 3600.0, objective.weight_per_km / 1000.0
+            return {"fixed_cost": objective.weight_per_vehicle, "cost_per_s": per_s, "cost_per_m": per_m + co2}
+    own: dict[str, Any] = {
+        "fixed_cost": cost.fixed, "cost_per_s": cost.per_hour / 3600.0, "cost_per_m": cost.per_km / 1000.0 + co2,
+    }  # fmt: skip
     if not (cost.fixed or cost.per_km or cost.per_hour):
-        return {"fixed_cost": 0.0, "cost_per_s": 1.0, "cost_per_m": co2}
-    return {"fixed_cost": cost.fixed, "cost_per_s": cost.per_hour / 3600.0, "cost_per_m": cost.per_km / 1000.0 + co2}
+        own = {"fixed_cost": 0.0, "cost_per_s": 1.0, "cost_per_m": co2}
+    if cost.overtime_per_hour:
+        own["overtime_after_s"] = float(cost.overtime_after_s) or None
+        own["overtime_cost_per_s"] = cost.overtime_per_hour / 3600.0
+    return own
+
+
+def _check_weights(objective: pb.Objective) -> None:
+    """Weights belong to WEIGHTED, which needs one."""
+    weights = {
+        f"objective.{name}": getattr(objective, name) for name in ("weight_per_hour", "weight_per_km", "weight_per_vehicle")
+    }
+    weighted = objective.kind == pb.Objective.KIND_WEIGHTED
+    if weighted and not any(weights.values()) and not objective.co2_cost_per_kg:
+        raise InvalidInput("objective: WEIGHTED needs a weight above 0", field="objective.weight_per_hour")
+    for path, weight in weights.items():
+        if weight and not weighted:
+            raise InvalidInput(f"{path}: only counts with kind WEIGHTED; ask for it or leave the weight out", field=path)
+
+
+def problem_kind(kind: "pb.VehicleKind.ValueType") -> str:
+    """Class of service of a kind of vehicles."""
+    return MODES[kind].name.lower()
+
+
+def _parking(message: pb.Problem, problem: Problem) -> list[int]:
+    """Time to find a place by location: the most any task there says, none where vehicles start or end."""
+    parking = [0] * problem.location_count
+    for shipment, own in zip(problem.shipments, message.shipments, strict=True):
+        for visit, task in ((shipment.pickup, own.pickup), (shipment.delivery, own.delivery)):
+            if visit is not None:
+                parking[visit.location_idx] = max(parking[visit.location_idx], task.parking_s)
+    for depot in problem.depots:
+        parking[depot.location_idx] = 0
+    return parking
 
 
 def _window(message: time_pb2.TimeRange, zero_s: int) -> TimeWindow:
@@ -246,9 +309,9 @@ def _refuse_unsupported(message: pb.Problem) -> None:
     """Refuse parts of the contract that the engine cannot do yet."""
     asked = [("hubs", bool(message.hubs)), ("restricted_zones", bool(message.restricted_zones))]
     asked.append(("objective.kind", message.objective.kind == pb.Objective.KIND_MAKESPAN))
+    _check_weights(message.objective)
     for k, vehicle in enumerate(message.vehicles):
         asked.append((f"vehicles[{k}].may_reload", vehicle.may_reload))
-        asked.append((f"vehicles[{k}].cost.overtime_per_hour", vehicle.cost.overtime_per_hour > 0))
     for path, wanted in asked:
         if wanted:
             raise Unimplemented(f"{path}: not supported yet; leave it out", field=path)

@@ -25,6 +25,8 @@ REASONS = {
     "not_worth_it": pb.UNSERVED_REASON_NOT_WORTH_IT,
     "locked": pb.UNSERVED_REASON_LOCKED_VEHICLE,
     "duration": pb.UNSERVED_REASON_DURATION,
+    "ride": pb.UNSERVED_REASON_DURATION,
+    "bond": pb.UNSERVED_REASON_BOND,
 }
 
 
@@ -55,6 +57,7 @@ def plan_to_proto(plan: Plan, mapped: MappedProblem, legs: LegSource | None = No
         co2_g=sum(one.co2_g for one in rounds),
         served_count=len(mapped.problem.shipments) - len(plan.unserved),
         version=version,
+        warnings=plan.warnings,
     )
 
 
@@ -93,6 +96,8 @@ def _round(one: DeliveryRound, mapped: MappedProblem, legs: LegSource | None) ->
                 shipment_id=problem.shipments[shipment_idx].id, location=_place(mapped, to),
                 arrival_unix_s=unix(stop.arrival_s), start_unix_s=unix(stop.start_s), departure_unix_s=unix(stop.departure_s),
                 wait_s=max(0, round(stop.start_s - stop.arrival_s - rested)), loads=stop.load_after, leg=leg,
+                parking_s=mapped.parking_of(vehicle.profile, at, to),
+                late_cost=problem.visit(stop.visit_idx).late_cost(stop.start_s),
             )
         )  # fmt: skip
         stops += _breaks(stop.breaks_after, mapped, to, stop.load_after)

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from loadtest.report import machine, show
-from loadtest.rounds_instances import VEHICLES_FIRST, Instance, read_instance
+from loadtest.rounds_instances import VEHICLES_FIRST, Instance, best_known, is_time_dependent, read_instance
 from routing.rounds.api import Plan, solve
 
 
@@ -18,15 +18,14 @@ def main(argv: list[str]) -> int:
         _parser().error("give either --seconds or --iterations")
     began = time.perf_counter()
     path = Path(options.instance)
-    time_dependent = path.name.endswith((".vrp.json", ".vrp.json.gz"))
-    objective = options.objective or ("duration" if time_dependent else "distance")
+    objective = options.objective or ("duration" if is_time_dependent(path) else "distance")
     instance = read_instance(path, objective, options.rounding)
     loading_s = time.perf_counter() - began
     compile_s = _warm_up(instance)
     began = time.perf_counter()
     plan = solve(
         instance.problem,
-        instance.travel_times,
+        instance.times,
         iterations=options.iterations,
         time_limit_s=options.seconds,
         elapsed_s=time.perf_counter,
@@ -58,7 +57,7 @@ def _warm_up(instance: Instance) -> float:
     small = instance.problem
     solve(
         type(small)(small.location_count, small.depots, small.vehicles[:2], small.shipments[:6]),
-        instance.travel_times,
+        instance.times,
         iterations=5,
     )
     return time.perf_counter() - began
@@ -69,7 +68,8 @@ def _report(
     loading_s: float, compile_s: float, solving_s: float,
 ) -> None:  # fmt: skip
     cost = float(str(answer["cost"]))
-    known = instance.best_known.get("cost")
+    best = best_known(Path(options.instance))
+    known = best.get("cost")
     gap = f"{100 * (cost / known - 1):.2f} %" if known else "–"
     rows: list[tuple[str, object]] = [
         ("customers", len(instance.customer)),
@@ -78,7 +78,7 @@ def _report(
         ("cost", cost),
         ("best known cost", known or "–"),
         ("gap", gap),
-        ("best known rounds", instance.best_known.get("vehicles") or "–"),
+        ("best known rounds", best.get("vehicles") or "–"),
         ("cost of the first plan", plan.first_cost),
         ("iterations", plan.iterations),
         ("loading s", loading_s),

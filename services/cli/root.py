@@ -14,6 +14,7 @@ from services.cli.demo import demo
 from services.cli.feeds import feeds, parking
 from services.cli.journeys import departures, journey, places
 from services.cli.rounds import rounds
+from services.cli.rounds_value import value
 from services.cli.serve import serve
 from services.cli.signals import signals
 from services.cli.street import street
@@ -58,6 +59,7 @@ def root(context: click.Context, home: Path | None, city_name: str | None) -> No
 
 for command in (demo, serve, city, journey, departures, places, tour, street, rounds, signals, parking, feeds, address, token):
     root.add_command(command)
+rounds.add_command(value)
 
 
 def main() -> None:

@@ -1,24 +1,29 @@
-"""``traboule rounds solve|submit|show|cancel|list|explain``."""
+"""``traboule rounds solve|value|submit|show|cancel|list|explain``."""
 
-import csv
-import json
+import datetime as dt
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import click
-from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 from rich.live import Live
 from rich.text import Text
 from traboule.rounds.v1 import plan_pb2, problem_pb2, rounds_service_pb2, rounds_service_pb2_grpc
 
+from routing.rounds.formats.instance import OBJECTIVES, Instance
 from services.city.snapshot import open_snapshot
 from services.cli.context import CommandContext, plain_errors
-from services.cli.output import clock, console, distance, duration, plain, print_json, print_table, say
-from services.common.polyline import decode
+from services.cli.output import clock, console, distance, duration, parse_when, plain, print_json, print_table, say
+from services.cli.rounds_export import check_targets, write_exports
+from services.cli.rounds_files import RoundsFile, read_rounds_file
+from services.cli.rounds_local import UTC, request_of, show_local, solve_here, write_local_page
+from services.cli.rounds_orders import FleetOptions, read_orders
 from services.demo.plan_pictures import write_plan_page
 
 Stub = rounds_service_pb2_grpc.RoundsServiceStub
 MOST_LISTED = 200
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @click.group()
@@ -26,41 +31,48 @@ def rounds() -> None:
     """Delivery rounds under predicted traffic."""
 
 
-def check_targets(**files: Path | None) -> None:
-    """See that files asked for can be written, before time is spent on what goes into them.
+def fleet_options(command: F) -> F:
+    """Options of commands that take a file of orders."""
+    for option in (
+        click.option(
+            "--day",
+            type=click.DateTime(["%Y-%m-%d"]),
+            help="Day of times of day in a file (default: the next one whose shift has not begun).",
+        ),
+        click.option("--shift", default="08:00-18:00", show_default=True, help="Shift of the vehicles (CSV)."),
+        click.option("--capacity", type=click.IntRange(0), help="Capacity of a vehicle (CSV; default: without limit)."),
+        click.option(
+            "--vehicles", type=click.IntRange(1, 2000), default=1, show_default=True, help="Number of vehicles (CSV)."
+        ),
+        click.option("--depot", help="Where the vehicles start and end: a place or lat,lon (CSV)."),
+    ):
+        command = option(command)
+    return command
 
-    Raises
-    ------
-    click.ClickException
-        Naming the folder that does not exist.
-    """
-    for option, file in files.items():
-        if file is not None and not file.absolute().parent.is_dir():
-            raise click.ClickException(f"--{option} {file}: there is no folder {file.absolute().parent}")
+
+def read_request(context: CommandContext, file: RoundsFile, path: Path, options: Mapping[str, Any]) -> problem_pb2.Problem:
+    """Problem for the service from a file without travel times of its own; addresses are looked up in the running city."""
+    if file.message is not None:
+        return file.message
+    given: dt.datetime | None = options["day"]
+    day = given.date() if given else _next_day(context, options["shift"])
+    if file.instance is not None:
+        return request_of(file.instance, day, context.timezone)
+    fleet = FleetOptions(options["depot"], options["vehicles"], options["capacity"], options["shift"])
+    message, notes = read_orders(
+        file.orders or "", str(path), fleet, day, context.timezone, lambda text: context.resolve(text, quiet=True)[0]
+    )
+    for note in (*notes, f"planned for {day:%Y-%m-%d}"):
+        click.echo(f"note: {note}", err=True)
+    return message
 
 
-def read_problem(path: Path) -> problem_pb2.Problem:
-    """Problem of a JSON file in the form of `traboule.rounds.v1.Problem`.
-
-    Raises
-    ------
-    click.ClickException
-        Naming the line or the field that is wrong.
-    """
-    try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise click.ClickException(f"{path} cannot be read: {error}") from None
-    except json.JSONDecodeError as error:
-        raise click.ClickException(f"{path} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from None
-    try:
-        if not isinstance(table, dict):
-            raise ParseError("an object with shipments and vehicles is expected")
-        return ParseDict(table.get("problem", table), problem_pb2.Problem())
-    except (ParseError, AttributeError, TypeError) as error:
-        raise click.ClickException(
-            f"{path} is not a rounds problem: {error}; see cities/porto/examples/deliveries.json"
-        ) from None
+def _next_day(context: CommandContext, shift: str) -> dt.date:
+    """Today if the shift has not begun, else tomorrow."""
+    now_s, zone = context.now(), context.timezone
+    today = dt.datetime.fromtimestamp(now_s, zone).date()
+    begun = parse_when(shift.partition("-")[0].strip(), zone, now_s) <= now_s
+    return today + dt.timedelta(days=begun)
 
 
 @rounds.command()
@@ -70,18 +82,42 @@ def read_problem(path: Path) -> problem_pb2.Problem:
 @click.option("--picture", type=click.Path(path_type=Path), help="Write map and Gantt chart (HTML) here.")
 @click.option("--geojson", type=click.Path(path_type=Path), help="Write the rounds as GeoJSON here.")
 @click.option("--csv", "csv_file", type=click.Path(path_type=Path), help="Write the stops as CSV here.")
+@click.option(
+    "--gpx", type=click.Path(file_okay=False, path_type=Path), help="Write a GPX file for every driver into this folder."
+)
+@click.option("--objective", type=click.Choice(list(OBJECTIVES)), help="What is made small (benchmark files only).")
+@click.option("--rounding", type=click.Choice(["double", "dimacs"]), default="double", help="Of distances (benchmark files).")
+@fleet_options
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 @click.pass_obj
 @plain_errors
 def solve(context: CommandContext, /, file: Path, seconds: float, seed: int, **out: Any) -> None:
     """Plan the rounds of FILE and show every better plan as it is found.
 
+    FILE is a rounds problem (JSON), VROOM (JSON), MAMUT, Solomon/Homberger or Li & Lim, or orders (CSV). Files that bring
+    their own travel times are planned here; the others by the running city.
+
     \b
       traboule rounds solve cities/porto/examples/deliveries.json --seconds 20 --picture rounds.html
+      traboule rounds solve orders.csv --depot 41.17,-8.65 --vehicles 3 --shift 08:00-17:00 --gpx drivers
+      traboule rounds solve C101.txt --objective vehicles-distance
     """
-    check_targets(picture=out["picture"], geojson=out["geojson"], csv=out["csv_file"])
+    check_targets(picture=out["picture"], geojson=out["geojson"], csv=out["csv_file"], gpx=out["gpx"])
+    found = read_rounds_file(file, out["objective"], out["rounding"])
+    if found.instance is not None and found.instance.travel_times is not None:
+        if found.instance.points is None and (out["geojson"] or out["gpx"]):
+            raise click.ClickException(f"{file} gives no coordinates in degrees: --geojson and --gpx cannot be written")
+        plan = solve_here(found.instance, seconds, seed)
+        show_local(found.instance, plan)
+        _finish(context, plan, out, found.instance)
+        return
+    _finish(context, _ask(context, read_request(context, found, file, out), seconds, seed), out)
+
+
+def _ask(context: CommandContext, problem: problem_pb2.Problem, seconds: float, seed: int) -> plan_pb2.Plan:
+    """The best plan of the running city."""
     request = rounds_service_pb2.SolveRoundsRequest(
-        problem=read_problem(file),
+        problem=problem,
         limits=rounds_service_pb2.SolveLimits(time_limit_s=seconds, seed=seed, with_polylines=True),
     )
     last = rounds_service_pb2.SolveRoundsResponse()
@@ -97,9 +133,7 @@ def solve(context: CommandContext, /, file: Path, seconds: float, seed: int, **o
         context.client.stream("rounds", Stub, "SolveRounds", request, each)
     if not last.HasField("plan"):
         raise click.ClickException("no plan was found in the time given; give more with --seconds")
-    if out["as_json"]:
-        print_json(last.plan)
-    _finish(context, None if out["as_json"] else last.plan, last.plan, out)
+    return last.plan
 
 
 def _progress(message: rounds_service_pb2.SolveRoundsResponse, seconds: float) -> str:
@@ -111,24 +145,23 @@ def _progress(message: rounds_service_pb2.SolveRoundsResponse, seconds: float) -
     return text + (f"   {message.progress}" if message.progress else "")
 
 
-def _finish(context: CommandContext, shown: plan_pb2.Plan | None, plan: plan_pb2.Plan, out: dict[str, Any]) -> None:
-    """Show a plan, unless it has been printed as JSON, and write the files asked for."""
-    if shown is not None:
-        show_plan(context, shown)
+def _finish(context: CommandContext, plan: plan_pb2.Plan, out: Mapping[str, Any], local: Instance | None = None) -> None:
+    """Show a plan, as JSON or as tables, and write the files asked for; `local` says where it came from without a city."""
+    if out.get("as_json"):
+        print_json(plan)
+    else:
+        show_plan(plan, UTC if local else context.timezone)
     if out.get("picture"):
-        snapshot = open_snapshot(context.config.home, context.config.city)
-        write_plan_page(plan, snapshot, out["picture"])
-        click.echo(f"map and chart: {out['picture']}", err=shown is None)
-    if out.get("geojson"):
-        out["geojson"].write_text(json.dumps(plan_geojson(plan), ensure_ascii=False), encoding="utf-8")
-    if out.get("csv_file"):
-        with out["csv_file"].open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows(plan_rows(plan))
+        if local:
+            write_local_page(local, plan, out["picture"])
+        else:
+            write_plan_page(plan, open_snapshot(context.config.home, context.config.city), out["picture"])
+        click.echo(f"map and chart: {out['picture']}", err=bool(out.get("as_json")))
+    write_exports(plan, geojson=out.get("geojson"), csv_file=out.get("csv_file"), gpx=out.get("gpx"))
 
 
-def show_plan(context: CommandContext, plan: plan_pb2.Plan) -> None:
+def show_plan(plan: plan_pb2.Plan, zone: ZoneInfo) -> None:
     """Print a plan, a line per round, then what is not served and why."""
-    zone = context.timezone
     rows = []
     for row in plan.rounds:
         visits = sum(stop.kind in (plan_pb2.RoundStop.KIND_DELIVERY, plan_pb2.RoundStop.KIND_PICKUP) for stop in row.stops)
@@ -147,48 +180,22 @@ def show_plan(context: CommandContext, plan: plan_pb2.Plan) -> None:
         say(f"[yellow]not served: {plain(why)}[/]")
 
 
-def plan_rows(plan: plan_pb2.Plan) -> list[list[object]]:
-    """Stops of a plan as rows, header first; times are unix seconds."""
-    rows: list[list[object]] = [["vehicle", "stop", "kind", "shipment", "lat", "lon", "arrival", "start", "departure"]]
-    for row in plan.rounds:
-        for number, stop in enumerate(row.stops):
-            kind = plan_pb2.RoundStop.Kind.Name(stop.kind).removeprefix("KIND_").lower()
-            place = [round(stop.location.lat_deg, 6), round(stop.location.lon_deg, 6)]
-            times = [stop.arrival_unix_s, stop.start_unix_s, stop.departure_unix_s]
-            rows.append([_safe(row.vehicle_id), number, kind, _safe(stop.shipment_id), *place, *times])
-    return rows
-
-
-def _safe(text: str) -> str:
-    """Text that a spreadsheet will not run as a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
-
-
-def plan_geojson(plan: plan_pb2.Plan) -> dict[str, Any]:
-    """Rounds as lines and stops as points."""
-    features: list[dict[str, Any]] = []
-    for row in plan.rounds:
-        line = [[lon, lat] for stop in row.stops for lat, lon in decode(stop.leg.polyline.encoded)]
-        if len(line) > 1:
-            geometry = {"type": "LineString", "coordinates": line}
-            features.append({"type": "Feature", "geometry": geometry, "properties": {"vehicle": row.vehicle_id}})
-        for stop in row.stops:
-            point = {"type": "Point", "coordinates": [stop.location.lon_deg, stop.location.lat_deg]}
-            features.append(
-                {"type": "Feature", "geometry": point, "properties": MessageToDict(stop, preserving_proto_field_name=True)}
-            )
-    return {"type": "FeatureCollection", "features": features}
-
-
 @rounds.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--seconds", type=click.FloatRange(0.1, 3600), default=10.0, show_default=True, help="How long to look.")
+@fleet_options
 @click.pass_obj
 @plain_errors
-def submit(context: CommandContext, file: Path, seconds: float) -> None:
-    """Hand in the rounds of FILE as a job that survives restarts; prints its id."""
+def submit(context: CommandContext, /, file: Path, seconds: float, **options: Any) -> None:
+    """Hand in the rounds of FILE (as for solve, without travel times of its own) as a job that survives restarts.
+
+    Prints its id.
+    """
+    found = read_rounds_file(file)
+    if found.instance is not None and found.instance.travel_times is not None:
+        raise click.ClickException(f"{file} brings its own travel times; plan it here: traboule rounds solve {file}")
     request = rounds_service_pb2.SubmitRoundsRequest(
-        problem=read_problem(file), limits=rounds_service_pb2.SolveLimits(time_limit_s=seconds)
+        problem=read_request(context, found, file, options), limits=rounds_service_pb2.SolveLimits(time_limit_s=seconds)
     )
     say(context.client.call("rounds", Stub, "SubmitRounds", request).rounds.rounds_id)
 
@@ -209,8 +216,16 @@ def show(context: CommandContext, rounds_id: str, picture: Path | None, as_json:
     else:
         state = _state(answer.state)
         say(f"[bold]{plain(rounds_id)}[/] {state} {plain(answer.explanation)}")
-    if answer.HasField("plan"):
-        _finish(context, None if as_json else answer.plan, answer.plan, {"picture": picture})
+    if answer.HasField("plan") and (picture or not as_json):
+        _show_answer(context, answer.plan, picture, as_json)
+
+
+def _show_answer(context: CommandContext, plan: plan_pb2.Plan, picture: Path | None, as_json: bool) -> None:
+    if not as_json:
+        show_plan(plan, context.timezone)
+    if picture:
+        write_plan_page(plan, open_snapshot(context.config.home, context.config.city), picture)
+        click.echo(f"map and chart: {picture}", err=as_json)
 
 
 @rounds.command("list")

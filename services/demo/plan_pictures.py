@@ -16,11 +16,14 @@ COLOURS = {"driving": "#0b6e99", "service": "#2b8a3e", "waiting": "#adb5bd", "br
 Stop = plan_pb2.RoundStop
 
 
-def plan_map(plan: plan_pb2.Plan, snapshot: CitySnapshot) -> str:
-    """Rounds on the streets; stops numbered in the tool tips, depots as larger dots."""
-    picture = StreetMap(snapshot.street)
+def plan_map(plan: plan_pb2.Plan, snapshot: CitySnapshot | None) -> str:
+    """Rounds on the streets (or, without them, from stop to stop); stops numbered in the tool tips, depots as larger dots."""
+    picture = StreetMap(None if snapshot is None else snapshot.street)
     for k, row in enumerate(plan.rounds):
         colour = svg.PALETTE[k % len(svg.PALETTE)]
+        if snapshot is None:
+            way = [(stop.location.lat_deg, stop.location.lon_deg) for stop in row.stops]
+            picture.add_line(way, colour, width=2.6, tip=row.vehicle_id)
         for number, stop in enumerate(row.stops):
             points = decode(stop.leg.polyline.encoded)
             if len(points) > 1:

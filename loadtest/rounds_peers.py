@@ -16,7 +16,7 @@ from typing import Any
 
 from loadtest.report import machine, show
 from loadtest.rounds import solution
-from loadtest.rounds_instances import read_instance
+from loadtest.rounds_instances import best_known, is_time_dependent, read_instance
 from routing.rounds.api import solve
 from routing.rounds.warm import warm
 
@@ -100,16 +100,14 @@ def main() -> int:
 
 
 def _ours(path: Path, options: argparse.Namespace, out: Path) -> dict[str, Any]:
-    time_dependent = path.name.endswith((".vrp.json", ".vrp.json.gz"))
+    time_dependent = is_time_dependent(path)
     objective = "vehicles-distance" if options.vehicles else "duration" if time_dependent else "distance"
     instance = read_instance(path, objective, "double" if time_dependent or options.vehicles else "dimacs")
     began = time.perf_counter()
-    plan = solve(
-        instance.problem, instance.travel_times, time_limit_s=options.seconds, elapsed_s=time.perf_counter, seed=options.seed
-    )
+    plan = solve(instance.problem, instance.times, time_limit_s=options.seconds, elapsed_s=time.perf_counter, seed=options.seed)
     seconds, answer = time.perf_counter() - began, solution(instance, plan, objective)
     (out / f"{path.name}.solution.json").write_text(json.dumps(answer))
-    known = instance.best_known
+    known = best_known(path)
     return {"cost": answer["cost"], "routes": len(plan.rounds), "seconds": seconds, "unserved": len(plan.unserved),
             "iterations": plan.iterations, "best_known": known.get("cost")}  # fmt: skip
 

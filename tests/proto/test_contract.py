@@ -25,7 +25,7 @@ NO_UNIT = {
     "occupancy", "saturation", "score", "speed_factor", "lanes", "weekdays", "mean_stops", "max_stops",
     "max_transfers", "max_departures", "max_places", "max_itineraries", "max_alternatives", "route_type", "route_types",
     "loads", "capacities", "shortfall", "cost", "cost_delta", "fixed", "prize",
-    "exit_number", "shared", "per_kg_co2",
+    "exit_number", "shared", "per_kg_co2", "late_cost", "other_vehicle_cost", "weight_per_vehicle", "service_factor",
 }  # fmt: skip
 """Numbers that are counts, ranks, shares of one, codes, or in units the caller defines (loads, costs)."""
 

@@ -83,7 +83,7 @@ def _speed_profile(data: Fields, td: Fields, n: int, sidecar: Sidecar) -> Travel
     """Speeds per period and category of arc (Ichoua, Gendreau and Potvin 2003)."""
     file = Fields(sidecar(td.text("categories_path")), "")
     try:
-        category = np.array([[int(x) for x in array(row, path)] for path, row in file.rows("categories")])  # type: ignore[call-overload]
+        category = np.array([_categories(row, path) for path, row in file.rows("categories")])
         at = np.array(data.get("coordinates"), float)
         periods = np.array(td.get("time_periods"), float)
         speeds = np.array(td.get("speeds"), float)
@@ -97,6 +97,11 @@ def _speed_profile(data: Fields, td: Fields, n: int, sidecar: Sidecar) -> Travel
         raise InvalidProblemError.of("td.time_periods", "expected pairs of start and end")
     distance = np.hypot(at[:, None, 0] - at[None, :, 0], at[:, None, 1] - at[None, :, 1])
     return TravelTimes.speeds(distance, category, periods[:, 0], speeds)
+
+
+def _categories(row: object, path: str) -> list[int]:
+    """One row of categories: a string of digits or a list of numbers."""
+    return [int(x) for x in (row if isinstance(row, str) else array(row, path))]  # type: ignore[call-overload]
 
 
 def _window(value: object, path: str) -> TimeWindow:

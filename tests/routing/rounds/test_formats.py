@@ -268,3 +268,20 @@ def test_whatever_stands_in_a_text_file_is_read_or_named(at: int, cut: int, put:
 def test_a_vroom_file_survives_json() -> None:
     """What `json` parses is what the reader expects."""
     assert read_vroom(json.loads(json.dumps(VROOM))).problem == read_vroom(VROOM).problem
+
+
+@pytest.mark.parametrize("rows", [["010", "100", "000"], [[0, 1, 0], [1, 0, 0], [0, 0, 0]]])
+def test_mamut_speeds_by_category(rows: list[object]) -> None:
+    """Categories are strings of digits or lists; times follow the speed of the period."""
+    td = {
+        "model": "igp-profile",
+        "time_periods": [[0, 100], [100, 500]],
+        "speeds": [[1.0, 2.0], [0.5, 1.0]],
+        "categories_path": "c",
+    }
+    table = MAMUT | {"coordinates": [[0, 0], [30, 40], [60, 80]][: MAMUT["num_customers"] + 1], "td": td}
+    n = MAMUT["num_customers"] + 1
+    instance = read_mamut(table, lambda _: {"categories": [row[:n] for row in rows[:n]]})
+    assert instance.times.arrival_s(0, 0, 1, 0.0) == 100.0
+    assert instance.times.arrival_s(0, 0, 1, 100.0) == 150.0
+    assert instance.times.arrival_s(0, 0, 1, 50.0) == 125.0

@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ("transit", "street", "match", "rounds", "rounds_value", "signals", "feeds", "grpc", "city")
+NAMES = ("transit", "street", "match", "rounds", "rounds_value", "rounds_live", "signals", "feeds", "grpc", "city")
 
 
 def main(argv: list[str]) -> int:

@@ -32,9 +32,7 @@ def build_arrays(problem: Problem, travel_times: TravelTimes) -> ProblemArrays:
             )
     demand, allowed = _demand(problem), _allowed(problem)
     vehicles = _vehicles(problem)
-    # Where the shift and the depot's opening hours do not meet, the vehicle serves nobody.
-    never = (vehicles.leave_from_s > vehicles.leave_by_s) | (vehicles.leave_from_s > vehicles.return_by_s)
-    allowed[:, never] = False
+    allowed[:, never_drives(vehicles)] = False
     dislike = np.where(allowed, _dislike(problem), np.float32(np.inf))
     capacity = np.zeros((len(problem.vehicles), problem.dimensions), np.int64)
     for k, vehicle in enumerate(problem.vehicles):
@@ -67,15 +65,24 @@ def build_arrays(problem: Problem, travel_times: TravelTimes) -> ProblemArrays:
     )
 
 
+def never_drives(vehicles: Records) -> npt.NDArray[np.bool_]:
+    """Vehicles that serve nobody, because the shift and the depot's opening hours do not meet."""
+    never: npt.NDArray[np.bool_] = (vehicles.leave_from_s > vehicles.leave_by_s) | (
+        vehicles.leave_from_s > vehicles.return_by_s
+    )
+    return never
+
+
 def number_kinds(vehicles: Records, capacity: npt.NDArray[np.int64], dislike: npt.NDArray[np.float32]) -> None:
     """Number the vehicles that differ in nothing: fills ``vehicles.kind``; a driver's breaks make a kind of their own."""
     known: dict[tuple[object, ...], int] = {}
-    for r, vehicle in enumerate(vehicles):
-        fields = vehicle.tolist()[:-1]
-        if vehicle.first_break == vehicle.last_break:
-            fields = (*fields[:12], *fields[14:])
-        key = (fields, capacity[r].tobytes(), dislike[:, r].tobytes())
-        vehicles.kind[r] = known.setdefault(key, len(known))
+    kinds = []
+    for r, row in enumerate(vehicles.tolist()):
+        own = row[:-1]
+        if row[12] == row[13]:
+            own = (*row[:12], *row[14:-1])
+        kinds.append(known.setdefault((own, capacity[r].tobytes(), dislike[:, r].tobytes()), len(known)))
+    vehicles.kind[:] = kinds
 
 
 def _records(rows: Sequence[tuple[float, ...]], dtype: np.dtype[np.void]) -> Records:

@@ -5,8 +5,9 @@ Locations are indices into the travel-time matrices. Not supported yet: reload t
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from routing.rounds.errors import FieldFinding, InvalidProblemError
 
@@ -244,6 +245,8 @@ class Problem:
     shipments: tuple[Shipment, ...]
     visits: tuple[tuple[int, bool], ...] = field(init=False)
     """(shipment index, is the delivery) of every visit, in the order of the shipments, pickups first."""
+    dimensions: int = field(init=False)
+    """Number of load dimensions, at least 1."""
 
     def __post_init__(self) -> None:
         findings = [
@@ -263,6 +266,7 @@ class Problem:
             if visit is not None
         ]
         object.__setattr__(self, "visits", tuple(visits))
+        object.__setattr__(self, "dimensions", max([1, *(len(vehicle.capacity) for vehicle in self.vehicles)]))
 
     def driver_cost(self, vehicle_idx: int, duration_s: float) -> float:
         """Cost of a vehicle's time, overtime included."""
@@ -270,10 +274,9 @@ class Problem:
         over = 0.0 if vehicle.overtime_after_s is None else max(0.0, duration_s - vehicle.overtime_after_s)
         return vehicle.cost_per_s * duration_s + vehicle.overtime_cost_per_s * over
 
-    @property
-    def dimensions(self) -> int:
-        """Number of load dimensions, at least 1."""
-        return max([1, *(len(vehicle.capacity) for vehicle in self.vehicles)])
+    def first_visit(self, shipment_idx: int) -> int:
+        """Position in `visits` of the shipment's first visit. O(log m)."""
+        return bisect_left(self.visits, (shipment_idx, False))
 
     def visit(self, visit_idx: int) -> Visit:
         """Return visit `visit_idx` (position in `visits`)."""
@@ -282,6 +285,28 @@ class Problem:
         found = shipment.delivery if is_delivery else shipment.pickup
         assert found is not None
         return found
+
+    def with_shipment(self, shipment: Shipment, location_count: int) -> "Problem":
+        """Return the problem with one more shipment, over `location_count` locations; what is there is not checked again.
+
+        Raises
+        ------
+        InvalidProblemError
+            With one finding for every wrong field of the shipment (`shipments[0]`); the caller sees to it that its id is new.
+        """
+        one = self.only_with(shipment, location_count)
+        answer = object.__new__(Problem)
+        own: dict[str, object] = {"location_count": location_count, "shipments": (*self.shipments, shipment)}
+        own["visits"] = (*self.visits, *((len(self.shipments), is_delivery) for _, is_delivery in one.visits))
+        for name in (known.name for known in fields(Problem)):
+            object.__setattr__(answer, name, own[name] if name in own else getattr(self, name))
+        return answer
+
+    def only_with(self, shipment: Shipment, location_count: int) -> "Problem":
+        """Return a problem with this shipment alone, of the first vehicle and those the shipment names."""
+        named = shipment.vehicle_ids | shipment.preferred_vehicle_ids
+        vehicles = tuple(one for k, one in enumerate(self.vehicles) if k == 0 or one.id in named)
+        return Problem(location_count, self.depots, vehicles, (shipment,))
 
     def may_carry(self, vehicle_idx: int, shipment_idx: int) -> bool:
         """Whether skills and locks let the vehicle serve the shipment."""

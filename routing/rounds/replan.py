@@ -1,17 +1,18 @@
 """Changing a plan while it is driven: what is done is fixed, the rest is a smaller problem over the same locations.
 
-`residual` cuts a plan at a moment: every vehicle stands where its last finished (or begun) service ends, goods on board are
+`residual` cuts a plan at a moment: every vehicle stands at the stop it is at or driving to (`standing`), goods on board are
 locked to it, and nothing new can be loaded at the depot by a vehicle that has left.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from routing.rounds.api import build_plan
 from routing.rounds.arrays import build_arrays
 from routing.rounds.plan import DeliveryRound, Plan, PlannedStop
-from routing.rounds.problem import Break, Depot, Problem, Shipment, TimeWindow, Vehicle, Visit
+from routing.rounds.problem import Problem, Shipment, TimeWindow, Visit
 from routing.rounds.search import Search
+from routing.rounds.standing import LengthOf, frozen_stops, leaves_stop_s, metres_of, stand, standing_vehicle
 from routing.rounds.travel_times import TravelTimes
 
 
@@ -70,6 +71,7 @@ def residual(
     held_until_s: dict[int, float] | None = None,
     without_vehicles: frozenset[int] = frozenset(),
     without_shipments: frozenset[int] = frozenset(),
+    length_m: LengthOf = lambda profile, i, j: 0.0,  # noqa: ARG005 - lengths are unknown
 ) -> Residual:
     """Cut `plan` at `now_s`.
 
@@ -81,23 +83,21 @@ def residual(
         Broken down: they serve nothing more; goods on board cannot be taken over (unserved), the rest may.
     without_shipments : frozenset of int
         Refused: they leave the plan.
+    length_m : callable, optional
+        Metres driven, where rounds have a longest length.
     """
     rounds = {one.vehicle_idx: one for one in plan.rounds}
     done, depots, vehicles = [], list(problem.depots), []
     locks: dict[int, frozenset[str]] = {}
-    away = {r for r, one in rounds.items() if one.departure_s < now_s}
-    for r, vehicle in enumerate(problem.vehicles):
-        one = rounds.get(r)
-        fixed = tuple(stop for stop in one.stops if stop.start_s < now_s) if one is not None and r in away else ()
-        done.append(fixed)
-        at = problem.depots[vehicle.start_depot_idx].location_idx
-        if fixed:
-            at = problem.visit(fixed[-1].visit_idx).location_idx
-        ready = max(leaves_at(plan, r, now_s) if r in away else now_s, (held_until_s or {}).get(r, now_s))
-        depots.append(Depot(f"{vehicle.id} now", at, TimeWindow(min(ready, now_s), 1e9)))
-        shift = TimeWindow(max(ready, vehicle.shift.start_s), max(ready, vehicle.shift.end_s))
-        rests = tuple(rest for rest in vehicle.breaks if rest.latest_s >= now_s)
-        vehicles.append(_standing(vehicle, len(depots) - 1, shift, rests, one, fixed))
+    away: set[int] = set()
+    for r in range(len(problem.vehicles)):
+        here = stand(problem, r, rounds.get(r), now_s, (held_until_s or {}).get(r))
+        away |= {r} if here.away else set()
+        done.append(here.done)
+        metres = metres_of(problem, r, here.done, length_m)
+        vehicle, depot = standing_vehicle(problem, r, here, len(depots), metres)
+        depots.append(depot)
+        vehicles.append(vehicle)
     names = frozenset(v.id for r, v in enumerate(vehicles) if r not in without_vehicles)
     grounded = frozenset(v.id for r, v in enumerate(vehicles) if r not in without_vehicles and r not in away)
     finished = {stop.visit_idx: stop for stops in done for stop in stops}
@@ -144,35 +144,12 @@ def repair(rest: Residual, travel_times: TravelTimes) -> tuple[Plan, list[int]]:
 
 
 def leaves_at(plan: Plan, vehicle_idx: int, now_s: float) -> float:
-    """When a vehicle leaves the place it is at as planned, in engine seconds (on the way to its next stop counts as now)."""
+    """When a vehicle leaves the place it is at or driving to as planned, in engine seconds."""
     one = next((one for one in plan.rounds if one.vehicle_idx == vehicle_idx), None)
     if one is None:
         return now_s
-    if one.departure_s >= now_s:
-        return one.departure_s
-    last = next((stop for stop in reversed(one.stops) if stop.start_s < now_s), None)
-    if last is None:
-        return now_s
-    return max(now_s, last.breaks_after[-1].end_s if last.breaks_after else last.departure_s)
-
-
-def _standing(
-    vehicle: Vehicle,
-    depot_idx: int,
-    shift: TimeWindow,
-    rests: tuple[Break, ...],
-    one: DeliveryRound | None,
-    fixed: Sequence[PlannedStop],
-) -> Vehicle:
-    """Vehicle as it stands at the cut: limits less what it has used."""
-    used = 0.0 if one is None or not fixed else max(0.0, shift.start_s - one.departure_s)
-    longest = None if vehicle.max_duration_s is None else max(0.0, vehicle.max_duration_s - used)
-    regular = None if vehicle.overtime_after_s is None else max(0.0, vehicle.overtime_after_s - used)
-    most = None if vehicle.max_stops is None else max(0, vehicle.max_stops - len(fixed))
-    return replace(
-        vehicle, start_depot_idx=depot_idx, shift=shift, breaks=rests, max_duration_s=longest, max_stops=most,
-        overtime_after_s=regular,
-    )  # fmt: skip
+    frozen = frozen_stops(one, now_s)
+    return leaves_stop_s(frozen[-1]) if frozen else one.departure_s
 
 
 def _bonded(names: frozenset[str], problem: Problem, shipment: Shipment, rode: Mapping[int, str]) -> frozenset[str]:
@@ -188,16 +165,15 @@ def _bonded(names: frozenset[str], problem: Problem, shipment: Shipment, rode: M
 def _rest(problem: Problem, shipment_idx: int, finished: Mapping[int, PlannedStop]) -> Shipment | None:
     """What is left of a shipment; None when it is done. What rides now is to be delivered in time."""
     shipment = problem.shipments[shipment_idx]
-    done = {is_delivery for v, (s, is_delivery) in enumerate(problem.visits) if s == shipment_idx and v in finished}
-    pickup = None if False in done else shipment.pickup
-    delivery = None if True in done else shipment.delivery
+    first = problem.first_visit(shipment_idx)
+    pickup = None if shipment.pickup is not None and first in finished else shipment.pickup
+    delivery = None if first + (shipment.pickup is not None) in finished else shipment.delivery
     if pickup is None and delivery is None:
         return None
     if shipment.max_ride_s is None or (pickup is not None and delivery is not None):
         return replace(shipment, pickup=pickup, delivery=delivery)
     if delivery is not None:
-        left = next(stop.departure_s for v, stop in finished.items() if problem.visits[v] == (shipment_idx, False))
-        delivery = _by(delivery, left + shipment.max_ride_s)
+        delivery = _by(delivery, finished[first].departure_s + shipment.max_ride_s)
     return replace(shipment, pickup=pickup, delivery=delivery, max_ride_s=None)
 
 
@@ -224,7 +200,7 @@ def merge(problem: Problem, travel_times: TravelTimes, plan: Plan, rest: Residua
             stops.append(replace(stop, visit_idx=whole[rest.shipment_of[s], is_delivery]))
         if stops:
             departure = before[r].departure_s if rest.done[r] else new[r].departure_s
-            rounds.append(_joined(problem, travel_times, r, departure, stops, new.get(r)))
+            rounds.append(joined_round(problem, travel_times, r, departure, stops, new.get(r)))
     served = {problem.visits[stop.visit_idx][0] for one in rounds for stop in one.stops}
     unserved = tuple(replace(one, shipment_idx=rest.shipment_of[one.shipment_idx]) for one in after.unserved)
     unserved = tuple(one for one in unserved if one.shipment_idx not in served)
@@ -232,7 +208,7 @@ def merge(problem: Problem, travel_times: TravelTimes, plan: Plan, rest: Residua
     return Plan(tuple(rounds), unserved, cost, plan.iterations, plan.first_cost)
 
 
-def _joined(
+def joined_round(
     problem: Problem, travel_times: TravelTimes, r: int, departure_s: float, stops: list[PlannedStop], new: DeliveryRound | None
 ) -> DeliveryRound:
     """Round of vehicle `r` with these stops; loads, length and cost of the whole."""
@@ -249,7 +225,7 @@ def _joined(
         to = problem.visit(stop.visit_idx).location_idx
         driving, metres = driving + max(0.0, stop.arrival_s - now), metres + travel_times.length_m(vehicle.profile, at, to)
         load = [a + (-b if is_delivery else b) for a, b in zip(load, _padded(problem, s), strict=True)]
-        timed.append(replace(stop, load_after=tuple(load)))
+        timed.append(stop if stop.load_after == tuple(load) else replace(stop, load_after=tuple(load)))
         at, now = to, stop.breaks_after[-1].end_s if stop.breaks_after else stop.departure_s
     end = now
     if vehicle.end_depot_idx is not None:

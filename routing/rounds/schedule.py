@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from routing.kernels.rounds_live import time_stops
 from routing.kernels.rounds_refresh import leg_loads, route_metres
-from routing.kernels.rounds_route import ProblemArrays, best_departure, end_of_round, forward_breaks, service_of, time_cost
+from routing.kernels.rounds_route import ProblemArrays, best_departure, end_of_round, forward_breaks, time_cost
 from routing.kernels.rounds_state import SEARCH_STEPS
-from routing.kernels.rounds_times import F64, TimesArrays, arrival, service_start
+from routing.kernels.rounds_times import F64, TimesArrays
 from routing.kernels.rounds_whole import best_whole, time_whole, value_of
 from routing.rounds.plan import DeliveryRound, PlannedBreak, PlannedStop
 
@@ -36,26 +37,19 @@ def build_round(
     if outside or not np.isfinite(end_s):
         return None
     rests = _rests(problem, times, vehicle_idx, visits, departure_s, not_before)
-    stops, t, driving, location, taken = [], departure_s, 0.0, int(problem.vehicles[vehicle_idx].start_location), _rested(rests)
-    p = int(problem.vehicles[vehicle_idx].profile)
-    loads = _loads(problem, visits)
-    for k, v in enumerate(visits):
-        arrived = arrival(times, p, location, problem.visits[v].location, t)
-        driving += arrived - t
-        before, ready, taken = _take(problem, vehicle_idx, taken, rests[k][0], arrived)
-        first, last = problem.visits[v].first_window, problem.visits[v].last_window
-        start = service_start(problem.windows, first, last, max(ready, not_before[k]))
-        done = start + service_of(problem, vehicle_idx, v)
-        after, t, taken = _take(problem, vehicle_idx, taken, rests[k][1], done)
-        location = int(problem.visits[v].location)
-        stops.append(
-            PlannedStop(
-                int(v), float(arrived), float(start), float(done), tuple(int(x) for x in loads[:, k + 1]), before, after
-            )
-        )
-    end = int(problem.vehicles[vehicle_idx].end_location)
-    back = arrival(times, p, location, end, t) if end >= 0 else t
-    driving += back - t
+    loads = _loads(problem, visits).T.tolist()
+    resting = np.array([(before, after) for before, after, _ in rests], np.int64).reshape(len(visits), 2)
+    times_s, back, driving = time_stops(
+        problem, times, vehicle_idx, visits, departure_s, not_before, resting, _rested(rests)
+    )
+    stops, taken = [], _rested(rests)
+    for k, (v, (arrived, start, done, _)) in enumerate(zip(visits.tolist(), times_s.tolist(), strict=True)):
+        before: tuple[PlannedBreak, ...] = ()
+        after: tuple[PlannedBreak, ...] = ()
+        if rests[k][0] or rests[k][1]:
+            before, _, taken = _take(problem, vehicle_idx, taken, rests[k][0], arrived)
+            after, _, taken = _take(problem, vehicle_idx, taken, rests[k][1], done)
+        stops.append(PlannedStop(v, arrived, start, done, tuple(loads[k + 1]), before, after))
     metres = float(route_metres(problem, times, vehicle_idx, visits))
     cost = (
         problem.vehicles[vehicle_idx].fixed_cost
@@ -64,16 +58,16 @@ def build_round(
         + late
         + sum(float(problem.dislike[s, vehicle_idx]) for s in {int(s) for s in problem.visits.shipment[visits]})
     )
-    load_start = tuple(int(x) for x in loads[:, 0])
     return DeliveryRound(
-        vehicle_idx, float(departure_s), float(back), load_start, tuple(stops), float(driving), metres, float(cost)
+        vehicle_idx, float(departure_s), float(back), tuple(loads[0]), tuple(stops), float(driving), metres, float(cost)
     )
 
 
 def _departure(problem: ProblemArrays, times: TimesArrays, r: int, visits: np.ndarray, special: bool) -> float:
     """Cheapest departure of those found finely and as the search does."""
     tried = []
-    for steps in (FINE_STEPS, SEARCH_STEPS):
+    exact = not special and problem.vehicles[r].last_break == problem.vehicles[r].first_break
+    for steps in (SEARCH_STEPS,) if exact else (FINE_STEPS, SEARCH_STEPS):
         if special:
             start, end, late = best_whole(problem, times, r, visits, steps)
             tried.append((value_of(problem, r, start, end, late) if np.isfinite(end) else np.inf, start))

@@ -73,7 +73,7 @@ class TravelTimes:
             raise InvalidProblemError.of("duration_s", f"holds {int((durations < 0).sum())} negative durations")
         if not np.isfinite(starts).all() or (np.diff(starts) <= 0).any():
             raise InvalidProblemError.of("slots_s", "slot starts must be finite and increasing")
-        lowered = _restore_fifo(starts, durations)
+        lowered = restore_fifo(starts, durations)
         least = durations.min(axis=1).astype(np.float64)
         least[durations.min(axis=1) == NO_WAY_S] = math.inf
         arrays = _arrays(SLOTS, least, length_m)._replace(slot_start_s=starts, slot_s=durations)
@@ -260,7 +260,8 @@ class TravelTimes:
         return np.where(np.isinf(arrays.matrix_s), math.inf, answer)
 
 
-def _restore_fifo(starts: F64, durations: npt.NDArray[np.int32]) -> int:
+def restore_fifo(starts: F64, durations: npt.NDArray[np.int32]) -> int:
+    """Lower durations int32[p, s, …] at slot starts until no later departure arrives earlier; return how many were lowered."""
     lowered = 0
     for k in range(len(starts) - 2, -1, -1):
         limit = durations[:, k + 1].astype(np.int64) + math.floor(starts[k + 1] - starts[k])

@@ -13,7 +13,7 @@ from services.cli.context import CommandContext
 from services.cli.demo import demo
 from services.cli.feeds import feeds, parking
 from services.cli.journeys import departures, journey, places
-from services.cli.rounds import rounds
+from services.cli.rounds_live import rounds
 from services.cli.rounds_value import value
 from services.cli.serve import serve
 from services.cli.signals import signals

@@ -20,6 +20,7 @@ from routing.kernels.rounds_times import NO_WAY_S
 from routing.model.modes import UNREACHABLE_MS, StreetMode
 from routing.model.timetable import index_of
 from routing.rounds.api import TravelTimes
+from routing.rounds.growing import GrowingTimes
 from routing.street.access_rules import AccessRules, EmissionClass
 from routing.street.api import NO_TURN_COSTS, Snaps, StreetEngine, StreetMetric
 from routing.street.metric import weigh
@@ -43,7 +44,7 @@ SNAP_DISTANCE_M = 500.0
 CLOSURES_LAST_S = 3 * 3600
 """Closures without an end are taken to last this long from now on."""
 KEPT_TIMES = 16
-KEPT_METRICS = 32
+KEPT_METRICS = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -204,41 +205,60 @@ class RoundsCity:
 
     def extend_times(self, built: BuiltTimes, before: int, mapped: MappedProblem) -> BuiltTimes:
         """Times of a problem that only has more locations (from index `before` on) than the one `built` is for."""
-        n, new = len(mapped.points), range(before, len(mapped.points))
-        if not new and tuple(mapped.parking_s) == built.parking_s:
+        if len(mapped.points) == before and tuple(mapped.parking_s) == built.parking_s:
             return built
+        times = _with_longer_parking(built, before, mapped)
+        return self.grow_times(GrowingTimes(times, len(mapped.points) - before, before), built, mapped)
+
+    def grow_times(self, growing: GrowingTimes, built: BuiltTimes, mapped: MappedProblem) -> BuiltTimes:
+        """Add the locations of `mapped` that `growing` does not cover yet, one row and one column for each, in place."""
+        before, n = growing.used, len(mapped.points)
+        new = range(before, n)
         snaps = tuple(self._snap(mapped.points, mapped.fields, mode) for mode in mapped.modes)
-        old = built.travel_times.arrays.slot_s
-        durations = np.zeros((len(mapped.modes), len(built.slots_s), n, n), np.int32)
-        durations[:, :, :before, :before] = old
-        longer = [now - then for now, then in zip(mapped.parking_s, built.parking_s, strict=False)]
-        for p in range(len(mapped.modes)):
-            _add_parking(mapped, p, longer, durations[p, :, :before, :before])
+        rows = np.zeros((len(mapped.modes), len(built.slots_s), len(new), n), np.int32)
+        columns = np.zeros((len(mapped.modes), len(built.slots_s), n, len(new)), np.int32)
         for p, mode in enumerate(mapped.modes):
             slots = built.slots_s if mode in MOTOR_MODES else built.slots_s[:1]
-            rows, columns = np.empty((len(slots), len(new), n), np.int32), np.empty((len(slots), n, len(new)), np.int32)
-            spread = np.linspace(0, len(slots) - 1, NEW_LOCATION_SLOTS).round().astype(int)
+            count = len(slots)
+            row, column = rows[p, :count], columns[p, :count]
+            spread = np.linspace(0, count - 1, NEW_LOCATION_SLOTS).round().astype(int)
             some = np.unique(np.concatenate([spread, self.zones.changes(mapped, slots, p)]))
-            work = partial(self._new_times, p, mapped, built, snaps[p], slots, before, rows, columns)
+            work = partial(self._new_times, p, mapped, built, snaps[p], slots, before, row, column)
             self._each_slot(some, work)
-            for table in (rows, columns):
+            for table in (row, column):
                 fill_slots(some, table)
                 stitch_in_place(slots, table)
                 wait_until_open(slots, table)
-            _add_parking(mapped, p, mapped.parking_s, rows)
-            _add_parking(mapped, p, mapped.parking_s[before:], columns)
-            durations[p, :, before:], durations[p, :, :, before:] = rows, columns
-            np.einsum("kii->ki", durations[p])[:] = 0
-        times = TravelTimes.slots(built.slots_s, durations, self._all_lengths(mapped, snaps))
+            rows[p, count:], columns[p, count:] = row[-1], column[-1]
+            _add_parking(mapped, p, mapped.parking_s, rows[p])
+            _add_parking(mapped, p, mapped.parking_s[before:], columns[p])
+        lengths = self._all_lengths(mapped, snaps)
+        for i in new:
+            own = None if lengths is None else (lengths[:, i, : i + 1], lengths[:, : i + 1, i])
+            growing.add(rows[:, :, i - before, : i + 1], columns[:, :, : i + 1, i - before], own)
         notes = self.zones.notes(mapped, built.slots_s, snaps)
-        return BuiltTimes(times, snaps, built.slots_s, built.traffic, notes, tuple(mapped.parking_s))
+        return BuiltTimes(growing.times, snaps, built.slots_s, built.traffic, notes, tuple(mapped.parking_s))
+
+    def drive_s(self, mapped: MappedProblem, p: int, source: Point, target: Point, at_s: float) -> float:
+        """Seconds a vehicle of profile `p` takes from one point to another that sets off at engine time `at_s`."""
+        snaps = self._snap([source, target], ["position.location", "stop"], mapped.modes[p])
+        moment = mapped.zero_s + 900.0 * (at_s // 900.0)
+        metric = self.leg_metric(mapped.modes[p], moment, mapped.kind, self.traffic)
+        found = int(self.street.one_to_many(metric, snaps, 0, snaps)[1])
+        if found == UNREACHABLE_MS:
+            raise InvalidInput(
+                "position.location: no way leads from there to the vehicle's next stop", field="position.location"
+            )
+        return found / 1000.0
 
     def _new_times(
         self, p: int, mapped: MappedProblem, built: BuiltTimes, snaps: Snaps, slots: npt.NDArray[np.float64],
         before: int, rows: npt.NDArray[np.int32], columns: npt.NDArray[np.int32], k: int,
     ) -> None:  # fmt: skip
         """Milliseconds from and to the locations from `before` on at a slot's speeds, into ``rows[k]`` and ``columns[k]``."""
-        metric = self._slot_metric(p, mapped, built.traffic, slots, k)
+        half = float(slots[1] - slots[0]) / 2 if len(slots) > 1 else 0.0
+        at_s, rules = mapped.zero_s + slots[k] + half, self.zones.in_slot(mapped, slots, p, k)
+        metric = self.leg_metric(mapped.modes[p], at_s, mapped.kind, built.traffic, rules)
         for i in range(before, len(snaps)):
             rows[k, i - before] = np.minimum(self.street.one_to_many(metric, snaps, i, snaps), FAR)
             columns[k, :, i - before] = np.minimum(self.street.many_to_one(metric, snaps, snaps, i), FAR)
@@ -341,3 +361,15 @@ def _add_parking(mapped: MappedProblem, p: int, more_s: Sequence[int], durations
         np.add(durations, np.array(more_s, np.int32), out=durations, where=durations < NO_WAY_S)
         if durations.shape[-1] == durations.shape[-2]:
             np.einsum("kii->ki", durations)[:] = 0
+
+
+def _with_longer_parking(built: BuiltTimes, before: int, mapped: MappedProblem) -> TravelTimes:
+    """Times with what `mapped` looks longer for a place to stop at the first `before` locations."""
+    longer = [now - then for now, then in zip(mapped.parking_s[:before], built.parking_s, strict=False)]
+    if not any(longer):
+        return built.travel_times
+    durations = built.travel_times.arrays.slot_s[:, :, :before, :before].copy()
+    for p in range(len(mapped.modes)):
+        _add_parking(mapped, p, longer, durations[p])
+    lengths = built.travel_times.arrays.length_m[:, :before, :before] if built.travel_times.has_lengths else None
+    return TravelTimes.slots(built.slots_s, durations, lengths)

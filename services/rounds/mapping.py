@@ -277,9 +277,7 @@ def _parking(message: pb.Problem, problem: Problem) -> list[int]:
     """Time to find a place by location: the most any task there says, none where vehicles start or end."""
     parking = [0] * problem.location_count
     for shipment, own in zip(problem.shipments, message.shipments, strict=True):
-        for visit, task in ((shipment.pickup, own.pickup), (shipment.delivery, own.delivery)):
-            if visit is not None:
-                parking[visit.location_idx] = max(parking[visit.location_idx], task.parking_s)
+        _park(parking, shipment, own)
     for depot in problem.depots:
         parking[depot.location_idx] = 0
     return parking
@@ -315,3 +313,31 @@ def _refuse_unsupported(message: pb.Problem) -> None:
     for path, wanted in asked:
         if wanted:
             raise Unimplemented(f"{path}: not supported yet; leave it out", field=path)
+
+
+def joined(mapped: MappedProblem, message: pb.Shipment, resolve: Resolve) -> tuple[Shipment, MappedProblem]:
+    """Map one more shipment of a problem: it, and the problem's mapping with its locations (but without the shipment).
+
+    Raises
+    ------
+    InvalidRequest
+        With every wrong field.
+    """
+    index = {point: k for k, point in enumerate(mapped.points)}
+    places = _Places(resolve, list(mapped.points), list(mapped.fields), index)
+    try:
+        shipment = shipment_from_proto(message, "shipment", places.add, mapped.zero_s, mapped.problem.dimensions)
+    except InvalidProblemError as error:
+        raise InvalidRequest([(one.field, one.message) for one in error.findings]) from None
+    parking = [*mapped.parking_s, *([0] * (len(places.points) - len(mapped.parking_s)))]
+    _park(parking, shipment, message)
+    for depot in mapped.problem.depots:
+        parking[depot.location_idx] = 0
+    return shipment, replace(mapped, points=places.points, fields=places.fields, parking_s=parking)
+
+
+def _park(parking_s: list[int], shipment: Shipment, message: pb.Shipment) -> None:
+    """Raise the times to find a place to stop, by location, to what a shipment's tasks say."""
+    for visit, task in ((shipment.pickup, message.pickup), (shipment.delivery, message.delivery)):
+        if visit is not None:
+            parking_s[visit.location_idx] = max(parking_s[visit.location_idx], task.parking_s)

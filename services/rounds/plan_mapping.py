@@ -1,7 +1,8 @@
 """Plans of the engine → the contract. Pure but for the street engine that draws the legs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from traboule.common.v1 import geo_pb2
@@ -10,6 +11,8 @@ from traboule.rounds.v1 import problem_pb2
 
 from routing.model.emissions import mean_co2_g_per_m
 from routing.rounds.api import DeliveryRound, Plan, PlannedBreak, Unserved
+from routing.rounds.ranges import Uncertainty, round_ranges
+from routing.rounds.standing import frozen_stops, leaves_stop_s
 from services.common.polyline import encode
 from services.rounds.city import BuiltTimes, RoundsCity
 from services.rounds.mapping import MappedProblem
@@ -84,6 +87,7 @@ def _round(one: DeliveryRound, mapped: MappedProblem, legs: LegSource | None) ->
         )
     ]  # fmt: skip
     at, left, service, rest, metres = start, one.departure_s, 0.0, 0.0, 0.0
+    ranges = {} if legs is None else _ranges(one, mapped, float(legs.city.now() - mapped.zero_s))
     for stop in one.stops:
         shipment_idx, is_delivery = problem.visits[stop.visit_idx]
         to = problem.visit(stop.visit_idx).location_idx
@@ -98,6 +102,7 @@ def _round(one: DeliveryRound, mapped: MappedProblem, legs: LegSource | None) ->
                 wait_s=max(0, round(stop.start_s - stop.arrival_s - rested)), loads=stop.load_after, leg=leg,
                 parking_s=mapped.parking_of(vehicle.profile, at, to),
                 late_cost=problem.visit(stop.visit_idx).late_cost(stop.start_s),
+                **ranges.get(stop.visit_idx, {}),
             )
         )  # fmt: skip
         stops += _breaks(stop.breaks_after, mapped, to, stop.load_after)
@@ -121,6 +126,23 @@ def _round(one: DeliveryRound, mapped: MappedProblem, legs: LegSource | None) ->
         wait_s=max(0, round(one.duration_s - one.driving_s - service - rest)), distance_m=metres,
         co2_g=metres * mean_co2_g_per_m(mapped.modes[vehicle.profile]), cost=one.cost,
     )  # fmt: skip
+
+
+def _ranges(one: DeliveryRound, mapped: MappedProblem, now_s: float) -> dict[int, dict[str, Any]]:
+    """Ranges of the arrivals that are still to come, by visit, as fields of the contract."""
+    frozen, unix = frozen_stops(one, now_s), _Unix(mapped.zero_s)
+    rest = replace(one, departure_s=leaves_stop_s(frozen[-1]) if frozen else one.departure_s, stops=one.stops[len(frozen) :])
+    if not rest.stops:
+        return {}
+    found = round_ranges(mapped.problem, rest, Uncertainty(), (0.1, 0.9))
+    return {
+        stop.visit_idx: {
+            "arrival_q10_unix_s": unix(found.arrival_s[0, k]),
+            "arrival_q90_unix_s": unix(found.arrival_s[1, k]),
+            "window_probability": float(found.in_window[k]),
+        }
+        for k, stop in enumerate(rest.stops)
+    }
 
 
 @dataclass(frozen=True, slots=True)

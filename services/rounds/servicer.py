@@ -3,12 +3,14 @@
 import re
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import grpc
 from traboule.rounds.v1 import plan_pb2, rounds_service_pb2_grpc
 from traboule.rounds.v1 import rounds_service_pb2 as pb
 
+from routing.rounds.live import Change
 from services.common.deadline import current_deadline, run_in_thread
 from services.common.errors import InvalidInput
 from services.common.identity import current_principal
@@ -107,29 +109,29 @@ class RoundsServicer(rounds_service_pb2_grpc.RoundsServiceServicer):
     async def InsertOrder(self, request: pb.InsertOrderRequest, context: Context) -> pb.InsertOrderResponse:  # noqa: N802, ARG002
         """Insert a new shipment where it costs least."""
         async with self._live.lock(request.rounds_id):
-            changed, shipment, delta, vehicle = await self._live.insert(request, current_principal().tenant)
-        plan = await self._plan(changed)
-        stamp = self._city.stamp(changed.built.traffic)
+            changed, change, shipment = await self._live.insert(request, current_principal().tenant)
+        plan = await self._plan(changed, change if request.only_changed else None)
+        stamp, vehicle = self._city.stamp(changed.built.traffic), change.vehicle_idx
         if vehicle is None:
             unserved = next(one for one in changed.plan.unserved if one.shipment_idx == shipment)
             return pb.InsertOrderResponse(
                 served=False, unserved=unserved_to_proto(unserved, changed.mapped, changed.built), plan=plan, stamp=stamp
             )
-        problem = changed.mapped.problem
-        one = next(found for found in changed.plan.rounds if found.vehicle_idx == vehicle)
+        problem, one = changed.mapped.problem, change.after[vehicle]
         places = [k for k, stop in enumerate(one.stops) if problem.visits[stop.visit_idx][0] == shipment]
         arrival = changed.mapped.zero_s + round(one.stops[places[-1]].arrival_s)
         return pb.InsertOrderResponse(
-            served=True, vehicle_id=problem.vehicles[vehicle].id, position=places[-1], arrival_unix_s=arrival, cost_delta=delta,
-            plan=plan, stamp=stamp,
+            served=True, vehicle_id=problem.vehicles[vehicle].id, position=places[-1], arrival_unix_s=arrival,
+            cost_delta=change.cost_delta, plan=plan, stamp=stamp,
         )  # fmt: skip
 
     async def ReportEvent(self, request: pb.ReportEventRequest, context: Context) -> pb.ReportEventResponse:  # noqa: N802, ARG002
         """Bring the plan up to date with what happened."""
         async with self._live.lock(request.rounds_id):
-            changed, reordered, changes = await self._live.report(request, current_principal().tenant)
+            changed, change, words = await self._live.report(request, current_principal().tenant)
         stamp = self._city.stamp(changed.built.traffic)
-        return pb.ReportEventResponse(reordered=reordered, changes=changes, plan=await self._plan(changed), stamp=stamp)
+        plan = await self._plan(changed, change if request.only_changed else None)
+        return pb.ReportEventResponse(reordered=bool(change.moved), changes=words, plan=plan, stamp=stamp)
 
     async def ExplainUnserved(  # noqa: N802
         self,
@@ -150,7 +152,11 @@ class RoundsServicer(rounds_service_pb2_grpc.RoundsServiceServicer):
             ]
         )
 
-    async def _plan(self, changed: Changed) -> plan_pb2.Plan:
+    async def _plan(self, changed: Changed, only: Change | None = None) -> plan_pb2.Plan:
+        """Message of a changed plan; with `only` of the rounds that changed alone, their ways not drawn."""
+        if only is not None:
+            part = replace(changed.plan, rounds=tuple(only.after.values()))
+            return await run_in_thread(plan_to_proto, part, changed.mapped, None, changed.version)
         legs = LegSource(self._city, changed.built, geometry=False)
         return await run_in_thread(plan_to_proto, changed.plan, changed.mapped, legs, changed.version)
 

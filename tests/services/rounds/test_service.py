@@ -264,6 +264,28 @@ async def test_a_delay_is_counted_from_the_planned_departure_and_remembered(serv
     assert _departures(after.plan)["van"] >= before + 3600
 
 
+async def test_a_position_shifts_what_follows(service: Any) -> None:
+    """A van far behind its plan is told to be late; only what changed comes back, and the reason is said."""
+    stub, *_ = service
+    rounds_id = await _planned(stub)
+    plan = (await stub.GetRounds(pb.GetRoundsRequest(rounds_id=rounds_id))).rounds.plan
+    van = next(one for one in plan.rounds if one.vehicle_id == "van")
+    first = next(stop for stop in van.stops if stop.shipment_id)
+    where = pb.VehiclePosition(vehicle_id="van", location={"lat_deg": 41.1780, "lon_deg": -8.6600})
+    told = await stub.ReportEvent(
+        pb.ReportEventRequest(rounds_id=rounds_id, observed_unix_s=first.arrival_unix_s - 1, position=where, only_changed=True)
+    )
+    [after] = [one for one in told.plan.rounds if one.vehicle_id == "van"]
+    assert next(stop for stop in after.stops if stop.shipment_id).arrival_unix_s > first.arrival_unix_s + 120
+    assert any("van" in change and "by its position" in change for change in told.changes)
+    assert told.plan.version == 2
+    again = await stub.InsertOrder(
+        pb.InsertOrderRequest(rounds_id=rounds_id, shipment=_shipment(98, 41.1550, -8.6200), only_changed=True)
+    )
+    assert again.served
+    assert [one.vehicle_id for one in again.plan.rounds] == [again.vehicle_id]
+
+
 async def test_the_time_limit_holds_beside_iterations(service: Any) -> None:
     """Iterations without end do not keep a solver for ever; the best plan found in the time given comes back."""
     stub, *_ = service

@@ -1,0 +1,63 @@
+"""Changes of plans that cannot stay in memory (`routing.rounds.plain`): cut at a moment, the rest planned anew, joined."""
+
+from routing.rounds.api import Plan
+from routing.rounds.change import Change
+from routing.rounds.plan import DeliveryRound
+from routing.rounds.replan import Residual, insert_shipment, merge, repair, residual
+from services.rounds.city import BuiltTimes
+from services.rounds.mapping import MappedProblem
+from services.rounds.store import Reported
+
+
+def inserted(
+    mapped: MappedProblem, built: BuiltTimes, plan: Plan, reported: Reported, now_s: float
+) -> tuple[Plan, Change]:
+    """Insert the last shipment of the problem, which `plan` does not know, where it costs least."""
+    new = len(mapped.problem.shipments) - 1
+    rest = rest_of(mapped, built, plan, reported, now_s)
+    found = insert_shipment(rest, built.travel_times, new)
+    after = merge(mapped.problem, built.travel_times, plan, rest, found.plan)
+    if found.vehicle_idx is None:
+        return after, Change(lost=tuple(one for one in after.unserved if one.shipment_idx == new))
+    before, now = changed_rounds(plan, after)
+    return after, Change(before, now, (new,), found.cost_delta, vehicle_idx=found.vehicle_idx)
+
+
+def repaired(
+    mapped: MappedProblem, built: BuiltTimes, plan: Plan, reported: Reported, now_s: float
+) -> tuple[Plan, Change]:
+    """Keep what is left of the rounds as far as it is feasible after all that was reported, insert the rest anew."""
+    rest = rest_of(mapped, built, plan, reported, now_s)
+    repairs, moved = repair(rest, built.travel_times)
+    after = merge(mapped.problem, built.travel_times, plan, rest, repairs)
+    was, served = _served(mapped, plan), _served(mapped, after)
+    told = tuple(s for s in (rest.shipment_of[k] for k in moved) if s in was or s in served)
+    lost = tuple(one for one in after.unserved if one.shipment_idx in was)
+    before, now = changed_rounds(plan, after)
+    return after, Change(before, now, told, after.cost - plan.cost, lost)
+
+
+def rest_of(mapped: MappedProblem, built: BuiltTimes, plan: Plan, reported: Reported, now_s: float) -> Residual:
+    """What is left of a plan at a moment, after all that was reported up to then."""
+    problem, held = mapped.problem, reported.held_until_s
+    names = [vehicle.id for vehicle in problem.vehicles]
+    return residual(
+        problem,
+        plan,
+        now_s,
+        held_until_s={r: float(held[name] - mapped.zero_s) for r, name in enumerate(names) if name in held},
+        without_vehicles=frozenset(r for r, name in enumerate(names) if name in reported.broken),
+        without_shipments=frozenset(s for s, one in enumerate(problem.shipments) if one.id in reported.refused),
+        length_m=built.travel_times.length_m,
+    )
+
+
+def changed_rounds(before: Plan, after: Plan) -> tuple[dict[int, DeliveryRound], dict[int, DeliveryRound]]:
+    """Rounds that differ, by vehicle, before and after."""
+    was, now = ({one.vehicle_idx: one for one in plan.rounds} for plan in (before, after))
+    changed = {r for r in was.keys() | now.keys() if was.get(r) != now.get(r)}
+    return {r: one for r, one in was.items() if r in changed}, {r: one for r, one in now.items() if r in changed}
+
+
+def _served(mapped: MappedProblem, plan: Plan) -> set[int]:
+    return {mapped.problem.visits[stop.visit_idx][0] for one in plan.rounds for stop in one.stops}

@@ -1,0 +1,50 @@
+"""``traboule rounds insert|report`` say what is wrong with what was typed before anything is sent."""
+
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from services.cli.root import root
+from services.cli.rounds_live import read_minutes, read_point, read_shipment
+
+
+def test_a_shipment_is_read(tmp_path: Path) -> None:
+    """In the form of the contract."""
+    file = tmp_path / "order.json"
+    file.write_text(
+        '{"shipmentId": "o1", "loads": [2], "delivery": {"location": {"point": {"latDeg": 41.15, "lonDeg": -8.61}}}}'
+    )
+    found = read_shipment(file)
+    assert found.shipment_id == "o1"
+    assert found.delivery.location.point.lat_deg == 41.15
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"nonsense": 1}', '"word"'])
+def test_what_is_no_shipment_is_refused(tmp_path: Path, text: str) -> None:
+    """The file is named."""
+    file = tmp_path / "order.json"
+    file.write_text(text)
+    with pytest.raises(click.ClickException, match=r"order\.json"):
+        read_shipment(file)
+
+
+def test_coordinates_and_minutes() -> None:
+    """Degrees with a comma between them; minutes of a day."""
+    assert read_point("41.15,-8.61").lon_deg == -8.61
+    assert read_minutes("2.5") == 150
+    for text in ("41.15", "a,b", "1,2,3"):
+        with pytest.raises(click.ClickException, match="LAT,LON"):
+            read_point(text)
+    for text in ("-1", "x", "nan", "9999"):
+        with pytest.raises(click.ClickException, match="minutes"):
+            read_minutes(text)
+
+
+def test_one_event_at_a_time() -> None:
+    """None or two of them are asked back."""
+    for arguments in ([], ["--refused", "o1", "--broken-down", "van"]):
+        answer = CliRunner().invoke(root, ["rounds", "report", "some-rounds", *arguments])
+        assert answer.exit_code != 0
+        assert "give one of" in answer.output

@@ -80,9 +80,7 @@ def insert(context: CommandContext, /, rounds_id: str, file: Path, *, dry_run: b
 @click.option("--late", nargs=2, metavar="VEHICLE MINUTES", help="A vehicle is late.")
 @click.option("--refused", metavar="ORDER", help="An order is no longer wanted.")
 @click.option("--broken-down", metavar="VEHICLE", help="A vehicle can no longer drive.")
-@click.option(
-    "--move-cost", type=click.FloatRange(0), default=0.0, show_default=True, help="Cost of a change of vehicles."
-)
+@click.option("--move-cost", type=click.FloatRange(0), default=0.0, show_default=True, help="Cost of a change of vehicles.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer of the service as JSON.")
 @click.pass_obj
 @plain_errors

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from routing.forecast.traffic import RESIDUAL_TAU_S
 from routing.rounds.errors import InvalidProblemError
 from routing.rounds.plan import DeliveryRound
 from routing.rounds.problem import Problem
@@ -30,12 +29,12 @@ class Uncertainty:
     day_sigma, hour_sigma : float
         Of the whole day, and of an hour of it.
     fades_s : float
-        After this time a deviation of the hour has faded to 37 %.
+        After this time a deviation of the hour has faded to 37 %; default: that of the traffic forecast.
     """
 
     day_sigma: float = 0.08
     hour_sigma: float = 0.15
-    fades_s: float = RESIDUAL_TAU_S
+    fades_s: float = 2700.0
 
     def __post_init__(self) -> None:
         for name, value in (("day_sigma", self.day_sigma), ("hour_sigma", self.hour_sigma)):

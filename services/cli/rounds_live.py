@@ -25,7 +25,10 @@ def read_shipment(path: Path) -> problem_pb2.Shipment:
         Naming the line or the field that is wrong.
     """
     try:
-        return ParseDict(json.loads(path.read_text(encoding="utf-8")), problem_pb2.Shipment())
+        table = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(table, dict):
+            raise ParseError("an object is expected")
+        return ParseDict(table, problem_pb2.Shipment())
     except (OSError, UnicodeDecodeError) as error:
         raise click.ClickException(f"{path} cannot be read: {error}") from None
     except json.JSONDecodeError as error:

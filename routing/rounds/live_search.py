@@ -38,7 +38,7 @@ class LiveSearch(Search):
 
     def place_of(self, shipment: int) -> tuple[float, int, int, int]:
         """Cheapest feasible insertion: (added cost by estimate, vehicle or -1, first and second position)."""
-        return best_insertion(self.problem, self.times, self.state, shipment, self.mixed, 0.0, self._seed)
+        return best_insertion(self.problem, self.times, self.state, shipment, self.mixed, 0.0, self.seed)
 
     def apply(self, shipment: int, vehicle: int, at: int, then: int) -> bool:
         """Insert a shipment there; False if exact timing refuses it."""

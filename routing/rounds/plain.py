@@ -6,7 +6,8 @@ from routing.rounds.errors import InvalidProblemError
 from routing.rounds.problem import Problem, Shipment
 
 NOT_PLAIN = (
-    "dues, longest rides, bonds, preferred vehicles, service by vehicle and overtime cannot change in place: use `replan` instead"
+    "dues, longest rides, bonds, preferred vehicles, service by vehicle and overtime cannot change in place: "
+    "use `replan` instead"
 )
 
 

@@ -39,9 +39,7 @@ def build_round(
     rests = _rests(problem, times, vehicle_idx, visits, departure_s, not_before)
     loads = _loads(problem, visits).T.tolist()
     resting = np.array([(before, after) for before, after, _ in rests], np.int64).reshape(len(visits), 2)
-    times_s, back, driving = time_stops(
-        problem, times, vehicle_idx, visits, departure_s, not_before, resting, _rested(rests)
-    )
+    times_s, back, driving = time_stops(problem, times, vehicle_idx, visits, departure_s, not_before, resting, _rested(rests))
     stops, taken = [], _rested(rests)
     for k, (v, (arrived, start, done, _)) in enumerate(zip(visits.tolist(), times_s.tolist(), strict=True)):
         before: tuple[PlannedBreak, ...] = ()

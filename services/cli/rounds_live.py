@@ -117,7 +117,7 @@ def report(
     if not answer.changes:
         say("Nothing changes.")
     elif answer.plan.rounds:
-        show_plan(context, answer.plan)
+        show_plan(answer.plan, context.timezone)
 
 
 def read_minutes(text: str) -> int:

@@ -34,7 +34,8 @@ KEPT_PLANS = 8
 AT_STOP_S = 90.0
 """A vehicle this near the stop it is to serve now is there."""
 NOT_IN_PLACE = (
-    "not taken in where rounds hold dues, longest rides, bonds, preferred vehicles, service by vehicle, overtime or times to park"
+    "not taken in where rounds hold dues, longest rides, bonds, preferred vehicles, service by vehicle, overtime or "
+    "times to park"
 )
 
 
@@ -196,14 +197,13 @@ class LiveRounds:
         now_s, plan = float((request.observed_unix_s or self._city.now()) - mapped.zero_s), planned(stored)
         reported, cause = self._reported(stored, request, mapped, plan, now_s)
         after, change = await run_in_thread(repaired, mapped, built, plan, reported, now_s)
-        self._plans.pop(stored.job.id, None)
         version = await self._store.change(stored, stored.problem, after, self._city.now(), reported)
         return Changed(after, mapped, built, version), change, in_words(mapped.problem, change, cause)
 
     def _reported(
         self, stored: StoredRounds, request: pb.ReportEventRequest, mapped: MappedProblem, plan: Plan, now_s: float
     ) -> tuple[Reported, str]:
-        """What is reported of the rounds after an event, and the event in words; unknown vehicles and shipments are NotFound."""
+        """What is reported of the rounds after an event, and the event in words; NotFound for unknown ids."""
         before = stored.reported
         match request.WhichOneof("event"):
             case "delay":
@@ -246,8 +246,7 @@ class LiveRounds:
     async def _take(self, rounds_id: str, tenant: str, until_s: int = 0) -> "_Kept":
         """The plan of rounds in memory; made anew when it is not there, or when its clock is ahead of what is reported."""
         kept = self._plans.get(rounds_id)
-        live = None if kept is None else kept.live
-        ahead = kept is not None and live is not None and until_s and until_s - kept.mapped.zero_s < live.now_s
+        ahead = kept is not None and kept.live is not None and until_s and until_s - kept.mapped.zero_s < kept.live.now_s
         if kept is not None and not ahead and kept.stored.job.tenant == tenant:
             self._plans.move_to_end(rounds_id)
             return kept
@@ -266,7 +265,10 @@ class LiveRounds:
                 broken=[vehicles[name] for name in reported.broken], refused=[shipments[name] for name in reported.refused],
             )  # fmt: skip
             live = await run_in_thread(make)
-        kept = self._plans[rounds_id] = _Kept(stored, mapped, built, live, set(shipments))
+        kept = _Kept(stored, mapped, built, live, set(shipments))
+        if live is None:
+            return kept
+        self._plans[rounds_id] = kept
         self._plans.move_to_end(rounds_id)
         while len(self._plans) > KEPT_PLANS:
             self._plans.popitem(last=False)

@@ -9,9 +9,7 @@ from services.rounds.mapping import MappedProblem
 from services.rounds.store import Reported
 
 
-def inserted(
-    mapped: MappedProblem, built: BuiltTimes, plan: Plan, reported: Reported, now_s: float
-) -> tuple[Plan, Change]:
+def inserted(mapped: MappedProblem, built: BuiltTimes, plan: Plan, reported: Reported, now_s: float) -> tuple[Plan, Change]:
     """Insert the last shipment of the problem, which `plan` does not know, where it costs least."""
     new = len(mapped.problem.shipments) - 1
     rest = rest_of(mapped, built, plan, reported, now_s)
@@ -23,9 +21,7 @@ def inserted(
     return after, Change(before, now, (new,), found.cost_delta, vehicle_idx=found.vehicle_idx)
 
 
-def repaired(
-    mapped: MappedProblem, built: BuiltTimes, plan: Plan, reported: Reported, now_s: float
-) -> tuple[Plan, Change]:
+def repaired(mapped: MappedProblem, built: BuiltTimes, plan: Plan, reported: Reported, now_s: float) -> tuple[Plan, Change]:
     """Keep what is left of the rounds as far as it is feasible after all that was reported, insert the rest anew."""
     rest = rest_of(mapped, built, plan, reported, now_s)
     repairs, moved = repair(rest, built.travel_times)

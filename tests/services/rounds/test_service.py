@@ -286,6 +286,40 @@ async def test_a_position_shifts_what_follows(service: Any) -> None:
     assert [one.vehicle_id for one in again.plan.rounds] == [again.vehicle_id]
 
 
+async def test_wishes_are_kept_when_plans_change(service: Any) -> None:
+    """An order with a due and a time to park joins plain rounds; from then on every change plans the rest anew."""
+    stub, *_ = service
+    rounds_id = await _planned(stub)
+    task = {"due_unix_s": MORNING + 60, "late_cost_per_hour": 36.0, "parking_s": 120}
+    wish = _shipment(50, 41.1580, -8.6300, task=task)
+    tried = await stub.InsertOrder(pb.InsertOrderRequest(rounds_id=rounds_id, shipment=wish, dry_run=True))
+    inserted = await stub.InsertOrder(pb.InsertOrderRequest(rounds_id=rounds_id, shipment=wish))
+    assert inserted.served
+    assert (tried.vehicle_id, tried.arrival_unix_s) == (inserted.vehicle_id, inserted.arrival_unix_s)
+    stop = next(stop for one in inserted.plan.rounds for stop in one.stops if stop.shipment_id == "o50")
+    motor = inserted.vehicle_id == "van"
+    assert stop.parking_s == (120 if motor else 0)
+    assert stop.late_cost == pytest.approx(36.0 * max(0, stop.start_unix_s - MORNING - 60) / 3600, abs=0.02)
+    plain = await stub.InsertOrder(pb.InsertOrderRequest(rounds_id=rounds_id, shipment=_shipment(51, 41.1570, -8.6200)))
+    assert plain.served
+    assert _delivered(plain.plan) == sorted([*_delivered(inserted.plan), "o51"])
+    late = await stub.ReportEvent(
+        pb.ReportEventRequest(rounds_id=rounds_id, delay=pb.Delay(vehicle_id=plain.vehicle_id, delay_s=1800))
+    )
+    was, now = _departures(plain.plan), _departures(late.plan)
+    assert now[plain.vehicle_id] >= was[plain.vehicle_id] + 1799
+    assert any("min late" in words for words in late.changes)
+    away = await stub.ReportEvent(pb.ReportEventRequest(rounds_id=rounds_id, refusal=pb.Refusal(shipment_id="o51")))
+    assert "o51" not in _delivered(away.plan)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.ReportEvent(
+            pb.ReportEventRequest(
+                rounds_id=rounds_id, stability=pb.Stability(move_cost=1.0), delay=pb.Delay(vehicle_id="van", delay_s=60)
+            )
+        )
+    assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
+
+
 async def test_the_time_limit_holds_beside_iterations(service: Any) -> None:
     """Iterations without end do not keep a solver for ever; the best plan found in the time given comes back."""
     stub, *_ = service

@@ -14,6 +14,7 @@ import numpy as np
 
 from routing.errors import InvalidInput
 from routing.kernels.rounds_times import FUNCTIONS
+from routing.rounds.plain import is_plain
 from routing.rounds.plan import Plan
 from routing.rounds.problem import Problem
 from routing.rounds.travel_times import TravelTimes
@@ -143,10 +144,16 @@ def drive_plan(problem: Problem, true: TravelTimes, plan: Plan, *, choose_depart
     Raises
     ------
     InvalidInput
-        A vehicle has breaks.
+        A vehicle has breaks, or the problem asks for what `is_plain` excludes.
     """
     if any(vehicle.breaks for vehicle in problem.vehicles):
         raise InvalidInput("plans with breaks cannot be driven for comparison yet; leave the breaks out", "vehicles")
+    if not is_plain(problem):
+        raise InvalidInput(
+            "plans with dues, longest rides, bonds, preferred vehicles, service by vehicle or overtime cannot be driven for "
+            "comparison yet; leave these out",
+            "shipments",
+        )
     rounds = []
     for one in plan.rounds:
         visits = [stop.visit_idx for stop in one.stops]

@@ -110,3 +110,11 @@ def test_breaks_are_refused() -> None:
     one = problem(2, [van(breaks=(Break(0, 5000, 60),))], [delivery("a", 1)])
     with pytest.raises(InvalidInput, match="breaks"):
         compare_views(one, line_times([0, 10]), partial(solve, iterations=5))
+
+
+@pytest.mark.parametrize("wish", [{"together": "a"}, {"apart": "a"}])
+def test_what_cannot_be_driven_for_comparison_is_refused(wish: dict[str, str]) -> None:
+    """Bonds and the like are not left out in silence either."""
+    one = problem(2, [van()], [delivery("a", 1, **wish)])
+    with pytest.raises(InvalidInput, match="cannot be driven"):
+        compare_views(one, line_times([0, 10]), partial(solve, iterations=5))

@@ -92,6 +92,9 @@ class LiveRounds:
     async def insert(self, request: pb.InsertOrderRequest, tenant: str) -> tuple[Changed, Change, int]:
         """Insert an order: the plan as it is then, what changed, and the index of the order's shipment."""
         kept = await self._take(request.rounds_id, tenant)
+        if request.plan_version and request.plan_version != kept.stored.version:  # another process may have changed the plan
+            self._plans.pop(request.rounds_id, None)
+            kept = await self._take(request.rounds_id, tenant)
         if request.plan_version and request.plan_version != kept.stored.version:
             raise Aborted(f"the plan has version {kept.stored.version}, not {request.plan_version}: read it again and repeat")
         name = request.shipment.shipment_id

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import time
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -20,12 +21,13 @@ from services.city.snapshot import CitySnapshot
 from services.common.clock import CityClock
 from services.common.rules import Role
 from services.common.state.embedded import EmbeddedState
-from services.common.tokens import issue_development_token
+from services.common.tokens import DEVELOPMENT_TENANT, issue_development_token
 from services.rounds.city import RoundsCity
 from services.rounds.main import SERVICE
 from services.rounds.pool import SolverPool
 from services.rounds.runner import JobRunner
 from services.rounds.servicer import RoundsServicer
+from services.rounds.store import RoundsStore
 from tests.builders.servers import channel_of, config_for, grpc_server, state_of, state_servers
 from tests.builders.waiting import until
 
@@ -48,11 +50,19 @@ def engine(porto_snapshot: CitySnapshot) -> StreetEngine:
 
 
 @pytest.fixture
-async def service(servers: EmbeddedState, porto_snapshot: CitySnapshot, engine: StreetEngine) -> AsyncIterator[Any]:
+def city_name() -> str:
+    """Name of a city in the state server that no other test uses."""
+    return f"rounds-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+async def service(
+    servers: EmbeddedState, porto_snapshot: CitySnapshot, engine: StreetEngine, city_name: str
+) -> AsyncIterator[Any]:
     """(stub, pool, channel, config) of a running service with one solver, an hour before the shifts begin."""
     config = config_for(servers.home)
     city = RoundsCity(porto_snapshot, CityClock.starting_at(MORNING - 3600), engine)
-    async with state_of(servers) as state, SolverPool(1) as pool:
+    async with state_of(servers, city_name) as state, SolverPool(1) as pool:
 
         def register(server: grpc.aio.Server) -> list[str]:
             rounds_service_pb2_grpc.add_RoundsServiceServicer_to_server(RoundsServicer(city, pool, state), server)
@@ -262,6 +272,24 @@ async def test_a_delay_is_counted_from_the_planned_departure_and_remembered(serv
     assert _departures(late.plan)["van"] >= before + 3600
     after = await stub.ReportEvent(pb.ReportEventRequest(rounds_id=rounds_id, refusal=pb.Refusal(shipment_id="o3")))
     assert _departures(after.plan)["van"] >= before + 3600
+
+
+async def test_a_plan_that_another_process_changed_is_read_again(service: Any, servers: EmbeddedState, city_name: str) -> None:
+    """The version of the newer plan is accepted although an older one was in memory; an old version is refused."""
+    stub, *_ = service
+    rounds_id = await _planned(stub)
+    await stub.InsertOrder(pb.InsertOrderRequest(rounds_id=rounds_id, shipment=_shipment(97, 41.1550, -8.6200)))
+    async with state_of(servers, city_name) as state:
+        store = RoundsStore(state)
+        stored = await store.get(rounds_id, DEVELOPMENT_TENANT)
+        assert stored.plan is not None
+        version = await store.change(stored, stored.problem, stored.plan, MORNING - 3500, stored.reported)
+    old = pb.InsertOrderRequest(rounds_id=rounds_id, shipment=_shipment(98, 41.1550, -8.6200), plan_version=version - 1)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.InsertOrder(old)
+    assert caught.value.code() == grpc.StatusCode.ABORTED
+    new = pb.InsertOrderRequest(rounds_id=rounds_id, shipment=_shipment(99, 41.1550, -8.6200), plan_version=version)
+    assert (await stub.InsertOrder(new)).plan.version == version + 1
 
 
 async def test_a_position_shifts_what_follows(service: Any) -> None:

@@ -21,12 +21,13 @@ demo: install  ## Bring up the embedded city and tour it; ARGS=--once ends after
 test: install  ## Run the whole test suite; ARGS go to pytest.
 	@$(PYTHON) -m pytest $(ARGS)
 
-lint: install  ## Check style, types, import contracts and protos.
+lint: install  ## Check style, types, import contracts, lengths of files and protos.
 	@$(PYTHON) hatch_build.py
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
+	$(PYTHON) -m pytest -q -p no:cacheprovider tests/architecture/test_imports.py tests/architecture/test_repository.py
 	.venv/bin/buf lint proto/gen/traboule/descriptors.binpb --config proto/buf.yaml
 
 bench: install  ## Run a benchmark, for example: make bench ARGS="street --help".

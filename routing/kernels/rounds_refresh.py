@@ -5,14 +5,15 @@
 
 import numpy as np
 
-from routing.kernels.jit import kernel, lean
+from routing.kernels.jit import inlined, kernel, lean
 from routing.kernels.rounds_route import ProblemArrays, best_departure, end_of_round, location_before, serve, time_cost
 from routing.kernels.rounds_state import SEARCH_STEPS, State, has_breaks, is_timed
+from routing.kernels.rounds_sweep import sweep_departures
 from routing.kernels.rounds_tails import best_start, fill_heads, fill_tails
 from routing.kernels.rounds_times import EPS_S, I32, I64, TimesArrays, arrival
 from routing.kernels.rounds_whole import best_whole
 
-STARTS = 8
+STARTS = 3
 """Starts of a round that are timed whole where travel times change often over the day."""
 
 
@@ -37,17 +38,65 @@ def refresh(problem: ProblemArrays, times: TimesArrays, state: State, r: int) ->
         t = arrival(times, p, problem.visits[route[size - 1]].location, end, t)
     if t > problem.vehicles[r].return_by_s + EPS_S:
         return False
+    state.rounds[r].sharp = False
     timed = is_timed(problem, r)
-    latest, n = fill_tails(problem, times, state, r, t, timed)
-    start = low
-    if timed:
-        start = best_start(problem, state, r, n, t)
-        if times.kind in (1, 2):
-            start = _refined_start(problem, times, state, r, start, latest)
-        fill_heads(problem, times, state, r, min(latest, problem.vehicles[r].leave_by_s))
+    latest, n = fill_tails(problem, times, state, r, t, timed, np.inf, 0.0)
+    state.rounds[r].latest_s = latest = min(latest, problem.vehicles[r].leave_by_s)
+    if not timed:
+        return _leave_at(problem, times, state, r, low)
+    start = best_start(problem, state, r, n, t)
+    if not often(times):
+        fill_heads(problem, times, state, r, latest, np.inf, 0.0)
+        return _leave_at(problem, times, state, r, start)
+    start = _refined_start(problem, times, state, r, start, latest)
+    plain = _leave_at(problem, times, state, r, start)
+    _look_closely(problem, times, state, r, t)
+    return plain
+
+
+@lean
+def sharpen(problem: ProblemArrays, times: TimesArrays, state: State, r: int) -> bool:
+    """Find the surely best departure of a feasible round whose travel times change often; False = it became infeasible."""
+    size = state.rounds[r].length
+    state_is_sharp = state.rounds[r].sharp or size == 0 or not often(times) or not is_timed(problem, r)
+    if state_is_sharp or state.rounds[r].special > 0 or has_breaks(problem, r):
+        return True
+    state.rounds[r].sharp = True
+    start, plain = state.rounds[r].start_s, state.rounds[r].plain_end_s
+    better = sweep_departures(problem, times, state, r, state.rounds[r].latest_s, start, plain - start)
+    if better == start:
+        return True
+    end = problem.vehicles[r].end_location
+    last = state.routes[r, size - 1]
+    soonest = state.earliest_s[last]
+    if end >= 0:
+        soonest = arrival(times, problem.vehicles[r].profile, problem.visits[last].location, end, soonest)
+    feasible = _leave_at(problem, times, state, r, better)
+    _look_closely(problem, times, state, r, soonest)
+    return feasible
+
+
+@inlined
+def often(times: TimesArrays) -> bool:
+    """Whether travel times change so often that some points of a tail do not say when to leave."""
+    return times.kind in (1, 2)
+
+
+@lean
+def _leave_at(problem: ProblemArrays, times: TimesArrays, state: State, r: int, start: float) -> bool:
+    """Time the round that leaves at `start` and price it; False = infeasible."""
     plain = _fill_base(problem, times, state, r, start)
     state.rounds[r].start_s, state.rounds[r].end_s, state.rounds[r].plain_end_s = start, plain, plain
     return plain < np.inf and _price(problem, times, state, r)
+
+
+@lean
+def _look_closely(problem: ProblemArrays, times: TimesArrays, state: State, r: int, soonest: float) -> None:
+    """Tails and heads with their points about the round as it is timed: what a visit more changes lies there."""
+    start, plain = state.rounds[r].start_s, state.rounds[r].plain_end_s
+    step = (plain - start) / (state.rounds[r].length + 1.0)
+    fill_tails(problem, times, state, r, soonest, True, plain, step)
+    fill_heads(problem, times, state, r, state.rounds[r].latest_s, start, step)
 
 
 @lean
@@ -60,7 +109,7 @@ def _refined_start(problem: ProblemArrays, times: TimesArrays, state: State, r: 
         lasts = _fill_base(problem, times, state, r, low + q * step) - low - q * step
         if lasts < shortest - 1e-6:
             best, shortest = low + q * step, lasts
-    for _ in range(3):
+    for _ in range(2):
         step /= 3.0
         middle = best
         for q in range(-2, 3):

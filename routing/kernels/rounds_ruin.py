@@ -22,11 +22,11 @@ from routing.kernels.rounds_insertion import (
     like_an_earlier_empty,
     may_add,
 )
-from routing.kernels.rounds_places import next_random, single_cost
-from routing.kernels.rounds_refresh import refresh
-from routing.kernels.rounds_route import ProblemArrays
-from routing.kernels.rounds_state import State, copy_round, is_whole, remove_shipment
-from routing.kernels.rounds_times import F64, I32, I64, TimesArrays
+from routing.kernels.rounds_places import next_random, reach_of, single_cost
+from routing.kernels.rounds_refresh import often, refresh, sharpen
+from routing.kernels.rounds_route import ProblemArrays, service_of
+from routing.kernels.rounds_state import SHORTLIST, State, copy_round, is_whole, remove_shipment
+from routing.kernels.rounds_times import EPS_S, F64, I32, I64, TimesArrays
 
 MEAN_REMOVED = 10.0
 LONGEST_STRING = 10
@@ -50,20 +50,62 @@ def best_near(
         cost, k, _ = best_in_route(problem, times, state, r, s, mixed, blink, seed, best - unliked)
         if k >= 0 and cost + unliked < best:
             best, vehicle, at = cost + unliked, r, k
+    listed = 0
     for u in near[first]:
         r = state.route_of[u]
         if r < 0 or is_whole(problem, state, r, s) or not may_add(problem, state, r, s, mixed):
             continue
-        unliked = problem.dislike[s, r]
         for k in range(state.position[u], state.position[u] + 2):
             if blink > 0.0 and next_random(seed) < blink:
                 continue
+            if often(times):
+                listed = _enlist(problem, times, state, r, first, k, listed)
+                continue
+            unliked = problem.dislike[s, r]
             cost = single_cost(problem, times, state, r, first, k, best - unliked) + unliked
             if cost < best and (not mixed or has_room(problem, state, r, first, k)):
                 best, vehicle, at = cost, r, k
+    for q in range(listed):
+        r, k = int(state.shortlist[1, q]), int(state.shortlist[2, q])
+        unliked = problem.dislike[s, r]
+        cost = single_cost(problem, times, state, r, first, k, best - unliked) + unliked
+        if cost < best and (not mixed or has_room(problem, state, r, first, k)):
+            best, vehicle, at = cost, r, k
     if vehicle < 0:
         return best_insertion(problem, times, state, s, mixed, 0.0, seed)
     return best, vehicle, at, -1
+
+
+@lean
+def _enlist(problem: ProblemArrays, times: TimesArrays, state: State, r: int, v: int, k: int, listed: int) -> int:
+    """Put a place on the shortlist if its detour is among the shortest; answer how many are on it."""
+    p, size, at = problem.vehicles[r].profile, state.rounds[r].length, problem.visits[v].location
+    i = problem.vehicles[r].start_location if k == 0 else problem.visits[state.routes[r, k - 1]].location
+    j = problem.vehicles[r].end_location if k == size else problem.visits[state.routes[r, k]].location
+    early = problem.vehicles[r].leave_from_s if k == 0 else state.earliest_s[state.routes[r, k - 1]]
+    there = early + times.matrix_s[p, i, at]
+    if problem.visits[v].last_window > problem.visits[v].first_window:
+        if there > problem.windows[problem.visits[v].last_window - 1].closes_s + EPS_S:
+            return listed
+        there = max(there, problem.windows[problem.visits[v].first_window].opens_s)
+    detour = times.matrix_s[p, i, at]
+    if j >= 0:
+        if there + service_of(problem, r, v) + times.matrix_s[p, at, j] > reach_of(problem, state, r, k) + EPS_S:
+            return listed
+        detour += times.matrix_s[p, at, j] - times.matrix_s[p, i, j]
+    q = listed
+    if listed == SHORTLIST:
+        q -= 1
+        if detour >= state.shortlist[0, q]:
+            return listed
+    else:
+        listed += 1
+    while q > 0 and state.shortlist[0, q - 1] > detour:
+        for row in range(3):
+            state.shortlist[row, q] = state.shortlist[row, q - 1]
+        q -= 1
+    state.shortlist[0, q], state.shortlist[1, q], state.shortlist[2, q] = detour, r, k
+    return listed
 
 
 @kernel
@@ -221,7 +263,8 @@ def improve(
 ) -> int:  # fmt: skip
     """Run `iterations` of ruin and recreate; return how often the best plan improved.
 
-    ``costs[0]`` is the cost of `state`, ``costs[1]`` of `best` (int32[V, m + 1], the number of visits first); both are kept.
+    ``costs[0]`` is the cost of `state`, ``costs[1]`` of `best` (int32[V, m + 1], the number of visits first), ``costs[2]`` how
+    much cheaper a plan may become when the best departures of its rounds are found surely; all are kept.
     `backup` is scratch of the shape of `state`; ``changed[V]`` says where `state` differs from `best`; a place is overlooked
     with probability `blink`.
     """
@@ -246,7 +289,13 @@ def improve(
             still_out = cost_of_absent(problem, state)
         cost = costs[0] + cost_of_touched(state, touched) - cost_of_touched(backup, touched)
         cost += still_out - left_out
-        if cost < costs[0] - temperature * math.log(max(next_random(seed), 1e-12)):
+        limit = costs[0] - temperature * math.log(max(next_random(seed), 1e-12))
+        if often(times) and cost < limit + costs[2]:
+            roughly = cost
+            cost += _sharpen_touched(problem, times, state, touched)
+            if cost < np.inf:
+                costs[2] += 0.02 * (3.0 * (roughly - cost) - costs[2])
+        if cost < limit:
             costs[0], left_out = cost, still_out
             changed |= touched
             if cost < costs[1] - 1e-7:
@@ -285,6 +334,19 @@ def _refresh_touched(problem: ProblemArrays, times: TimesArrays, state: State, t
         if touched[r] and not refresh(problem, times, state, r):
             return False
     return True
+
+
+@lean
+def _sharpen_touched(problem: ProblemArrays, times: TimesArrays, state: State, touched: np.ndarray) -> float:
+    """Find the surely best departures of the touched rounds; answer the change of cost (inf = one is infeasible)."""
+    change = 0.0
+    for r in range(len(touched)):
+        if touched[r]:
+            before = state.rounds[r].cost
+            if not sharpen(problem, times, state, r):
+                return np.inf
+            change += state.rounds[r].cost - before
+    return change
 
 
 @lean

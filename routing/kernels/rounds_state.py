@@ -20,15 +20,20 @@ ROUND = np.dtype(
         ("metres", np.float64),
         ("plain_end_s", np.float64),
         ("special", np.int64),
+        ("latest_s", np.float64),
+        ("sharp", np.bool_),
     ]
 )
 """A round at its best departure; `length` is the number of its visits, `plain_end_s` its end with breaks left out, `special`
-the number of visits that ask for it to be timed whole."""
+the number of visits that ask for it to be timed whole, `latest_s` its latest departure, `sharp` whether the best departure is
+surely the best and not only the best of those tried."""
 
 SEARCH_STEPS = 6
 """Departures tried for rounds with breaks while searching; plans are timed more finely."""
 POINTS = 6
 """Most points of a tail or a head."""
+SHORTLIST = 12
+"""Places of a visit that are judged by heads and tails where that takes long: those of the shortest detours."""
 
 
 class State(NamedTuple):
@@ -57,6 +62,8 @@ class State(NamedTuple):
     before, after : int64[m, D]
         Largest load on the legs up to the visit, and from it on.
     scratch : float64[4, POINTS]
+    shortlist : float64[3, SHORTLIST]
+        Detour, round and position of places.
     """
 
     routes: I32
@@ -76,6 +83,7 @@ class State(NamedTuple):
     before: I64
     after: I64
     scratch: F64
+    shortlist: F64
 
 
 def empty_state(vehicles: int, visits: int, dimensions: int) -> State:
@@ -98,6 +106,7 @@ def empty_state(vehicles: int, visits: int, dimensions: int) -> State:
         np.zeros((visits, dimensions), np.int64),
         np.zeros((visits, dimensions), np.int64),
         np.zeros((4, POINTS)),
+        np.zeros((3, SHORTLIST)),
     )
 
 

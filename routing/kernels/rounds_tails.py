@@ -30,11 +30,12 @@ def between(xs: F64, ys: F64, n: int, x: float) -> float:
 
 @lean
 def fill_tails(
-    problem: ProblemArrays, times: TimesArrays, state: State, r: int, soonest: float, timed: bool
+    problem: ProblemArrays, times: TimesArrays, state: State, r: int, soonest: float, timed: bool, end: float, step: float
 ) -> tuple[float, int]:
     """Tails and latest arrivals of the round that ends at `soonest` at best; return its latest start and a count.
 
-    Points are found from the end backwards: the latest arrival for an end is exact, because nobody overtakes. The first two
+    Points are found from the end backwards: the latest arrival for an end is exact, because nobody overtakes. Ends are spread
+    over all that is feasible, or lie about a known `end` (inf = none), half a `step`, one and two after it. The first two
     lines of `scratch` are left with the tail of the start, of as many points as returned.
     """
     p, head, by = problem.vehicles[r].profile, problem.vehicles[r].end_location, problem.vehicles[r].return_by_s
@@ -44,6 +45,8 @@ def fill_tails(
     for q in range(n):
         share = q / (POINTS - 1.0)
         xs[q] = ys[q] = soonest + share * share * (by - soonest) if timed else by
+        if end < np.inf and 0 < q < n - 1:
+            xs[q] = ys[q] = min(by, end + (0.0 if q == 1 else 2.0 ** (q - 3) * step))
     for k in range(state.rounds[r].length, -1, -1):
         v = state.routes[r, k - 1] if k > 0 else -1
         at = problem.visits[v].location if k > 0 else problem.vehicles[r].start_location
@@ -93,14 +96,21 @@ def best_start(problem: ProblemArrays, state: State, r: int, n: int, soonest: fl
 
 
 @lean
-def fill_heads(problem: ProblemArrays, times: TimesArrays, state: State, r: int, latest: float) -> None:
-    """Heads of the round that may start until `latest`, from the start forwards."""
+def fill_heads(
+    problem: ProblemArrays, times: TimesArrays, state: State, r: int, latest: float, start: float, step: float
+) -> None:
+    """Heads of the round that may start until `latest`, from the start forwards.
+
+    Starts are spread over all that is feasible, or lie about a known `start` (inf = none), half a `step`, one and two before.
+    """
     p, at, low = problem.vehicles[r].profile, problem.vehicles[r].start_location, problem.vehicles[r].leave_from_s
     xs, ys = state.scratch[0], state.scratch[1]
     old_x, old_y = state.scratch[2], state.scratch[3]
     n = POINTS if latest > low + 1e-9 else 1
     for q in range(n):
         xs[q] = ys[q] = low + q / (POINTS - 1.0) * (latest - low)
+        if start < np.inf and 0 < q < n - 1:
+            xs[q] = ys[q] = max(low, start - (0.0 if q == n - 2 else 2.0 ** (n - 4 - q) * step))
     for k in range(state.rounds[r].length):
         v = state.routes[r, k]
         to, soonest = problem.visits[v].location, state.earliest_s[v]

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from routing.kernels.rounds_insertion import apply_insertion, best_insertion
-from routing.kernels.rounds_refresh import fits, refresh
+from routing.kernels.rounds_refresh import fits, refresh, sharpen
 from routing.kernels.rounds_route import ProblemArrays
 from routing.kernels.rounds_ruin import improve, total_cost
 from routing.kernels.rounds_state import empty_state, set_route
@@ -17,7 +17,7 @@ BLINK = {STATIC: 0.01, SPEEDS: 0.01, SLOTS: 0.03, FUNCTIONS: 0.03}
 """How often a place is overlooked: the more, the less exactly places can be ranked."""
 Near = tuple[I32, I32, npt.NDArray[np.float64]]
 """What `list_neighbours` answers."""
-HOTTEST, COLDEST = 3.0, 0.005
+HOTTEST, COLDEST = 1.7, 0.005
 """First temperature in typical costs of an edge, and the last one in units of the first."""
 
 
@@ -197,12 +197,13 @@ class Annealing:
         self._search, self.problem, state = search, problem, search.state
         vehicles = len(state.rounds)
         for r in range(vehicles):
-            refresh(problem, search.times, state, r)
+            if refresh(problem, search.times, state, r):
+                sharpen(problem, search.times, state, r)
         self._backup = empty_state(vehicles, len(problem.visits), problem.capacity.shape[1])
         self._best, self._changed = np.zeros((vehicles, state.routes.shape[1] + 1), np.int32), np.ones(vehicles, np.bool_)
         self._near, self.scale = search.neighbours(), search.edge_cost()
         cost = total_cost(problem, state)
-        self._costs = np.array([cost, cost])
+        self._costs = np.array([cost, cost, 0.01 * cost])
         self.keep()
 
     @property
@@ -217,7 +218,7 @@ class Annealing:
             size = int(rounds[r].length)
             self._best[r, 0], self._best[r, 1 : size + 1] = size, routes[r, :size]
         self._changed[:] = False
-        self._costs[:] = total_cost(self.problem, self._search.state)
+        self._costs[:2] = total_cost(self.problem, self._search.state)
 
     def dissolve(self, route: int) -> None:
         """Leave out all that a round serves and take that for the best plan."""

@@ -108,6 +108,14 @@ class LiveArrays:
                 own.first_visit[:] = stop.visit_idx + 1
                 self.arrays.visits[stop.visit_idx + 1 : stop.visit_idx + 2].partner[:] = -1
 
+    def undo(self, problem: Problem, stops: Iterable[PlannedStop]) -> None:
+        """Take back `finish`."""
+        for stop in stops:
+            s, is_delivery = problem.visits[stop.visit_idx]
+            if not is_delivery and problem.shipments[s].delivery is not None:
+                self.arrays.shipments[s : s + 1].first_visit[:] = stop.visit_idx
+                self.arrays.visits[stop.visit_idx + 1 : stop.visit_idx + 2].partner[:] = stop.visit_idx
+
     def bind(
         self, problem: Problem, carried_by: Mapping[int, int], away: np.ndarray, broken: np.ndarray, refused: Iterable[int]
     ) -> None:

@@ -50,11 +50,12 @@ def leaves_stop_s(stop: PlannedStop) -> float:
 
 def frozen_stops(one: DeliveryRound | None, now_s: float) -> tuple[PlannedStop, ...]:
     """Stops of a round that are done or driven to at `now_s`."""
-    if one is None or one.departure_s >= now_s:
+    if one is None:
         return ()
     left = [one.departure_s, *(leaves_stop_s(stop) for stop in one.stops[:-1])]
-    count = sum(1 for _ in takewhile(lambda t: t < now_s, left))
-    return one.stops[:count]
+    set_off = sum(1 for _ in takewhile(lambda t: t < now_s, left))
+    done = sum(1 for _ in takewhile(lambda stop: stop.departure_s <= now_s, one.stops))
+    return one.stops[: max(set_off, done)]
 
 
 def stand(

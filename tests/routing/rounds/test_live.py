@@ -1,5 +1,7 @@
 """Plans kept in memory while they are driven: orders inserted, events taken in, the frozen part left alone."""
 
+import contextlib
+
 import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
@@ -48,7 +50,7 @@ def test_any_day_stays_valid(seed: int, breaks: bool) -> None:
     for k in range(10):
         before, clock = _frozen(live), live.now_s
         spared: set[int] = set()
-        match int(rng.integers(0, 7)):
+        match int(rng.integers(0, 8)):
             case 0 | 1:
                 at = int(rng.integers(1, whole.location_count))
                 one = delivery(f"n{k}", at) if rng.random() < 0.5 else Shipment(f"n{k}", (1,), pickup=Visit(at, 20))
@@ -67,6 +69,13 @@ def test_any_day_stays_valid(seed: int, breaks: bool) -> None:
                 slots[:, :, 1:4, 1:4] += np.int32(rng.integers(0, 60))
                 np.einsum("pkii->pki", slots)[:] = 0
                 live.times_changed(Stability(5.0, 0.1))
+            case 6:
+                r = int(rng.choice(sorted(live.rounds))) if live.rounds else 0
+                stops = live.rounds[r].stops if r in live.rounds else ()
+                spared = {r}
+                for stop in stops[: int(rng.integers(1, 5))]:
+                    with contextlib.suppress(UnknownIdError):
+                        live.complete(stop.visit_idx, live.now_s - float(rng.integers(0, 60)))
             case _ if rng.random() < 0.3:
                 live.break_down(int(rng.integers(0, 3)))
             case _:
@@ -152,6 +161,52 @@ def test_a_vehicle_behind_its_plan_shifts_what_follows() -> None:
     assert live.rounds[r].end_s == pytest.approx(was.end_s)
     with pytest.raises(UnknownIdError, match="not set off"):
         _two_vans(-10.0)[0].reach(0, 10.0)
+
+
+def test_a_stop_left_late_shifts_what_follows_and_frees_what_was_not_reached() -> None:
+    """Told to have left its first stop long after the plan, a van is not taken to be further than the next one."""
+    live, _ = _two_vans(-10.0)
+    r = next(r for r, one in live.rounds.items() if len(one.stops) > 1)
+    was = live.rounds[r]
+    live.advance(was.end_s + 1000.0)
+    assert len(live.standing[r].done) == len(was.stops)
+    live.complete(was.stops[0].visit_idx, live.now_s - 5.0)
+    live.check()
+    now = live.rounds[r]
+    assert now.stops[0].departure_s == live.now_s - 5.0
+    assert len(live.standing[r].done) == 2
+    drives = was.stops[1].arrival_s - was.stops[0].departure_s
+    assert now.stops[1].arrival_s == pytest.approx(live.now_s - 5.0 + drives)
+
+
+def test_a_stop_done_before_its_turn_comes_first() -> None:
+    """The driver went the other way round: what was skipped follows, nothing is lost, and the vehicle goes on from there."""
+    live, whole = _two_vans(-10.0)
+    r = next(r for r, one in live.rounds.items() if len(one.stops) > 1)
+    first, second = live.rounds[r].stops[:2]
+    live.advance(first.arrival_s - 1.0)
+    live.complete(second.visit_idx, live.now_s)
+    live.check()
+    stops = live.rounds[r].stops
+    assert [stop.visit_idx for stop in stops[:2]] == [second.visit_idx, first.visit_idx]
+    assert stops[0].departure_s == live.now_s
+    assert stops[1].arrival_s > live.now_s
+    assert live.standing[r].location_idx == whole.visit(second.visit_idx).location_idx
+
+
+def test_a_delivery_before_its_pickup_is_refused() -> None:
+    """Nobody delivers what was not picked up; told in order, both are taken."""
+    pair = Shipment("pair", (1,), Visit(1, 10), Visit(2, 10))
+    whole, times = problem(3, [van("one", 4)], [pair]), line_times([0, 100, 200])
+    live = LivePlan(whole, times, solve(whole, times, iterations=10), -10.0)
+    pickup, drop = live.rounds[0].stops
+    live.advance(live.rounds[0].departure_s + 1.0)
+    with pytest.raises(UnknownIdError, match="not picked up"):
+        live.complete(drop.visit_idx, live.now_s)
+    live.complete(pickup.visit_idx, live.now_s)
+    live.complete(drop.visit_idx, live.now_s)
+    live.check()
+    assert [stop.departure_s for stop in live.rounds[0].stops] == [live.now_s, live.now_s]
 
 
 def test_goods_on_board_of_a_broken_vehicle_are_lost() -> None:

@@ -30,6 +30,7 @@ from services.common.clock import CityClock
 from services.common.errors import InvalidInput, NotFound
 from services.common.live.closures import closure_rules
 from services.common.live.traffic import LiveTraffic
+from services.rounds.incidents import CityIncidents, RoadIncident, in_force, incident_changes
 from services.rounds.mapping import MOTOR_MODES, MappedProblem, Point
 from services.rounds.zones import RoundsZones
 
@@ -51,8 +52,9 @@ KEPT_METRICS = 64
 class BuiltTimes:
     """Travel times of a problem and where its locations lie on the streets, one entry per profile.
 
-    `zone_notes` says of locations in a zone that is closed to some profile at some time which one it is; `parking_s` is
-    the time to find a place to stop that the travel times to each location hold.
+    `incidents` were reported of the rounds and hold on top of the city's traffic. `zone_notes` says of locations in a zone
+    that is closed to some profile at some time which one it is; `parking_s` is the time to find a place to stop that the
+    travel times to each location hold.
     """
 
     travel_times: TravelTimes
@@ -61,6 +63,7 @@ class BuiltTimes:
     traffic: LiveTraffic | None
     zone_notes: Mapping[int, str] = field(default_factory=dict)
     parking_s: tuple[int, ...] = ()
+    incidents: tuple[RoadIncident, ...] = ()
 
 
 class KeptTimes:
@@ -75,6 +78,10 @@ class KeptTimes:
         self._times.move_to_end(rounds_id)
         while len(self._times) > KEPT_TIMES:
             self._times.popitem(last=False)
+
+    def drop(self, rounds_id: str) -> None:
+        """Forget the times of a job."""
+        self._times.pop(rounds_id, None)
 
     def __contains__(self, rounds_id: str) -> bool:
         """Whether times of a job are kept."""
@@ -101,7 +108,7 @@ class RoundsCity:
         self.snapshot, self._clock = snapshot, clock
         self.street = street or StreetEngine(snapshot.street, hierarchies=snapshot.hierarchies)
         self.forecast = TrafficForecast.for_city(self.street.graph, TrafficProfile.urban(snapshot.timezone))
-        self.zones = RoundsZones(snapshot)
+        self.zones, self.incidents = RoundsZones(snapshot), CityIncidents(self.street)
         self.traffic: LiveTraffic | None = None
         self.kept = KeptTimes()
         self._metrics: OrderedDict[tuple[object, ...], StreetMetric] = OrderedDict()
@@ -141,7 +148,7 @@ class RoundsCity:
             )
         return point
 
-    def build_times(self, mapped: MappedProblem) -> BuiltTimes:
+    def build_times(self, mapped: MappedProblem, incidents: tuple[RoadIncident, ...] = ()) -> BuiltTimes:
         """Travel times between all locations for every mode; CPU work of seconds, to be run in a thread.
 
         Raises
@@ -160,19 +167,18 @@ class RoundsCity:
                 durations[p] = durations[same]
                 continue
             if mode not in MOTOR_MODES:
-                self._slot_matrix(p, mapped, traffic, snaps[p], slots[:1], durations[p], 0)
+                self.slot_matrix(p, mapped, traffic, (), snaps[p], slots[:1], 0, durations[p, 0])
                 stitch_in_place(slots[:1], durations[p, :1])
                 durations[p, 1:] = durations[p, 0]
                 continue
-            self._need_hierarchy(mode, n * len(slots))
-            work = partial(self._slot_matrix, p, mapped, traffic, snaps[p], slots, durations[p])
-            self._each_slot(range(len(slots)), work)
+            self.slot_matrices(p, mapped, traffic, incidents, snaps[p], slots, range(len(slots)), durations[p])
             stitch_in_place(slots, durations[p])
             wait_until_open(slots, durations[p])
         for p in range(len(mapped.modes)):
-            _add_parking(mapped, p, mapped.parking_s, durations[p])
+            add_parking(mapped, p, mapped.parking_s, durations[p])
         built = TravelTimes.slots(slots, durations, self._all_lengths(mapped, snaps))
-        return BuiltTimes(built, snaps, slots, traffic, self.zones.notes(mapped, slots, snaps), tuple(mapped.parking_s))
+        notes = self.zones.notes(mapped, slots, snaps)
+        return BuiltTimes(built, snaps, slots, traffic, notes, tuple(mapped.parking_s), incidents)
 
     def _need_hierarchy(self, mode: StreetMode, searches: int) -> None:
         """Build the mode's hierarchy if it has none and so many searches would take longer."""
@@ -186,22 +192,28 @@ class RoundsCity:
         with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
             list(threads.map(work, slots))
 
-    def _slot_metric(
-        self, p: int, mapped: MappedProblem, traffic: LiveTraffic | None, slots: npt.NDArray[np.float64], k: int
-    ) -> StreetMetric:
-        """Weights of a profile in the middle of a slot, or at the only moment there is."""
-        half = float(slots[1] - slots[0]) / 2 if len(slots) > 1 else 0.0
-        rows = self.zones.in_slot(mapped, slots, p, k)
-        return self.metric(mapped.modes[p], mapped.zero_s + slots[k] + half, mapped.kind, traffic, rows)
-
-    def _slot_matrix(
-        self, p: int, mapped: MappedProblem, traffic: LiveTraffic | None, snaps: Snaps,
-        slots: npt.NDArray[np.float64], out_ms: npt.NDArray[np.int32], k: int,
+    def slot_matrices(
+        self, p: int, mapped: MappedProblem, traffic: LiveTraffic | None, incidents: tuple[RoadIncident, ...], snaps: Snaps,
+        slots: npt.NDArray[np.float64], wanted: range, out_ms: npt.NDArray[np.int32],
     ) -> None:  # fmt: skip
-        """Milliseconds between all locations at a slot's speeds, into ``out_ms[k]``."""
-        metric = self._slot_metric(p, mapped, traffic, slots, k)
-        out_ms[k] = np.minimum(self.street.many_to_many(metric, snaps, snaps), FAR)
-        np.fill_diagonal(out_ms[k], 0)
+        """Matrices of the wanted slots, the first of them into ``out_ms[0]``, by several threads."""
+        self._need_hierarchy(mapped.modes[p], len(snaps) * len(wanted))
+
+        def work(k: int) -> None:
+            self.slot_matrix(p, mapped, traffic, incidents, snaps, slots, k, out_ms[k - wanted.start])
+
+        self._each_slot(wanted, work)
+
+    def slot_matrix(
+        self, p: int, mapped: MappedProblem, traffic: LiveTraffic | None, incidents: tuple[RoadIncident, ...], snaps: Snaps,
+        slots: npt.NDArray[np.float64], k: int, out_ms: npt.NDArray[np.int32],
+    ) -> None:  # fmt: skip
+        """Milliseconds between all locations at the speeds in the middle of slot `k`, or at the only moment there is."""
+        half = float(slots[1] - slots[0]) / 2 if len(slots) > 1 else 0.0
+        rows, slow = self.zones.in_slot(mapped, slots, p, k), in_force(incidents, mapped.zero_s, slots, k)
+        metric = self.metric(mapped.modes[p], mapped.zero_s + slots[k] + half, mapped.kind, traffic, rows, slow)
+        out_ms[:] = np.minimum(self.street.many_to_many(metric, snaps, snaps), FAR)
+        np.fill_diagonal(out_ms, 0)
 
     def extend_times(self, built: BuiltTimes, before: int, mapped: MappedProblem) -> BuiltTimes:
         """Times of a problem that only has more locations (from index `before` on) than the one `built` is for."""
@@ -222,7 +234,8 @@ class RoundsCity:
             count = len(slots)
             row, column = rows[p, :count], columns[p, :count]
             spread = np.linspace(0, count - 1, NEW_LOCATION_SLOTS).round().astype(int)
-            some = np.unique(np.concatenate([spread, self.zones.changes(mapped, slots, p)]))
+            turns = incident_changes(built.incidents, mapped.zero_s, slots)
+            some = np.unique(np.concatenate([spread, self.zones.changes(mapped, slots, p), turns]))
             work = partial(self._new_times, p, mapped, built, snaps[p], slots, before, row, column)
             self._each_slot(some, work)
             for table in (row, column):
@@ -230,20 +243,22 @@ class RoundsCity:
                 stitch_in_place(slots, table)
                 wait_until_open(slots, table)
             rows[p, count:], columns[p, count:] = row[-1], column[-1]
-            _add_parking(mapped, p, mapped.parking_s, rows[p])
-            _add_parking(mapped, p, mapped.parking_s[before:], columns[p])
+            add_parking(mapped, p, mapped.parking_s, rows[p])
+            add_parking(mapped, p, mapped.parking_s[before:], columns[p])
         lengths = self._all_lengths(mapped, snaps)
         for i in new:
             own = None if lengths is None else (lengths[:, i, : i + 1], lengths[:, : i + 1, i])
             growing.add(rows[:, :, i - before, : i + 1], columns[:, :, : i + 1, i - before], own)
         notes = self.zones.notes(mapped, built.slots_s, snaps)
-        return BuiltTimes(growing.times, snaps, built.slots_s, built.traffic, notes, tuple(mapped.parking_s))
+        parking = tuple(mapped.parking_s)
+        return BuiltTimes(growing.times, snaps, built.slots_s, built.traffic, notes, parking, built.incidents)
 
-    def drive_s(self, mapped: MappedProblem, p: int, source: Point, target: Point, at_s: float) -> float:
+    def drive_s(self, mapped: MappedProblem, built: BuiltTimes, p: int, source: Point, target: Point, at_s: float) -> float:
         """Seconds a vehicle of profile `p` takes from one point to another that sets off at engine time `at_s`."""
         snaps = self._snap([source, target], ["position.location", "stop"], mapped.modes[p])
         moment = mapped.zero_s + 900.0 * (at_s // 900.0)
-        metric = self.leg_metric(mapped.modes[p], moment, mapped.kind, self.traffic)
+        slow = in_force(built.incidents, mapped.zero_s, np.array([-np.inf, at_s, at_s + 1.0]), 1)
+        metric = self.leg_metric(mapped.modes[p], moment, mapped.kind, self.traffic, (), slow)
         found = int(self.street.one_to_many(metric, snaps, 0, snaps)[1])
         if found == UNREACHABLE_MS:
             raise InvalidInput(
@@ -258,38 +273,42 @@ class RoundsCity:
         """Milliseconds from and to the locations from `before` on at a slot's speeds, into ``rows[k]`` and ``columns[k]``."""
         half = float(slots[1] - slots[0]) / 2 if len(slots) > 1 else 0.0
         at_s, rules = mapped.zero_s + slots[k] + half, self.zones.in_slot(mapped, slots, p, k)
-        metric = self.leg_metric(mapped.modes[p], at_s, mapped.kind, built.traffic, rules)
+        slow = in_force(built.incidents, mapped.zero_s, slots, k)
+        metric = self.leg_metric(mapped.modes[p], at_s, mapped.kind, built.traffic, rules, slow)
         for i in range(before, len(snaps)):
             rows[k, i - before] = np.minimum(self.street.one_to_many(metric, snaps, i, snaps), FAR)
             columns[k, :, i - before] = np.minimum(self.street.many_to_one(metric, snaps, snaps, i), FAR)
 
     def metric(
         self, mode: StreetMode, at_s: float, kind: "pb.TravelTimes.ValueType", traffic: LiveTraffic | None,
-        rows: tuple[int, ...] = (),
+        rows: tuple[int, ...] = (), incidents: tuple[RoadIncident, ...] = (),
     ) -> StreetMetric:  # fmt: skip
         """Weights of the streets at a moment: predicted traffic unless free flow was asked for; `rows` of zones' rules hold."""
         closed: npt.NDArray[Any] | None = self.zones.closed(rows)
-        if kind == pb.TRAVEL_TIMES_FREE_FLOW or mode not in MOTOR_MODES:
+        if mode not in MOTOR_MODES:
             return self.street.metric(mode, None, closed)
+        if kind == pb.TRAVEL_TIMES_FREE_FLOW:
+            return self.street.metric(mode, *self.incidents.lay(incidents, None, closed))
         if traffic is None:
-            return self.street.metric(mode, self.forecast.arc_speed_kmh(at_s), closed)
+            return self.street.metric(mode, *self.incidents.lay(incidents, self.forecast.arc_speed_kmh(at_s), closed))
         speeds = self.forecast.speed_at_with_live(traffic.arc_speed_kmh, traffic.arc_observed_s, traffic.at)(int(at_s))
         rules = AccessRules(self.street.graph.arc_count, closure_rules(traffic, CLOSURES_LAST_S))
         if by_events := rules.holding(mode, EmissionClass.ELECTRIC, int(at_s)):
             shut = np.flatnonzero(rules.closed(by_events))
             closed = shut if closed is None else np.union1d(shut, closed)
-        return self.street.metric(mode, speeds, closed)
+        return self.street.metric(mode, *self.incidents.lay(incidents, speeds, closed))
 
     def leg_metric(
         self, mode: StreetMode, at_s: float, kind: "pb.TravelTimes.ValueType", traffic: LiveTraffic | None,
-        rows: tuple[int, ...] = (),
+        rows: tuple[int, ...] = (), incidents: tuple[RoadIncident, ...] = (),
     ) -> StreetMetric:  # fmt: skip
         """Weights as `metric`, kept for drawing many legs; safe from several threads (at worst made twice)."""
         free = kind == pb.TRAVEL_TIMES_FREE_FLOW or mode not in MOTOR_MODES
-        key = (mode, 0 if free else at_s, free, None if traffic is None else traffic.epoch, rows)
+        slow = tuple(one.digest for one in incidents)
+        key = (mode, 0 if free else at_s, free, None if traffic is None else traffic.epoch, rows, slow)
         metric = self._metrics.get(key)
         if metric is None:
-            metric = self._metrics[key] = self.metric(mode, at_s, kind, traffic, rows)
+            metric = self._metrics[key] = self.metric(mode, at_s, kind, traffic, rows, incidents)
             while len(self._metrics) > KEPT_METRICS:
                 self._metrics.popitem(last=False)
         return metric
@@ -352,7 +371,7 @@ class RoundsCity:
         return float(index.lat_e7[i]) * 1e-7, float(index.lon_e7[i]) * 1e-7
 
 
-def _add_parking(mapped: MappedProblem, p: int, more_s: Sequence[int], durations: npt.NDArray[np.int32]) -> None:
+def add_parking(mapped: MappedProblem, p: int, more_s: Sequence[int], durations: npt.NDArray[np.int32]) -> None:
     """Add the time to find a place to stop, by location arrived at, to durations ``[…, from, to]`` in whole seconds.
 
     What a profile on two wheels or on foot takes stays; so does the zero from a place to itself where `durations` is square.
@@ -370,6 +389,6 @@ def _with_longer_parking(built: BuiltTimes, before: int, mapped: MappedProblem) 
         return built.travel_times
     durations = built.travel_times.arrays.slot_s[:, :, :before, :before].copy()
     for p in range(len(mapped.modes)):
-        _add_parking(mapped, p, longer, durations[p])
+        add_parking(mapped, p, longer, durations[p])
     lengths = built.travel_times.arrays.length_m[:, :before, :before] if built.travel_times.has_lengths else None
     return TravelTimes.slots(built.slots_s, durations, lengths)

@@ -1,16 +1,13 @@
 """Changes of planned rounds: new orders, and what happens on the road."""
 
 import asyncio
-import math
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
-import msgspec
-from traboule.common.v1 import geo_pb2
 from traboule.rounds.v1 import problem_pb2
 from traboule.rounds.v1 import rounds_service_pb2 as pb
 
@@ -18,12 +15,12 @@ from routing.rounds.api import Plan, build_plan
 from routing.rounds.change import Change
 from routing.rounds.live import LivePlan
 from routing.rounds.plain import is_plain, is_plain_shipment
-from routing.rounds.replan import leaves_at
-from routing.rounds.stability import Stability
 from services.common.deadline import run_in_thread
-from services.common.errors import Aborted, AlreadyExists, InvalidInput, NotFound, Unimplemented
+from services.common.errors import Aborted, AlreadyExists, InvalidInput, Unimplemented
 from services.rounds.changes import in_words
 from services.rounds.city import BuiltTimes, RoundsCity
+from services.rounds.events import LATE_NEWS, NOT_IN_PLACE, Rounds, Taken, note, take_in
+from services.rounds.incidents import RoadIncident
 from services.rounds.mapping import MappedProblem, joined, problem_from_proto
 from services.rounds.rebuilt import inserted, repaired
 from services.rounds.store import Reported, RoundsStore, StoredRounds, planned
@@ -31,12 +28,6 @@ from services.rounds.store import Reported, RoundsStore, StoredRounds, planned
 T = TypeVar("T")
 KEPT_PLANS = 8
 """Plans in memory."""
-AT_STOP_S = 90.0
-"""A vehicle this near the stop it is to serve now is there."""
-NOT_IN_PLACE = (
-    "not taken in where rounds hold dues, longest rides, bonds, preferred vehicles, service by vehicle, overtime or "
-    "times to park"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +38,31 @@ class Changed:
     mapped: MappedProblem
     built: BuiltTimes
     version: int
+    reported: Reported
 
 
 @dataclass(slots=True)
-class _Kept:
+class KeptPlan:
     """A plan in memory with what it belongs to.
 
-    `names` are the ids of its shipments. Without `live` the problem is not plain: it is planned anew at every change.
+    `vehicles` and `shipments` are indices by id. Without `live` the problem is not plain: it is planned anew at every change.
     """
 
     stored: StoredRounds
     mapped: MappedProblem
     built: BuiltTimes
     live: LivePlan | None
-    names: set[str]
+    vehicles: dict[str, int]
+    shipments: dict[str, int]
+
+    @property
+    def rounds(self) -> Rounds:
+        """What an event is about."""
+        return Rounds(self.mapped, self.built, self.stored.reported, self.vehicles, self.shipments)
+
+    def changed(self, plan: Plan, mapped: MappedProblem, built: BuiltTimes) -> Changed:
+        """A plan as it is answered."""
+        return Changed(plan, mapped, built, self.stored.version, self.stored.reported)
 
 
 class LiveRounds:
@@ -69,22 +71,27 @@ class LiveRounds:
     def __init__(self, store: RoundsStore, city: RoundsCity) -> None:
         self._store, self._city = store, city
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._plans: OrderedDict[str, _Kept] = OrderedDict()
+        self._plans: OrderedDict[str, KeptPlan] = OrderedDict()
 
     def lock(self, rounds_id: str) -> asyncio.Lock:
         """Lock of one job's rounds in this process, forgotten when nobody holds it; the version keeps off other processes."""
         return self._locks.setdefault(rounds_id, asyncio.Lock())
 
     async def times(
-        self, rounds_id: str, problem: problem_pb2.Problem, *, keep: bool = True
+        self,
+        rounds_id: str,
+        problem: problem_pb2.Problem,
+        incidents: tuple[RoadIncident, ...] = (),
+        *,
+        keep: bool = True,
     ) -> tuple[MappedProblem, BuiltTimes]:
         """Travel times of rounds: kept, extended by new locations, or built anew; what is only tried is not to be kept."""
         mapped = await run_in_thread(problem_from_proto, problem, self._city.resolve)
         kept = self._city.kept.find(rounds_id, mapped.points)
-        if kept is not None:
+        if kept is not None and kept[1].incidents == incidents:
             built = await run_in_thread(self._city.extend_times, kept[1], kept[0], mapped)
         else:
-            built = await run_in_thread(self._city.build_times, mapped)
+            built = await run_in_thread(self._city.build_times, mapped, incidents)
         if keep:
             self._city.kept.put(rounds_id, mapped.points, built)
         return mapped, built
@@ -98,7 +105,7 @@ class LiveRounds:
         if request.plan_version and request.plan_version != kept.stored.version:
             raise Aborted(f"the plan has version {kept.stored.version}, not {request.plan_version}: read it again and repeat")
         name = request.shipment.shipment_id
-        if name in kept.names:
+        if name in kept.shipments:
             raise AlreadyExists(f"shipment.shipment_id: {name!r} is already in these rounds", field="shipment.shipment_id")
         live = kept.live
         shipment, mapped = await run_in_thread(joined, kept.mapped, request.shipment, self._city.resolve)
@@ -127,126 +134,70 @@ class LiveRounds:
             message = problem_pb2.Problem()
             message.CopyFrom(kept.stored.problem)
             message.shipments.append(request.shipment)
-            await self._keep(kept, message, plan, kept.stored.reported, grown, built)
-            kept.names.add(name)
+            words = in_words(grown.problem, change, f"order {name} is new")
+            await self._keep(kept, message, plan, kept.stored.reported, grown, built, words)
+            kept.shipments[name] = new
             self._city.kept.put(request.rounds_id, grown.points, built)
-        return Changed(plan, grown, built, kept.stored.version), change, new
+        return kept.changed(plan, grown, built), change, new
 
-    async def _insert_anew(self, kept: "_Kept", request: pb.InsertOrderRequest) -> tuple[Changed, Change, int]:
+    async def _insert_anew(self, kept: KeptPlan, request: pb.InsertOrderRequest) -> tuple[Changed, Change, int]:
         """Insert an order into rounds that cannot change in place."""
         stored, problem = kept.stored, problem_pb2.Problem()
         problem.CopyFrom(stored.problem)
         problem.shipments.append(request.shipment)
+        incidents = stored.reported.incidents
         if stored.job.id not in self._city.kept:
-            await self.times(stored.job.id, stored.problem)
-        mapped, built = await self.times(stored.job.id, problem, keep=False)
+            await self.times(stored.job.id, stored.problem, incidents)
+        mapped, built = await self.times(stored.job.id, problem, incidents, keep=False)
         now_s = float(self._city.now() - mapped.zero_s)
         after, change = await run_in_thread(inserted, mapped, built, planned(stored), stored.reported, now_s)
-        version = stored.version
         if change.vehicle_idx is not None and not request.dry_run:
+            words = in_words(mapped.problem, change, f"order {request.shipment.shipment_id} is new")
+            await self._keep(kept, problem, after, stored.reported, mapped, built, words)
             self._plans.pop(stored.job.id, None)
-            version = await self._store.change(stored, problem, after, self._city.now(), stored.reported)
             self._city.kept.put(stored.job.id, mapped.points, built)
-        return Changed(after, mapped, built, version), change, len(problem.shipments) - 1
+        return kept.changed(after, mapped, built), change, len(problem.shipments) - 1
 
     async def report(self, request: pb.ReportEventRequest, tenant: str) -> tuple[Changed, Change, list[str]]:
         """Take in an event: the plan, what changed, and that in words."""
-        kept = await self._take(request.rounds_id, tenant, until_s=request.observed_unix_s)
-        stored, mapped, live = kept.stored, kept.mapped, kept.live
-        if live is None:
-            return await self._report_anew(kept, request)
+        until_s = 0 if request.WhichOneof("event") in LATE_NEWS else request.observed_unix_s
+        kept = await self._take(request.rounds_id, tenant, until_s=until_s)
+        mapped, live, rounds = kept.mapped, kept.live, kept.rounds
         now_s = float((request.observed_unix_s or self._city.now()) - mapped.zero_s)
-        stability = Stability(request.stability.move_cost)
-        reported = stored.reported
+        if live is None:
+            return await self._report_anew(kept, request, now_s)
 
-        def work() -> tuple[Change, str]:
-            nonlocal reported
+        def work() -> tuple[Change, Taken]:
             live.advance(now_s)
-            match request.WhichOneof("event"):
-                case "delay":
-                    name, by = request.delay.vehicle_id, request.delay.delay_s
-                    r = self._vehicle(stored, name, "delay.vehicle_id")
-                    change = live.delay(r, float(by), stability)
-                    held = {mapped.problem.vehicles[k].id: math.ceil(at) + mapped.zero_s for k, at in live.held.items()}
-                    reported = msgspec.structs.replace(reported, held_until_s=held)
-                    return change, f"{name} is {by / 60:.0f} min late"
-                case "breakdown":
-                    name = request.breakdown.vehicle_id
-                    r = self._vehicle(stored, name, "breakdown.vehicle_id")
-                    reported = msgspec.structs.replace(reported, broken=_with(reported.broken, name))
-                    return live.break_down(r, stability), f"{name} has broken down"
-                case "refusal":
-                    name = request.refusal.shipment_id
-                    s = self._shipment(stored, name, "refusal.shipment_id")
-                    reported = msgspec.structs.replace(reported, refused=_with(reported.refused, name))
-                    return live.remove(s), f"order {name} is no longer wanted"
-                case "position":
-                    return self._position(kept, live, request.position, now_s, stability)
-                case event:
-                    raise Unimplemented(
-                        f"{event}: not taken in yet; send position, delay, refusal or breakdown", field=str(event)
-                    )
+            return take_in(live, rounds, self._city, request, now_s)
 
-        change, cause = await run_in_thread(self._safely, request.rounds_id, work)
-        await self._keep(kept, stored.problem, live.plan, reported, mapped, kept.built)
-        changed = Changed(live.plan, replace(mapped, problem=live.problem), kept.built, kept.stored.version)
-        return changed, change, in_words(live.problem, change, cause)
+        change, taken = await run_in_thread(self._safely, request.rounds_id, work)
+        words = in_words(live.problem, change, taken.cause)
+        await self._keep(kept, kept.stored.problem, live.plan, taken.reported, mapped, taken.built, words)
+        if taken.built is not rounds.built:
+            self._city.kept.put(request.rounds_id, mapped.points, taken.built)
+        return kept.changed(live.plan, replace(mapped, problem=live.problem), taken.built), change, words
 
-    async def _report_anew(self, kept: "_Kept", request: pb.ReportEventRequest) -> tuple[Changed, Change, list[str]]:
+    async def _report_anew(
+        self, kept: KeptPlan, request: pb.ReportEventRequest, now_s: float
+    ) -> tuple[Changed, Change, list[str]]:
         """Take in an event of rounds that cannot change in place."""
-        stored, mapped, built = kept.stored, kept.mapped, kept.built
+        stored, mapped, rounds = kept.stored, kept.mapped, kept.rounds
         if request.stability.move_cost:
             raise Unimplemented(f"stability.move_cost: {NOT_IN_PLACE}; leave it out", field="stability.move_cost")
-        now_s, plan = float((request.observed_unix_s or self._city.now()) - mapped.zero_s), planned(stored)
-        reported, cause = self._reported(stored, request, mapped, plan, now_s)
-        after, change = await run_in_thread(repaired, mapped, built, plan, reported, now_s)
-        version = await self._store.change(stored, stored.problem, after, self._city.now(), reported)
-        return Changed(after, mapped, built, version), change, in_words(mapped.problem, change, cause)
 
-    def _reported(
-        self, stored: StoredRounds, request: pb.ReportEventRequest, mapped: MappedProblem, plan: Plan, now_s: float
-    ) -> tuple[Reported, str]:
-        """What is reported of the rounds after an event, and the event in words; NotFound for unknown ids."""
-        before = stored.reported
-        match request.WhichOneof("event"):
-            case "delay":
-                name, by = request.delay.vehicle_id, request.delay.delay_s
-                r = self._vehicle(stored, name, "delay.vehicle_id")
-                ready_s = max(leaves_at(plan, r, now_s), mapped.problem.vehicles[r].shift.start_s) + by
-                held = before.held_until_s | {name: math.ceil(ready_s) + mapped.zero_s}
-                return msgspec.structs.replace(before, held_until_s=held), f"{name} is {by / 60:.0f} min late"
-            case "breakdown":
-                name = request.breakdown.vehicle_id
-                self._vehicle(stored, name, "breakdown.vehicle_id")
-                return msgspec.structs.replace(before, broken=_with(before.broken, name)), f"{name} has broken down"
-            case "refusal":
-                name = request.refusal.shipment_id
-                self._shipment(stored, name, "refusal.shipment_id")
-                words = f"order {name} is no longer wanted"
-                return msgspec.structs.replace(before, refused=_with(before.refused, name)), words
-            case event:
-                raise Unimplemented(f"{event}: {NOT_IN_PLACE}; send delay, refusal or breakdown", field=str(event))
+        def work() -> tuple[Plan, Change, Taken]:
+            driven, taken = note(rounds, self._city, request, planned(stored), now_s)
+            after, change = repaired(mapped, taken.built, driven, taken.reported, now_s)
+            return after, change, taken
 
-    def _position(
-        self, kept: "_Kept", live: LivePlan, position: pb.VehiclePosition, now_s: float, stability: Stability
-    ) -> tuple[Change, str]:
-        """Time the way of a vehicle from where it is to the stop it is driving to."""
-        name = position.vehicle_id
-        r = self._vehicle(kept.stored, name, "position.vehicle_id")
-        here = live.standing[r]
-        if not here.done or here.done[-1].departure_s <= now_s or here.broken:
-            return Change(), f"{name} is on its way"
-        last, profile = here.done[-1], live.problem.vehicles[r].profile
-        point = self._city.resolve(geo_pb2.Location(point=position.location), "position.location")
-        drives_s = self._city.drive_s(kept.mapped, profile, point, kept.mapped.points[here.location_idx], now_s)
-        at_stop = last.arrival_s <= now_s and drives_s < AT_STOP_S
-        if at_stop:
-            return Change(), f"{name} is where it should be"
-        late = now_s + drives_s - last.arrival_s
-        words = f"{name} is {abs(late) / 60:.0f} min {'behind' if late > 0 else 'ahead of'} its plan by its position"
-        return live.reach(r, now_s + drives_s, stability), words
+        after, change, taken = await run_in_thread(work)
+        words = in_words(mapped.problem, change, taken.cause)
+        await self._keep(kept, stored.problem, after, taken.reported, mapped, taken.built, words)
+        self._city.kept.put(stored.job.id, mapped.points, taken.built)
+        return kept.changed(after, mapped, taken.built), change, words
 
-    async def _take(self, rounds_id: str, tenant: str, until_s: int = 0) -> "_Kept":
+    async def _take(self, rounds_id: str, tenant: str, until_s: int = 0) -> KeptPlan:
         """The plan of rounds in memory; made anew when it is not there, or when its clock is ahead of what is reported."""
         kept = self._plans.get(rounds_id)
         ahead = kept is not None and kept.live is not None and until_s and until_s - kept.mapped.zero_s < kept.live.now_s
@@ -255,7 +206,7 @@ class LiveRounds:
             return kept
         stored = await self._store.get(rounds_id, tenant)
         plan = planned(stored)
-        mapped, built = await self.times(rounds_id, stored.problem)
+        mapped, built = await self.times(rounds_id, stored.problem, stored.reported.incidents)
         now_s = float((until_s or self._city.now()) - mapped.zero_s)
         vehicles = {vehicle.vehicle_id: r for r, vehicle in enumerate(stored.problem.vehicles)}
         shipments = {one.shipment_id: s for s, one in enumerate(stored.problem.shipments)}
@@ -268,7 +219,7 @@ class LiveRounds:
                 broken=[vehicles[name] for name in reported.broken], refused=[shipments[name] for name in reported.refused],
             )  # fmt: skip
             live = await run_in_thread(make)
-        kept = _Kept(stored, mapped, built, live, set(shipments))
+        kept = KeptPlan(stored, mapped, built, live, vehicles, shipments)
         if live is None:
             return kept
         self._plans[rounds_id] = kept
@@ -282,56 +233,46 @@ class LiveRounds:
         try:
             return work()
         except BaseException:
-            self._plans.pop(rounds_id, None)
+            self._forget(rounds_id)
             raise
+
+    def _forget(self, rounds_id: str) -> None:
+        """Forget what is in memory: the plan, and travel times that may have been changed with it."""
+        self._plans.pop(rounds_id, None)
+        self._city.kept.drop(rounds_id)
 
     async def _keep(
         self,
-        kept: "_Kept",
+        kept: KeptPlan,
         problem: problem_pb2.Problem,
         plan: Plan,
         reported: Reported,
         mapped: MappedProblem,
         built: BuiltTimes,
+        words: Sequence[str],
     ) -> None:
         """Write a changed plan; if somebody else wrote meanwhile, or it cannot be written, what is in memory is forgotten."""
         now_s = self._city.now()
         try:
-            version = await self._store.change(kept.stored, problem, plan, now_s, reported)
+            version = await self._store.change(kept.stored, problem, plan, now_s, reported, words)
         except BaseException:
-            self._plans.pop(kept.stored.job.id, None)
+            self._forget(kept.stored.job.id)
             raise
-        kept.stored = replace(kept.stored, problem=problem, plan=plan, version=version, updated_s=now_s, reported=reported)
+        kept.stored = replace(
+            kept.stored, problem=problem, plan=plan, version=version, updated_s=now_s, reported=reported, changes=tuple(words)
+        )
         kept.mapped, kept.built = mapped, built
 
     async def explained(self, stored: StoredRounds) -> tuple[Plan, MappedProblem, BuiltTimes]:
         """Plan with a reason for every unserved shipment, and what it belongs to."""
         plan = planned(stored)
-        mapped, built = await self.times(stored.job.id, stored.problem)
+        mapped, built = await self.times(stored.job.id, stored.problem, stored.reported.incidents)
         if all(one.reasons for one in plan.unserved):
             return plan, mapped, built
         routes: list[list[int]] = [[] for _ in mapped.problem.vehicles]
         for one in plan.rounds:
             routes[one.vehicle_idx] = [stop.visit_idx for stop in one.stops]
         return await run_in_thread(build_plan, mapped.problem, built.travel_times, routes, explained=True), mapped, built
-
-    @staticmethod
-    def _vehicle(stored: StoredRounds, vehicle_id: str, field: str) -> int:
-        for k, vehicle in enumerate(stored.problem.vehicles):
-            if vehicle.vehicle_id == vehicle_id:
-                return k
-        raise NotFound(f"{field}: these rounds have no vehicle {vehicle_id!r}", field=field)
-
-    @staticmethod
-    def _shipment(stored: StoredRounds, shipment_id: str, field: str) -> int:
-        for k, shipment in enumerate(stored.problem.shipments):
-            if shipment.shipment_id == shipment_id:
-                return k
-        raise NotFound(f"{field}: these rounds have no shipment {shipment_id!r}", field=field)
-
-
-def _with(names: tuple[str, ...], name: str) -> tuple[str, ...]:
-    return names if name in names else (*names, name)
 
 
 def require_known(wanted: list[str], stored: StoredRounds) -> None:

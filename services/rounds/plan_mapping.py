@@ -1,6 +1,6 @@
 """Plans of the engine → the contract. Pure but for the street engine that draws the legs."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from routing.rounds.ranges import Uncertainty, round_ranges
 from routing.rounds.standing import frozen_stops, leaves_stop_s
 from services.common.polyline import encode
 from services.rounds.city import BuiltTimes, RoundsCity
+from services.rounds.incidents import in_force
 from services.rounds.mapping import MappedProblem
 
 FREE_FLOW = problem_pb2.TRAVEL_TIMES_FREE_FLOW
@@ -37,6 +38,11 @@ ZONE_REASONS = {"unreachable", "time_window", "duration", "fleet_too_small"}
 """Reasons that a zone may be behind."""
 
 
+def done_key(shipment_id: str, *, pickup: bool) -> str:
+    """Name of a stop among those that were reported as done."""
+    return f"{'pickup' if pickup else 'delivery'}:{shipment_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class LegSource:
     """Where legs are drawn: the city and the travel times of the plan."""
@@ -46,9 +52,11 @@ class LegSource:
     geometry: bool
 
 
-def plan_to_proto(plan: Plan, mapped: MappedProblem, legs: LegSource | None = None, version: int = 0) -> pb.Plan:
-    """Map a plan; with `legs` every stop has the way to it, its length and free-flow time."""
-    rounds = [_round(one, mapped, legs) for one in plan.rounds]
+def plan_to_proto(
+    plan: Plan, mapped: MappedProblem, legs: LegSource | None = None, version: int = 0, done: Collection[str] = ()
+) -> pb.Plan:
+    """Map a plan; with `legs` every stop has the way to it, its length and free-flow time. `done` are keys of stops."""
+    rounds = [_round(one, mapped, legs, done) for one in plan.rounds]
     return pb.Plan(
         rounds=rounds,
         unserved=[unserved_to_proto(one, mapped, None if legs is None else legs.built) for one in plan.unserved],
@@ -76,7 +84,7 @@ def unserved_to_proto(one: Unserved, mapped: MappedProblem, built: BuiltTimes | 
     return pb.UnservedShipment(shipment_id=shipment.id, reason=reason, explanation=explanation)
 
 
-def _round(one: DeliveryRound, mapped: MappedProblem, legs: LegSource | None) -> pb.DeliveryRound:
+def _round(one: DeliveryRound, mapped: MappedProblem, legs: LegSource | None, done: Collection[str]) -> pb.DeliveryRound:
     problem, vehicle = mapped.problem, mapped.problem.vehicles[one.vehicle_idx]
     start = problem.depots[vehicle.start_depot_idx].location_idx
     unix = _Unix(mapped.zero_s)
@@ -102,6 +110,7 @@ def _round(one: DeliveryRound, mapped: MappedProblem, legs: LegSource | None) ->
                 wait_s=max(0, round(stop.start_s - stop.arrival_s - rested)), loads=stop.load_after, leg=leg,
                 parking_s=mapped.parking_of(vehicle.profile, at, to),
                 late_cost=problem.visit(stop.visit_idx).late_cost(stop.start_s),
+                done=done_key(problem.shipments[shipment_idx].id, pickup=not is_delivery) in done,
                 **ranges.get(stop.visit_idx, {}),
             )
         )  # fmt: skip
@@ -125,6 +134,7 @@ def _round(one: DeliveryRound, mapped: MappedProblem, legs: LegSource | None) ->
         duration_s=round(one.duration_s), drive_s=round(one.driving_s), service_s=round(service), break_s=round(rest),
         wait_s=max(0, round(one.duration_s - one.driving_s - service - rest)), distance_m=metres,
         co2_g=metres * mean_co2_g_per_m(mapped.modes[vehicle.profile]), cost=one.cost,
+        done_count=sum(stop.done for stop in stops),
     )  # fmt: skip
 
 
@@ -183,7 +193,8 @@ def _leg(
     for moment_s in (left_s, arrived_s):  # one that waited for a zone to open sets off later than it leaves the stop
         k = max(0, int(np.searchsorted(slots, moment_s, "right")) - 1)
         rows = city.zones.in_slot(mapped, slots, profile, k)
-        metric = city.leg_metric(mode, mapped.zero_s + float(slots[k]), mapped.kind, legs.built.traffic, rows)
+        slow = in_force(legs.built.incidents, mapped.zero_s, slots, k)
+        metric = city.leg_metric(mode, mapped.zero_s + float(slots[k]), mapped.kind, legs.built.traffic, rows, slow)
         path = path or city.street.find_route(metric, snaps, tail, snaps, head)
         if path is not None:
             break

@@ -21,7 +21,7 @@ from services.rounds.mapping import problem_from_proto
 from services.rounds.plan_mapping import LegSource, plan_to_proto, unserved_to_proto
 from services.rounds.pool import SolverPool
 from services.rounds.runner import order_of, prepare
-from services.rounds.store import QUEUE, STATES, RoundsStore, StoredRounds
+from services.rounds.store import STATES, RoundsStore, StoredRounds
 
 Context = grpc.aio.ServicerContext[Any, Any]
 PAGE_TOKEN = re.compile("[0-9]{1,9}")
@@ -39,7 +39,7 @@ class RoundsServicer(rounds_service_pb2_grpc.RoundsServiceServicer):
     """
 
     def __init__(self, city: RoundsCity, pool: SolverPool, state: State) -> None:
-        self._city, self._pool, self._state = city, pool, state
+        self._city, self._pool = city, pool
         self._store = RoundsStore(state)
         self._live = LiveRounds(self._store, city)
 
@@ -84,10 +84,15 @@ class RoundsServicer(rounds_service_pb2_grpc.RoundsServiceServicer):
         request: pb.WatchRoundsRequest,
         context: Context,  # noqa: ARG002
     ) -> AsyncIterator[pb.WatchRoundsResponse]:
-        """State and plan whenever they change, until the job is finished."""
+        """State and plan whenever they change, until the job is finished or, with `follow`, until the caller hangs up."""
         await self._store.get(request.rounds_id, current_principal().tenant)
-        async for job in self._state.jobs.watch(QUEUE, request.rounds_id):
-            yield pb.WatchRoundsResponse(rounds=await self._rounds(await self._store.of_job(job), legs=job.finished))
+        sent: tuple[str, int] | None = None
+        async for stored in self._store.watch(request.rounds_id, follow=request.follow):
+            now = stored.job.state, stored.version
+            legs = stored.job.finished and (stored.version == 1 or not request.follow)
+            if now != sent or not stored.job.finished:
+                yield pb.WatchRoundsResponse(rounds=await self._rounds(stored, legs=legs))
+            sent = now
 
     async def CancelRounds(self, request: pb.CancelRoundsRequest, context: Context) -> pb.CancelRoundsResponse:  # noqa: N802, ARG002
         """Stop the work; the best plan so far is kept."""
@@ -156,9 +161,10 @@ class RoundsServicer(rounds_service_pb2_grpc.RoundsServiceServicer):
         """Message of a changed plan; with `only` of the rounds that changed alone, their ways not drawn."""
         if only is not None:
             part = replace(changed.plan, rounds=tuple(only.after.values()))
-            return await run_in_thread(plan_to_proto, part, changed.mapped, None, changed.version)
+            return await run_in_thread(plan_to_proto, part, changed.mapped, None, changed.version, changed.reported.done)
         legs = LegSource(self._city, changed.built, geometry=False)
-        return await run_in_thread(plan_to_proto, changed.plan, changed.mapped, legs, changed.version)
+        done = changed.reported.done
+        return await run_in_thread(plan_to_proto, changed.plan, changed.mapped, legs, changed.version, done)
 
     async def _rounds(
         self, stored: StoredRounds, *, with_plan: bool = True, geometry: bool = False, legs: bool = True
@@ -167,13 +173,14 @@ class RoundsServicer(rounds_service_pb2_grpc.RoundsServiceServicer):
         message = pb.Rounds(
             rounds_id=stored.job.id, state=STATES[stored.job.state], submitted_unix_s=stored.job.submitted_at,
             updated_unix_s=stored.updated_s, explanation=stored.job.error, display_name=stored.request.display_name,
-            shipment_count=len(stored.problem.shipments), stamp=self._city.stamp(self._city.traffic),
+            shipment_count=len(stored.problem.shipments), stamp=self._city.stamp(self._city.traffic), changes=stored.changes,
         )  # fmt: skip
         if with_plan and stored.plan is not None:
             if legs and stored.job.finished:
-                mapped, built = await self._live.times(stored.job.id, stored.problem)
+                mapped, built = await self._live.times(stored.job.id, stored.problem, stored.reported.incidents)
                 source = LegSource(self._city, built, geometry)
             else:
                 mapped, source = await run_in_thread(problem_from_proto, stored.problem, self._city.resolve), None
-            message.plan.CopyFrom(await run_in_thread(plan_to_proto, stored.plan, mapped, source, stored.version))
+            done = stored.reported.done
+            message.plan.CopyFrom(await run_in_thread(plan_to_proto, stored.plan, mapped, source, stored.version, done))
         return message

@@ -1,6 +1,7 @@
 """Submitted rounds on the durable state: the job, and once it is planned the plan that new orders and events change."""
 
 import hashlib
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -11,9 +12,12 @@ from routing.rounds.api import Plan
 from services.common.errors import FailedPrecondition, NotFound
 from services.common.state import State
 from services.common.state.jobs import Job
+from services.rounds.incidents import RoadIncident
 
 QUEUE = "rounds"
 COLLECTION = "rounds"
+MOST_CHANGES = 200
+"""Changes that are kept in words."""
 STATES = {
     "QUEUED": pb.ROUNDS_STATE_QUEUED,
     "RUNNING": pb.ROUNDS_STATE_RUNNING,
@@ -30,18 +34,7 @@ class Found(msgspec.Struct, frozen=True):
     updated_s: int
 
 
-class LivePlan(msgspec.Struct, frozen=True):
-    """A plan that was changed after planning, with the problem it now belongs to (a serialised `Problem`)."""
-
-    problem: bytes
-    plan: Plan
-    updated_s: int
-    refused: tuple[str, ...] = ()
-    broken: tuple[str, ...] = ()
-    held_until_s: dict[str, int] = {}
-
-
-class Reported(msgspec.Struct, frozen=True):
+class Reported(msgspec.Struct, frozen=True, kw_only=True):
     """What was reported of a plan so far and holds on for every later change.
 
     Attributes
@@ -52,11 +45,29 @@ class Reported(msgspec.Struct, frozen=True):
         Vehicles that can no longer drive.
     held_until_s : dict of str to int
         Vehicles that are late: unix second before which they do not leave the place where they were.
+    incidents : tuple of RoadIncident
+        Incidents on the road.
+    done : dict of str to int
+        Stops that were done (`plan_mapping.done_key`) and when they were left, unix seconds.
     """
 
     refused: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
     held_until_s: dict[str, int] = {}
+    incidents: tuple[RoadIncident, ...] = ()
+    done: dict[str, int] = {}
+
+
+class LivePlan(Reported, frozen=True, kw_only=True):
+    """A plan that was changed after planning, with the problem it now belongs to (a serialised `Problem`).
+
+    `changes` says in words what the last change did.
+    """
+
+    problem: bytes
+    plan: Plan
+    updated_s: int
+    changes: tuple[str, ...] = ()
 
 
 NOTHING_REPORTED = Reported()
@@ -64,7 +75,10 @@ NOTHING_REPORTED = Reported()
 
 @dataclass(frozen=True, slots=True)
 class StoredRounds:
-    """Rounds as they stand; `version` 1 is the plan of the solver, every change adds one."""
+    """Rounds as they stand; `version` 1 is the plan of the solver, every change adds one.
+
+    `changes` says in words what the last change did.
+    """
 
     job: Job
     request: pb.SubmitRoundsRequest
@@ -73,6 +87,7 @@ class StoredRounds:
     version: int
     updated_s: int
     reported: Reported = NOTHING_REPORTED
+    changes: tuple[str, ...] = ()
 
 
 class RoundsStore:
@@ -104,8 +119,9 @@ class RoundsStore:
         if live is not None:
             value: LivePlan = live.value
             problem = problem_pb2.Problem.FromString(value.problem)
-            reported = Reported(value.refused, value.broken, value.held_until_s)
-            return StoredRounds(job, request, problem, value.plan, live.version + 1, value.updated_s, reported)
+            reported = Reported(**{name: getattr(value, name) for name in Reported.__struct_fields__})
+            version = live.version + 1
+            return StoredRounds(job, request, problem, value.plan, version, value.updated_s, reported, value.changes)
         data = job.result or job.progress
         if not data:
             return StoredRounds(job, request, request.problem, None, 0, job.submitted_at)
@@ -122,13 +138,26 @@ class RoundsStore:
         return await self.of_job(await self._state.jobs.cancel(QUEUE, rounds_id))
 
     async def change(
-        self, stored: StoredRounds, problem: problem_pb2.Problem, plan: Plan, now_s: int, reported: Reported
+        self,
+        stored: StoredRounds,
+        problem: problem_pb2.Problem,
+        plan: Plan,
+        now_s: int,
+        reported: Reported,
+        changes: Sequence[str] = (),
     ) -> int:
-        """Write a changed plan; returns its version. Raises Aborted if somebody else changed it meanwhile."""
-        own = (reported.refused, reported.broken, reported.held_until_s)
-        value = LivePlan(problem.SerializeToString(), plan, now_s, *own)
+        """Write a changed plan and announce it; returns its version. Raises Aborted if somebody else changed it meanwhile."""
+        own = {name: getattr(reported, name) for name in Reported.__struct_fields__}
+        data, told = problem.SerializeToString(), tuple(changes[:MOST_CHANGES])
+        value = LivePlan(problem=data, plan=plan, updated_s=now_s, changes=told, **own)
+        log = self._state.jobs.log_of(QUEUE, stored.job.id)
         expected = stored.version - 1
-        return 1 + await self._state.settings.put(COLLECTION, stored.job.id, value, expected_version=expected)
+        return 1 + await self._state.settings.put(COLLECTION, stored.job.id, value, expected_version=expected, announce_in=log)
+
+    async def watch(self, rounds_id: str, *, follow: bool) -> AsyncIterator[StoredRounds]:
+        """Rounds now and whenever they change: until they are planned, or for ever with `follow`."""
+        async for job in self._state.jobs.watch(QUEUE, rounds_id, beyond=follow):
+            yield await self.of_job(job)
 
 
 def planned(stored: StoredRounds) -> Plan:

@@ -35,6 +35,10 @@ class LinkIds:
         """Keys of several arcs."""
         return tuple(self._lookup.keys[arcs].tolist())
 
+    def find_keys(self, keys: Sequence[int]) -> npt.NDArray[np.int32]:
+        """Arcs of keys, -1 where there is none."""
+        return self._lookup.find_arcs(np.array(keys, np.int64))
+
     def find_arc(self, link_id: str) -> int | None:
         """Arc of an identifier, None where there is none."""
         arc = int(self.find_arcs([link_id])[0])

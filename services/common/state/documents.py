@@ -27,8 +27,10 @@ class Documents:
     connection: Connection
     keys: Keys
 
-    async def put(self, collection: str, document_id: str, value: Any, *, expected_version: int | None = None) -> int:
-        """Write a document; returns its new version.
+    async def put(
+        self, collection: str, document_id: str, value: Any, *, expected_version: int | None = None, announce_in: str = ""
+    ) -> int:
+        """Write a document; returns its new version. With `announce_in` (a stream) the version is announced there.
 
         Raises
         ------
@@ -36,7 +38,8 @@ class Documents:
             If `expected_version` (0: must not exist yet) is given and the stored version is another.
         """
         arguments = [document_id, encode(value), -1 if expected_version is None else expected_version, secrets.token_hex(8)]
-        written, version = await self.connection.evaluate(PUT_DOCUMENT, [self.keys.documents(collection)], arguments)
+        keys = [self.keys.documents(collection), *([announce_in] if announce_in else [])]
+        written, version = await self.connection.evaluate(PUT_DOCUMENT, keys, arguments)
         if not written:
             raise Aborted(
                 f"{collection}/{document_id} has version {version}, not {expected_version}: "

@@ -143,18 +143,25 @@ class Jobs:
         await self.connection.evaluate(scripts.CANCEL_JOB, keys, [int(time.time()), KEPT_S])
         return await self.get(queue, job_id)
 
-    async def watch(self, queue: str, job_id: str) -> AsyncIterator[Job]:
-        """The job now and after each change, until it is finished; survives restarts of the server."""
+    def log_of(self, queue: str, job_id: str) -> str:
+        """Stream in which what happens to a job is announced."""
+        return self.keys.job_log(queue, job_id)
+
+    async def watch(self, queue: str, job_id: str, *, beyond: bool = False) -> AsyncIterator[Job]:
+        """The job now and after each change, until it is finished; survives restarts of the server.
+
+        With `beyond` it goes on after that, whenever something is announced in the job's log, until the job is forgotten.
+        """
         key = self.keys.job_log(queue, job_id)
         last = await self.connection.read("XREVRANGE", key, "+", "-", "COUNT", 1)
         job = await self.get(queue, job_id)
         yield job
-        if job.finished:
+        if job.finished and not beyond:
             return
         async for _ in follow(self.connection, key, text(last[0][0]) if last else "0-0"):
             job = await self.get(queue, job_id)
             yield job
-            if job.finished:
+            if job.finished and not beyond:
                 return
 
     async def work(self, queue: str, *, worker: str = "", lease_s: float = 30.0) -> AsyncIterator[ClaimedJob]:

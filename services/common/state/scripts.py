@@ -113,7 +113,7 @@ return epoch
 """)
 
 PUT_DOCUMENT = Script("""
--- KEYS: hash   ARGV: id, content, expected version (-1 any), write id   → {written, version}
+-- KEYS: hash, (stream to announce it in)   ARGV: id, content, expected version (-1 any), write id   → {written, version}
 local old = redis.call('HGET', KEYS[1], ARGV[1])
 local version, writer = 0, ''
 if old then
@@ -124,6 +124,7 @@ if writer == ARGV[4] then return {1, version} end
 local expected = tonumber(ARGV[3])
 if expected >= 0 and expected ~= version then return {0, version} end
 redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', version + 1) .. ',' .. ARGV[4] .. ',' .. ARGV[2])
+if KEYS[2] then redis.call('XADD', KEYS[2], 'NOMKSTREAM', 'MAXLEN', '~', 200, '*', 'version', tostring(version + 1)) end
 return {1, version + 1}
 """)
 

@@ -4,7 +4,7 @@ Only rounds that change are timed anew (`live_state`), and orders are counted: w
 visited, or listed as unserved, after.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +16,7 @@ from routing.rounds.live_check import count_orders
 from routing.rounds.live_state import MovingPlan
 from routing.rounds.plain import require_plain_shipment
 from routing.rounds.plan import DeliveryRound, PlannedStop, Unserved
+from routing.rounds.polish import ENOUGH
 from routing.rounds.problem import Problem, Shipment
 from routing.rounds.stability import NO_STABILITY, Stability
 from routing.rounds.told import done_at, left_at, reached_at, turned_away
@@ -137,6 +138,50 @@ class LivePlan(MovingPlan):
         told = done_at(self.problem, self.times.times, self.rounds[r], k, min(done_s, self.now_s), self.now_s)
         self._live.undo(self.problem, self.standing[r].done)
         return self._mend([r], stability, told={r: told})
+
+    def adopt(self, routes: Mapping[int, Sequence[int]], stability: Stability = NO_STABILITY) -> Change | None:
+        """Take over better rounds (visits by vehicle, frozen ones first) of a plan that has not been changed since.
+
+        None, and nothing is changed, if a vehicle has set off for another stop meanwhile, if a round is infeasible now, or if
+        the plan would cost no less, moves to other vehicles at their price included.
+        """
+        before, old = dict(self.rounds), self.plan
+        free = {r: self._free(r) for r in routes}
+        frozen = {r: [stop.visit_idx for stop in self.standing[r].done] for r in routes}
+        if any(list(route[: len(frozen[r])]) != frozen[r] for r, route in routes.items()):
+            return None
+        self._put({r: route[len(frozen[r]) :] for r, route in routes.items()})
+        was = {r: before[r] for r in routes if r in before}
+        served = {self.problem.visits[v][0] for route in routes.values() for v in route} & self.unserved.keys()
+        try:
+            now = {r: self._timed(r) for r in routes if self.standing[r].done or self._search.route(r)}
+            count_orders(self.problem, was, now, self.unserved.keys() - served, tuple(served))
+            self.rounds = {r: one for r, one in before.items() if r not in routes} | now
+            self.unserved = {s: one for s, one in self.unserved.items() if s not in served}
+            delta = self.cost - old.cost
+            if delta + stability.cost(self.problem, old, self.plan) > -ENOUGH:
+                raise InfeasiblePlanError(["the plan would cost no less"])
+        except InfeasiblePlanError:
+            self.rounds, self.unserved = before, {one.shipment_idx: one for one in old.unserved}
+            self._put(free)
+            return None
+        for r in routes:
+            self._next_s[r] = self._freezes_s(r)
+        vehicle_of = {v: r for r, route in free.items() for v in route}
+        moved = dict.fromkeys(
+            self.problem.visits[v][0] for r, route in routes.items() for v in route[len(frozen[r]) :] if vehicle_of.get(v) != r
+        )
+        return Change(was, now, tuple(moved), delta)
+
+    def _put(self, free: Mapping[int, Sequence[int]]) -> None:
+        """Make these the free parts of the rounds of some vehicles."""
+        wanted = np.zeros(len(self.standing), np.bool_)
+        for r in free:
+            self._search.put(r, [])
+        for r, route in free.items():
+            self._search.put(r, route)
+            wanted[r] = True
+        self._search.refresh_rounds(wanted)
 
     def _told(self, r: int, stop: PlannedStop, stability: Stability) -> Change:
         """Put what was told of the last frozen stop in its place."""

@@ -1,6 +1,8 @@
 """What changed in a plan, in words: which orders moved, who is late, what it costs."""
 
-from routing.rounds.api import Problem
+from collections.abc import Mapping
+
+from routing.rounds.api import DeliveryRound, Problem
 from routing.rounds.live import Change
 
 TELL_AFTER_S = 60.0
@@ -31,3 +33,35 @@ def in_words(problem: Problem, change: Change, cause: str) -> list[str]:
         elif early <= -TELL_AFTER_S:
             told.append(f"{problem.vehicles[r].id} arrives up to {-early / 60:.0f} min earlier: {cause}")
     return told
+
+
+def improved_in_words(problem: Problem, change: Change, cause: str) -> list[str]:
+    """Sentences about a plan that was improved: one for every order that moved, one for every round driven in another order.
+
+    Rounds that exchange orders belong together: what is said to be saved is the working time of them all.
+    """
+    was = {problem.visits[stop.visit_idx][0]: r for r, one in change.before.items() for stop in one.stops}
+    now = {problem.visits[stop.visit_idx][0]: r for r, one in change.after.items() for stop in one.stops}
+    group = {r: r for r in change.before.keys() | change.after.keys()}
+    for s in change.moved:
+        if s in was and s in now:
+            one, other = group[was[s]], group[now[s]]
+            group = {r: one if own == other else own for r, own in group.items()}
+    told = []
+    for lead in sorted(set(group.values())):
+        members = [r for r in sorted(group) if group[r] == lead]
+        moved = [s for s in change.moved if now.get(s) in members]
+        saved = sum(_lasts(change.before, r) - _lasts(change.after, r) for r in members)
+        worth = f"saves {saved / 60:.0f} min" if saved >= TELL_AFTER_S / 2 else f"saves {-change.cost_delta:.1f} in cost"
+        worth += f" with {len(moved) - 1} other move{'s' if len(moved) > 2 else ''}" if len(moved) > 1 else ""
+        for s in moved:
+            name, to = problem.shipments[s].id, problem.vehicles[now[s]].id
+            source = f"moved from {problem.vehicles[was[s]].id} to {to}" if s in was else f"is now served by {to}"
+            told.append(f"order {name} {source}: {cause}, {worth}")
+        if not moved:
+            told += [f"{problem.vehicles[r].id} drives its stops in another order: {cause}, {worth}" for r in members]
+    return told
+
+
+def _lasts(rounds: Mapping[int, DeliveryRound], r: int) -> float:
+    return rounds[r].end_s - rounds[r].departure_s if r in rounds else 0.0

@@ -130,6 +130,11 @@ class RoundsCity:
             generated_unix_s=self.now(),
         )
 
+    @property
+    def rate(self) -> float:
+        """City seconds that pass each second."""
+        return self._clock.rate
+
     def resolve(self, location: geo_pb2.Location, path: str) -> Point:
         """Coordinates of a request's location; NotFound for unknown ids, InvalidInput outside the city."""
         match location.WhichOneof("location"):

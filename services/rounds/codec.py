@@ -1,11 +1,13 @@
 """Bytes between the service and its solver processes: msgpack, no pickle."""
 
+import mmap
+import os
 from typing import Any, cast
 
 import msgspec
 import numpy as np
 
-from routing.kernels.rounds_times import TimesArrays
+from routing.kernels.rounds_times import SLOTS, TimesArrays
 from routing.rounds.api import Depot, Plan, Problem, Shipment, TravelTimes, Vehicle
 
 
@@ -34,6 +36,41 @@ class SolveOrder(msgspec.Struct, frozen=True, tag=True):
     time_limit_s: float
     iterations: int | None
     seed: int
+    threads: int = 1
+
+
+class SharedTimes(msgspec.Struct, frozen=True):
+    """Arrays of travel times that lie in memory the service shares: a file, and dtype, shape and offset of each."""
+
+    kind: int
+    path: str
+    arrays: tuple[tuple[str, tuple[int, ...], int], ...]
+
+
+class PolishOrder(msgspec.Struct, frozen=True, tag=True):
+    """Service → solver: improve what is left of a plan at `cut_s` for some time.
+
+    `held_until_s` (by vehicle), `broken` (vehicles) and `refused` (shipments) were reported of it.
+    """
+
+    problem: ProblemParts
+    times: SharedTimes
+    plan: Plan
+    cut_s: float
+    held_until_s: dict[int, float]
+    broken: tuple[int, ...]
+    refused: tuple[int, ...]
+    move_cost: float
+    time_limit_s: float
+    seed: int = 0
+
+
+class Polished(msgspec.Struct, frozen=True, tag=True):
+    """Solver → service: rounds that changed (visits by vehicle, what is done at `cut_s` first) and the cost they save."""
+
+    routes: dict[int, tuple[int, ...]]
+    saved: float
+    iterations: int
 
 
 class Improvement(msgspec.Struct, frozen=True, tag=True):
@@ -58,7 +95,7 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
     pid: int
 
 
-Message = SolveOrder | Improvement | Failure | Ready
+Message = SolveOrder | PolishOrder | Improvement | Polished | Failure | Ready
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Message)
 
@@ -105,3 +142,36 @@ def unpack_times(packed: tuple[int, tuple[ArrayBytes, ...]]) -> TravelTimes:
     kind, parts = packed
     arrays: list[Any] = [np.frombuffer(part.data, part.dtype).reshape(part.shape).copy() for part in parts]
     return TravelTimes(TimesArrays(kind, *arrays))
+
+
+def share_times(travel_times: TravelTimes, since_s: float, location_count: int) -> tuple[int, SharedTimes]:
+    """Copy travel times into memory that other processes can map: its file descriptor, to be closed, and what they are told.
+
+    Slots that are over at `since_s`, and room for locations to come, are left out.
+    """
+    arrays, n = travel_times.arrays, location_count
+    cut: dict[str, Any] = {"matrix_s": arrays.matrix_s[:, :n, :n], "length_m": arrays.length_m}
+    if arrays.length_m.ndim == 3 and arrays.length_m.shape[1] > n:
+        cut["length_m"] = arrays.length_m[:, :n, :n]
+    if arrays.kind == SLOTS:
+        first = max(0, int(np.searchsorted(arrays.slot_start_s, since_s, "right")) - 1)
+        cut |= {"slot_start_s": arrays.slot_start_s[first:], "slot_s": arrays.slot_s[:, first:, :n, :n]}
+    parts: list[np.ndarray[Any, Any]] = list(arrays._replace(**cut)[1:])
+    told, size = [], 0
+    for part in parts:
+        told.append((part.dtype.str, part.shape, size))
+        size += -(-part.nbytes // 64) * 64
+    file = os.memfd_create("traboule travel times")
+    os.ftruncate(file, max(1, size))
+    with mmap.mmap(file, max(1, size)) as memory:
+        for part, (dtype, shape, offset) in zip(parts, told, strict=True):
+            np.copyto(np.ndarray(shape, dtype, memory, offset), part)
+    return file, SharedTimes(int(arrays.kind), f"/proc/{os.getpid()}/fd/{file}", tuple(told))
+
+
+def map_times(shared: SharedTimes) -> TravelTimes:
+    """Travel times that another process shares; what is written to them stays here."""
+    with open(shared.path, "rb") as file:
+        memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    arrays: list[Any] = [np.ndarray(shape, dtype, memory, offset) for dtype, shape, offset in shared.arrays]
+    return TravelTimes(TimesArrays(shared.kind, *arrays))

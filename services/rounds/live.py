@@ -1,6 +1,7 @@
 """Changes of planned rounds: new orders, and what happens on the road."""
 
 import asyncio
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -13,19 +14,25 @@ from traboule.rounds.v1 import rounds_service_pb2 as pb
 
 from routing.rounds.api import Plan, build_plan
 from routing.rounds.change import Change
+from routing.rounds.errors import UnknownIdError
 from routing.rounds.live import LivePlan
 from routing.rounds.plain import is_plain, is_plain_shipment
+from routing.rounds.stability import NO_STABILITY, Stability
 from services.common.deadline import run_in_thread
-from services.common.errors import Aborted, AlreadyExists, InvalidInput, Unimplemented
-from services.rounds.changes import in_words
+from services.common.errors import Aborted, AlreadyExists, InvalidInput, ServiceError, Unimplemented
+from services.rounds.changes import improved_in_words, in_words
 from services.rounds.city import BuiltTimes, RoundsCity
+from services.rounds.codec import Polished, PolishOrder, share_times
 from services.rounds.events import LATE_NEWS, NOT_IN_PLACE, Rounds, Taken, note, take_in
 from services.rounds.incidents import RoadIncident
 from services.rounds.mapping import MappedProblem, joined, problem_from_proto
-from services.rounds.rebuilt import inserted, repaired
+from services.rounds.rebuilt import inserted, polish_order, polished, repaired
 from services.rounds.store import Reported, RoundsStore, StoredRounds, planned
 
 T = TypeVar("T")
+LEAD_S = 1.0
+"""Time from looking for a better plan to taking it over, besides that of the search."""
+MOST_CAUSES = 3
 KEPT_PLANS = 8
 """Plans in memory."""
 
@@ -39,6 +46,21 @@ class Changed:
     built: BuiltTimes
     version: int
     reported: Reported
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a plan that changed may be improved for: whose it is, why it changed, what moves to other vehicles cost."""
+
+    tenant: str
+    cause: str
+    stability: Stability = NO_STABILITY
+
+    def and_then(self, later: "Wish") -> "Wish":
+        """Both, with the last causes and the higher cost of moves."""
+        cost = max(self.stability.move_cost, later.stability.move_cost)
+        causes = dict.fromkeys((*self.cause.split("; "), *later.cause.split("; ")))
+        return Wish(later.tenant, "; ".join(list(causes)[-MOST_CAUSES:]), Stability(cost))
 
 
 @dataclass(slots=True)
@@ -72,6 +94,7 @@ class LiveRounds:
         self._store, self._city = store, city
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._plans: OrderedDict[str, KeptPlan] = OrderedDict()
+        self.on_change: Callable[[str, Wish], None] = lambda *_: None
 
     def lock(self, rounds_id: str) -> asyncio.Lock:
         """Lock of one job's rounds in this process, forgotten when nobody holds it; the version keeps off other processes."""
@@ -138,6 +161,7 @@ class LiveRounds:
             await self._keep(kept, message, plan, kept.stored.reported, grown, built, words)
             kept.shipments[name] = new
             self._city.kept.put(request.rounds_id, grown.points, built)
+            self.on_change(request.rounds_id, Wish(tenant, f"order {name} is new"))
         return kept.changed(plan, grown, built), change, new
 
     async def _insert_anew(self, kept: KeptPlan, request: pb.InsertOrderRequest) -> tuple[Changed, Change, int]:
@@ -156,6 +180,7 @@ class LiveRounds:
             await self._keep(kept, problem, after, stored.reported, mapped, built, words)
             self._plans.pop(stored.job.id, None)
             self._city.kept.put(stored.job.id, mapped.points, built)
+            self.on_change(stored.job.id, Wish(stored.job.tenant, f"order {request.shipment.shipment_id} is new"))
         return kept.changed(after, mapped, built), change, len(problem.shipments) - 1
 
     async def report(self, request: pb.ReportEventRequest, tenant: str) -> tuple[Changed, Change, list[str]]:
@@ -171,11 +196,18 @@ class LiveRounds:
             live.advance(now_s)
             return take_in(live, rounds, self._city, request, now_s)
 
-        change, taken = await run_in_thread(self._safely, request.rounds_id, work)
+        try:
+            change, taken = await run_in_thread(work)
+        except (ServiceError, UnknownIdError):  # told before anything was changed
+            raise
+        except BaseException:
+            self._forget(request.rounds_id)
+            raise
         words = in_words(live.problem, change, taken.cause)
         await self._keep(kept, kept.stored.problem, live.plan, taken.reported, mapped, taken.built, words)
         if taken.built is not rounds.built:
             self._city.kept.put(request.rounds_id, mapped.points, taken.built)
+        self.on_change(request.rounds_id, Wish(tenant, taken.cause, Stability(request.stability.move_cost)))
         return kept.changed(live.plan, replace(mapped, problem=live.problem), taken.built), change, words
 
     async def _report_anew(
@@ -195,7 +227,61 @@ class LiveRounds:
         words = in_words(mapped.problem, change, taken.cause)
         await self._keep(kept, stored.problem, after, taken.reported, mapped, taken.built, words)
         self._city.kept.put(stored.job.id, mapped.points, taken.built)
+        self.on_change(stored.job.id, Wish(stored.job.tenant, taken.cause))
         return kept.changed(after, mapped, taken.built), change, words
+
+    async def look(self, rounds_id: str, wish: Wish, seconds: float) -> tuple[PolishOrder, int, int] | None:
+        """What to tell a solver about a plan, the plan's version, and a file to close after; None if it is changing now.
+
+        The rounds are not locked: that the version stayed the same says that nothing was read half changed.
+        """
+        async with self.lock(rounds_id):
+            kept = await self._take(rounds_id, wish.tenant)
+            stored, mapped, times = kept.stored, kept.mapped, kept.built.travel_times
+            if kept.live is not None:
+                times = kept.live.times.times
+            plan, version = planned(stored), stored.version
+        now_s = self._present_s(kept)
+        cut_s = now_s + self._city.rate * (seconds + LEAD_S)
+
+        def make() -> tuple[PolishOrder, int]:
+            file, shared = share_times(times, now_s, len(mapped.points))
+            return polish_order(kept.rounds, shared, plan, cut_s, wish.stability.move_cost, seconds, version), file
+
+        order, file = await run_in_thread(make)
+        if kept.stored.version != version:
+            os.close(file)
+            return None
+        return order, version, file
+
+    async def adopt(self, rounds_id: str, wish: Wish, version: int, found: Polished) -> list[str]:
+        """Take over better rounds if the plan is still that of `version` and the vehicles can still go by them; the changes."""
+        async with self.lock(rounds_id):
+            kept = await self._take(rounds_id, wish.tenant)
+            stored, mapped, built, live = kept.stored, kept.mapped, kept.built, kept.live
+            if stored.version != version:
+                return []
+            now_s = self._present_s(kept)
+
+            def work() -> tuple[Plan, Change] | None:
+                if live is None:
+                    return polished(mapped, built, planned(stored), stored.reported, now_s, found.routes)
+                live.advance(now_s)
+                change = live.adopt(found.routes, wish.stability)
+                return None if change is None else (live.plan, change)
+
+            better = await run_in_thread(self._safely, rounds_id, work)
+            if better is None:
+                return []
+            plan, change = better
+            words = improved_in_words(mapped.problem, change, wish.cause)
+            await self._keep(kept, stored.problem, plan, stored.reported, mapped, built, words)
+            return words
+
+    def _present_s(self, kept: KeptPlan) -> float:
+        """Engine time of a plan: that of the city, or of the last event if that was ahead."""
+        now_s = float(self._city.now() - kept.mapped.zero_s)
+        return now_s if kept.live is None else max(now_s, kept.live.now_s)
 
     async def _take(self, rounds_id: str, tenant: str, until_s: int = 0) -> KeptPlan:
         """The plan of rounds in memory; made anew when it is not there, or when its clock is ahead of what is reported."""
@@ -233,7 +319,7 @@ class LiveRounds:
         try:
             return work()
         except BaseException:
-            self._forget(rounds_id)
+            self._plans.pop(rounds_id, None)
             raise
 
     def _forget(self, rounds_id: str) -> None:
@@ -256,7 +342,9 @@ class LiveRounds:
         try:
             version = await self._store.change(kept.stored, problem, plan, now_s, reported, words)
         except BaseException:
-            self._forget(kept.stored.job.id)
+            self._plans.pop(kept.stored.job.id, None)
+            if built.incidents != kept.built.incidents or built.traffic is not kept.built.traffic:
+                self._forget(kept.stored.job.id)
             raise
         kept.stored = replace(
             kept.stored, problem=problem, plan=plan, version=version, updated_s=now_s, reported=reported, changes=tuple(words)

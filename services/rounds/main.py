@@ -26,15 +26,28 @@ SERVICE = "traboule.rounds.v1.RoundsService"
 
 
 FIRST_SOLVERS_AFTER_S = 5.0
+MOST_POLISH_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class RoundsConfig:
-    """Settings ``TRABOULE_ROUNDS_…``: `solvers` is the number of solver processes, 0 = one less than there are cores."""
+    """Settings ``TRABOULE_ROUNDS_…``.
+
+    Attributes
+    ----------
+    solvers : int
+        Solver processes; 0 = one less than there are cores, at least two.
+    polish_s : float
+        Seconds for which a plan is improved after each change; 0 = not at all.
+    """
 
     solvers: int = 0
+    polish_s: float = 1.0
 
     def __post_init__(self) -> None:
+        if not 0.0 <= self.polish_s <= MOST_POLISH_S:
+            message = f"rounds.polish_s is {self.polish_s}; give a number of seconds from 0 to {MOST_POLISH_S:g}"
+            raise ConfigError(message, field="rounds.polish_s")
         if not 0 <= self.solvers <= 256:
             raise ConfigError(f"rounds.solvers is {self.solvers}; give a number from 0 to 256", field="rounds.solvers")
 
@@ -50,7 +63,7 @@ async def run(config: Config) -> None:
     clock = config.city_clock()
     async with State.connect(config) as state, SolverPool(settings.pool_size, FIRST_SOLVERS_AFTER_S) as pool:
         city = RoundsCity(open_snapshot(config.home, config.city), clock)
-        current = Current(ServedCity(city, clock, state, pool))
+        current = Current(ServedCity(city, clock, state, pool, polish_s=settings.polish_s))
         del city  # nothing here may refer to a snapshot, or its maps would be kept after a swap
 
         def register(server: grpc.aio.Server) -> Sequence[str]:
@@ -63,7 +76,8 @@ async def run(config: Config) -> None:
             return None
 
         async def build_next(snapshot: CitySnapshot, before: ServedCity) -> ServedCity:
-            return ServedCity(await asyncio.to_thread(RoundsCity, snapshot, clock), clock, state, pool, before.live)
+            next_city = await asyncio.to_thread(RoundsCity, snapshot, clock)
+            return ServedCity(next_city, clock, state, pool, before.live, settings.polish_s)
 
         async def follow() -> None:
             await follow_snapshots(config.home, config.city, current, build_next)

@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,17 @@ import structlog
 
 from services.common.errors import ServiceError
 from services.common.processes import Child, spawn
-from services.rounds.codec import Failure, Improvement, Message, Ready, SolveOrder, decode, encode
+from services.rounds.codec import (
+    Failure,
+    Improvement,
+    Message,
+    Polished,
+    PolishOrder,
+    Ready,
+    SolveOrder,
+    decode,
+    encode,
+)
 from services.rounds.errors import EngineRefused, SolverCrashed
 from services.rounds.worker import HEADER
 
@@ -105,11 +115,41 @@ class SolverPool:
             The engine raised an error.
         """
         solver = await self._take()
+        async with contextlib.aclosing(self._talk(solver, order, order.time_limit_s)) as messages:
+            async for message in messages:
+                if isinstance(message, Improvement):
+                    yield message
+
+    async def polish(self, make_order: Callable[[], Awaitable[PolishOrder | None]]) -> Polished | None:
+        """Improve a plan under change; `make_order` is called once a solver is free, and may say that there is nothing to do.
+
+        Raises as `solve`.
+        """
+        solver = await self._take()
+        order: PolishOrder | None = None
+        try:
+            order = await make_order()
+        finally:
+            if order is None:
+                self._idle.put_nowait(solver)
+        if order is None:
+            return None
+        found: Polished | None = None
+        async with contextlib.aclosing(self._talk(solver, order, order.time_limit_s)) as messages:
+            async for message in messages:
+                found = message if isinstance(message, Polished) else found
+        return found
+
+    async def _talk(
+        self, solver: _Solver, order: SolveOrder | PolishOrder, time_limit_s: float
+    ) -> AsyncGenerator[Improvement | Polished, None]:
+        """What a solver answers to an order, up to the last; it is killed and replaced if nobody waits for that."""
         finished = False
         try:
-            patience = time.monotonic() + order.time_limit_s + STUCK_AFTER_S
-            data = encode(order)
+            patience = time.monotonic() + time_limit_s + STUCK_AFTER_S
+            data = await asyncio.to_thread(encode, order)
             solver.writer.write(HEADER.pack(len(data)) + data)
+            del data
             with contextlib.suppress(ConnectionError):
                 await solver.writer.drain()
             while not finished:
@@ -121,8 +161,8 @@ class SolverPool:
                 if isinstance(message, Failure):
                     finished = True
                     raise EngineRefused(message.kind, message.message, message.field)
-                if isinstance(message, Improvement):
-                    finished = message.final
+                if isinstance(message, Improvement | Polished):
+                    finished = isinstance(message, Polished) or message.final
                     yield message
         finally:
             if finished:

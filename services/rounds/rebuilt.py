@@ -1,10 +1,16 @@
 """Changes of plans that cannot stay in memory (`routing.rounds.plain`): cut at a moment, the rest planned anew, joined."""
 
-from routing.rounds.api import Plan
+from collections.abc import Mapping, Sequence
+
+from routing.rounds.api import Plan, build_plan
 from routing.rounds.change import Change
+from routing.rounds.errors import InfeasiblePlanError
 from routing.rounds.plan import DeliveryRound
+from routing.rounds.polish import ENOUGH, visits_of
 from routing.rounds.replan import Residual, insert_shipment, merge, repair, residual
 from services.rounds.city import BuiltTimes
+from services.rounds.codec import PolishOrder, SharedTimes, parts_of
+from services.rounds.events import Rounds
 from services.rounds.mapping import MappedProblem
 from services.rounds.store import Reported
 
@@ -31,6 +37,44 @@ def repaired(mapped: MappedProblem, built: BuiltTimes, plan: Plan, reported: Rep
     lost = tuple(one for one in after.unserved if one.shipment_idx in was)
     before, now = changed_rounds(plan, after)
     return after, Change(before, now, told, after.cost - plan.cost, lost)
+
+
+def polished(
+    mapped: MappedProblem, built: BuiltTimes, plan: Plan, reported: Reported, now_s: float, routes: Mapping[int, Sequence[int]]
+) -> tuple[Plan, Change] | None:
+    """Take over better rounds (visits by vehicle, frozen ones first); None if that is too late, or saves nothing any more."""
+    rest = rest_of(mapped, built, plan, reported, now_s)
+    visit_of = visits_of(rest, mapped.problem.visits)
+    rest_visit = {v: k for k, v in enumerate(visit_of)}
+    wanted = [list(route) for route in rest.routes]
+    for r, route in routes.items():
+        frozen = [stop.visit_idx for stop in rest.done[r]]
+        if list(route[: len(frozen)]) != frozen or not all(v in rest_visit for v in route[len(frozen) :]):
+            return None
+        wanted[r] = [rest_visit[v] for v in route[len(frozen) :]]
+    try:
+        after = merge(mapped.problem, built.travel_times, plan, rest, build_plan(rest.problem, built.travel_times, wanted))
+    except InfeasiblePlanError:
+        return None
+    if after.cost > plan.cost - ENOUGH:
+        return None
+    before, now = changed_rounds(plan, after)
+    vehicle_of = {stop.visit_idx: r for r, one in before.items() for stop in one.stops}
+    stops = [(r, stop.visit_idx) for r, one in now.items() for stop in one.stops]
+    moved = tuple(dict.fromkeys(mapped.problem.visits[v][0] for r, v in stops if vehicle_of.get(v) != r))
+    return after, Change(before, now, moved, after.cost - plan.cost)
+
+
+def polish_order(
+    rounds: Rounds, times: SharedTimes, plan: Plan, cut_s: float, move_cost: float, seconds: float, seed: int
+) -> PolishOrder:
+    """What a solver is told of a plan that it is to improve."""
+    mapped, reported = rounds.mapped, rounds.reported
+    held = {rounds.vehicles[name]: float(at - mapped.zero_s) for name, at in reported.held_until_s.items()}
+    broken = tuple(rounds.vehicles[name] for name in reported.broken)
+    refused = tuple(rounds.shipments[name] for name in reported.refused)
+    parts = parts_of(mapped.problem)
+    return PolishOrder(parts, times, plan, cut_s, held, broken, refused, move_cost, seconds, seed)
 
 
 def rest_of(mapped: MappedProblem, built: BuiltTimes, plan: Plan, reported: Reported, now_s: float) -> Residual:

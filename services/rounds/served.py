@@ -21,14 +21,22 @@ class ServedCity:
         What stays when the snapshot changes.
     before : LiveState, optional
         Live state of the city whose place this one takes.
+    polish_s : float
+        How long plans are improved after each change; 0 = not at all.
     """
 
     def __init__(
-        self, city: RoundsCity, clock: CityClock, state: State, pool: SolverPool, before: LiveState | None = None
+        self,
+        city: RoundsCity,
+        clock: CityClock,
+        state: State,
+        pool: SolverPool,
+        before: LiveState | None = None,
+        polish_s: float = 0.0,
     ) -> None:
         self.city, self.live = city, LiveState(state, clock, street=city.street, after=before)
         self.ready: asyncio.Event = self.live.ready
-        self.servicer = RoundsServicer(city, pool, state)
+        self.servicer = RoundsServicer(city, pool, state, polish_s)
         self.live.on_change(self._on_change)
 
     @property

@@ -19,6 +19,7 @@ from services.rounds.city import RoundsCity
 from services.rounds.live import Changed, LiveRounds, require_known
 from services.rounds.mapping import problem_from_proto
 from services.rounds.plan_mapping import LegSource, plan_to_proto, unserved_to_proto
+from services.rounds.polishing import Polisher
 from services.rounds.pool import SolverPool
 from services.rounds.runner import order_of, prepare
 from services.rounds.store import STATES, RoundsStore, StoredRounds
@@ -36,12 +37,15 @@ class RoundsServicer(rounds_service_pb2_grpc.RoundsServiceServicer):
     ----------
     city, pool, state
         What rounds are planned in, who solves them, where jobs are kept.
+    polish_s : float
+        How long plans are improved after each change; 0 = not at all.
     """
 
-    def __init__(self, city: RoundsCity, pool: SolverPool, state: State) -> None:
+    def __init__(self, city: RoundsCity, pool: SolverPool, state: State, polish_s: float = 0.0) -> None:
         self._city, self._pool = city, pool
         self._store = RoundsStore(state)
         self._live = LiveRounds(self._store, city)
+        self.polisher = Polisher(self._live, pool, polish_s)
 
     async def SolveRounds(  # noqa: N802
         self,

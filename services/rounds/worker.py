@@ -12,16 +12,22 @@ import time
 
 from routing.errors import RoutingError
 from routing.rounds.api import Plan, solve
+from routing.rounds.polish import polish, visits_of, whole_routes
+from routing.rounds.replan import residual
+from routing.rounds.stability import Stability
 from routing.rounds.warm import warm
 from services.rounds.codec import (
     Failure,
     Improvement,
     Message,
+    Polished,
+    PolishOrder,
     Ready,
     SolveOrder,
     build_problem,
     decode,
     encode,
+    map_times,
     unpack_times,
 )
 
@@ -40,6 +46,9 @@ def main(arguments: list[str]) -> int:
             order = decode(data)
             if isinstance(order, SolveOrder):
                 _serve(channel, order)
+            elif isinstance(order, PolishOrder):
+                _polish(channel, order)
+            del order
     return 0
 
 
@@ -64,6 +73,7 @@ def _serve(channel: socket.socket, order: SolveOrder) -> None:
             time_limit_s=order.time_limit_s if order.iterations is None else None,
             elapsed_s=time.monotonic,
             seed=order.seed,
+            threads=order.threads,
             on_improvement=on_improvement,
             should_stop=None if order.iterations is None else is_over,
         )
@@ -71,6 +81,36 @@ def _serve(channel: socket.socket, order: SolveOrder) -> None:
         _send(channel, Failure(error.kind, str(error), error.field or ""))
         return
     _send(channel, Improvement(plan, time.monotonic() - began, final=True))
+
+
+def _polish(channel: socket.socket, order: PolishOrder) -> None:
+    """Improve what is left of a plan; answer the rounds that changed."""
+    began = time.monotonic()
+    try:
+        problem, times = build_problem(order.problem), map_times(order.times)
+        rest = residual(
+            problem,
+            order.plan,
+            order.cut_s,
+            held_until_s=order.held_until_s,
+            without_vehicles=frozenset(order.broken),
+            without_shipments=frozenset(order.refused),
+            length_m=times.length_m,
+        )
+        found = polish(
+            rest,
+            times,
+            stability=Stability(order.move_cost),
+            progress=lambda: (time.monotonic() - began) / order.time_limit_s,
+            seed=order.seed,
+        )
+    except RoutingError as error:
+        _send(channel, Failure(error.kind, str(error), error.field or ""))
+        return
+    visits = visits_of(rest, problem.visits)
+    was, now = (whole_routes(rest, routes, visits) for routes in (rest.routes, found.routes))
+    changed = {r: tuple(now[r]) for r in range(len(now)) if now[r] != was[r]}
+    _send(channel, Polished(changed, found.saved, found.iterations))
 
 
 def _send(channel: socket.socket, message: Message) -> None:

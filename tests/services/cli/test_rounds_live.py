@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from services.cli.root import root
-from services.cli.rounds_live import read_minutes, read_point, read_shipment
+from services.cli.rounds_live import read_event, read_minutes, read_point, read_shipment
 
 
 def test_a_shipment_is_read(tmp_path: Path) -> None:
@@ -48,3 +48,22 @@ def test_one_event_at_a_time() -> None:
         answer = CliRunner().invoke(root, ["rounds", "report", "some-rounds", *arguments])
         assert answer.exit_code != 0
         assert "give one of" in answer.output
+
+
+def test_events_are_read() -> None:
+    """Each option is one event of the contract."""
+    now_s = 1_785_222_000
+    assert read_event({"done": "o1"}, now_s).completion.shipment_id == "o1"
+    assert read_event({"picked_up": "o1"}, now_s).completion.pickup
+    closed = read_event({"closed": "41.15,-8.61", "hours": 2.0, "name": "flood"}, now_s).incident
+    assert (closed.closed, closed.incident_id, closed.until_unix_s) == (True, "flood", now_s + 7200)
+    assert read_event({"slowed": ("41.15,-8.61", "40%")}, now_s).incident.speed_factor == pytest.approx(0.4)
+    assert read_event({"lifted": "flood"}, now_s).incident.lifted
+    assert read_event({"traffic": True}, now_s).WhichOneof("event") == "traffic_change"
+    for wrong, why in (
+        ({"slowed": ("41.15,-8.61", "0")}, "share"),
+        ({"done": "o1", "hours": 1.0}, "--hours"),
+        ({"done": "o1", "late": ("van", "5")}, "give one of"),
+    ):
+        with pytest.raises(click.ClickException, match=why):
+            read_event(wrong, now_s)

@@ -43,16 +43,23 @@ def city_name() -> str:
 
 
 @pytest.fixture
+def polish_s() -> float:
+    """Seconds for which the running service improves plans after changes."""
+    return 0.0
+
+
+@pytest.fixture
 async def service(
-    servers: EmbeddedState, porto_snapshot: CitySnapshot, engine: StreetEngine, city_name: str
+    servers: EmbeddedState, porto_snapshot: CitySnapshot, engine: StreetEngine, city_name: str, polish_s: float
 ) -> AsyncIterator[Any]:
     """(stub, pool, channel, config) of a running service with one solver, an hour before the shifts begin."""
     config = config_for(servers.home)
     city = RoundsCity(porto_snapshot, CityClock.starting_at(MORNING - 3600), engine)
     async with state_of(servers, city_name) as state, SolverPool(1) as pool:
+        servicer = RoundsServicer(city, pool, state, polish_s)
 
         def register(server: grpc.aio.Server) -> list[str]:
-            rounds_service_pb2_grpc.add_RoundsServiceServicer_to_server(RoundsServicer(city, pool, state), server)
+            rounds_service_pb2_grpc.add_RoundsServiceServicer_to_server(servicer, server)
             return [SERVICE]
 
         async with grpc_server(config, register) as server, channel_of(server, config, Role.LOGISTICS) as channel:
@@ -60,3 +67,4 @@ async def service(
             yield rounds_service_pb2_grpc.RoundsServiceStub(channel), pool, channel, config  # type: ignore[call-overload]
             runner.cancel()
             await asyncio.gather(runner, return_exceptions=True)
+            await servicer.polisher.close()

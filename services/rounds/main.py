@@ -19,7 +19,7 @@ from services.common.server import serve
 from services.common.state import State
 from services.rounds.city import RoundsCity
 from services.rounds.pool import SolverPool
-from services.rounds.runner import JobRunner
+from services.rounds.runner import LEASE_S, JobRunner
 from services.rounds.served import ServedCity
 
 SERVICE = "traboule.rounds.v1.RoundsService"
@@ -39,15 +39,21 @@ class RoundsConfig:
         Solver processes; 0 = one less than there are cores, at least two.
     polish_s : float
         Seconds for which a plan is improved after each change; 0 = not at all.
+    lease_s : float
+        Seconds after which another process takes over the jobs of one that died.
     """
 
     solvers: int = 0
+    lease_s: float = LEASE_S
     polish_s: float = 1.0
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.polish_s <= MOST_POLISH_S:
             message = f"rounds.polish_s is {self.polish_s}; give a number of seconds from 0 to {MOST_POLISH_S:g}"
             raise ConfigError(message, field="rounds.polish_s")
+        if not 1.0 <= self.lease_s <= 3600.0:
+            message = f"rounds.lease_s is {self.lease_s}; give a number of seconds from 1 to 3600"
+            raise ConfigError(message, field="rounds.lease_s")
         if not 0 <= self.solvers <= 256:
             raise ConfigError(f"rounds.solvers is {self.solvers}; give a number from 0 to 256", field="rounds.solvers")
 
@@ -82,7 +88,7 @@ async def run(config: Config) -> None:
         async def follow() -> None:
             await follow_snapshots(config.home, config.city, current, build_next)
 
-        runner = JobRunner(state, lambda: current.take().city, pool)
+        runner = JobRunner(state, lambda: current.take().city, pool, settings.lease_s)
         background = [follow, *(runner.work for _ in range(settings.pool_size))]
         await serve(config, "rounds", register, readiness={"state": state_ready}, background=background)
 

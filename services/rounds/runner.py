@@ -1,6 +1,7 @@
 """Works on submitted jobs: claim, build travel times, solve in a solver process, report, finish."""
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -56,14 +57,16 @@ class JobRunner:
         Where jobs come from, who solves them.
     city : callable
         What they are planned in: asked once for each job.
+    lease_s : float, optional
+        How long after the end of a worker that died another one takes over its job.
     """
 
-    def __init__(self, state: State, city: Callable[[], RoundsCity], pool: SolverPool) -> None:
-        self._state, self._city, self._pool = state, city, pool
+    def __init__(self, state: State, city: Callable[[], RoundsCity], pool: SolverPool, lease_s: float | None = None) -> None:
+        self._state, self._city, self._pool, self._lease_s = state, city, pool, lease_s or LEASE_S
 
     async def work(self) -> None:
         """Work on jobs for ever."""
-        async for claimed in self._state.jobs.work(QUEUE, worker="rounds-", lease_s=LEASE_S):
+        async for claimed in self._state.jobs.work(QUEUE, worker=f"rounds-{os.getpid()}-", lease_s=self._lease_s):
             try:
                 await self._attempt(claimed)
             except StateUnavailable as error:

@@ -2,10 +2,11 @@
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.city.build import build_snapshot
@@ -26,6 +27,16 @@ class Service:
     address: str
     pid: int
     log_file: Path
+    killed: list[bool] = field(default_factory=list)
+
+    def kill(self) -> None:
+        """End it at once (SIGKILL), with nothing put in order."""
+        self.killed.append(True)
+        os.kill(self.pid, signal.SIGKILL)
+
+    def children(self) -> list[int]:
+        """Processes it has started."""
+        return [int(pid) for one in Path(f"/proc/{self.pid}/task").glob("*/children") for pid in one.read_text().split()]
 
     def log(self) -> str:
         """All it has logged."""
@@ -57,27 +68,30 @@ async def served(home: Path, part: str) -> AsyncIterator[Service]:
 
 
 @asynccontextmanager
-async def served_with(home: Path, part: str, servers: EmbeddedState) -> AsyncIterator[Service]:
-    """Run a part of the city "drawn" on running state servers."""
+async def served_with(home: Path, part: str, servers: EmbeddedState, **settings: str) -> AsyncIterator[Service]:
+    """Run a part of the city "drawn" on running state servers; settings without the prefix ``TRABOULE_``."""
     log_file = home / f"{part}.log"
     with log_file.open("wb") as log:
         environment = {
             **os.environ, **servers.environment(), "TRABOULE_HOME": str(home), "TRABOULE_CITIES": "drawn",
             "TRABOULE_CLOCK": standing_clock().setting(), "TRABOULE_LOG_FORMAT": "json",
             "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "proto" / "gen")]),
-        }  # fmt: skip
+        } | {f"TRABOULE_{name}": value for name, value in settings.items()}  # fmt: skip
         command = [sys.executable, "-m", "services.supervisor.launch", part]
+        service: Service | None = None
         process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         try:
             async with asyncio.timeout(60):
                 while not (part in endpoints.list_endpoints(home) and await is_serving(_address(home, part))):
                     assert process.returncode is None, log_file.read_text()
                     await asyncio.sleep(0.1)
-            yield Service(_address(home, part), process.pid, log_file)
+            service = Service(_address(home, part), process.pid, log_file)
+            yield service
         finally:
             if process.returncode is None:
                 process.terminate()
-            assert await asyncio.wait_for(process.wait(), 60) == 0
+            expected = -signal.SIGKILL if service is not None and service.killed else 0
+            assert await asyncio.wait_for(process.wait(), 60) == expected
 
 
 def _address(home: Path, part: str) -> str:

@@ -3,7 +3,7 @@
 Profiles: ``urban`` (the city's own forecast) and stronger ones drawn from seeds: ``radial:S`` (rush hours whose strength falls
 with the distance to the centre, towards it in the morning and away from it in the evening), ``independent:S`` (every arc
 draws one of 64 rush hours by itself, up to four times slower than free flow: harsher than any city). Trips begin and end at
-random positions and leave between 6 and 20 h. Raw answers (departure, arrivals by A* and TD-S; microseconds) go to
+random positions and leave between 6 and 20 h. Raw answers (departure, arrivals by A*, exact and nearly so; microseconds) go to
 ``DIR/<profile>.npz``; with ``--check K`` the first K are compared with Dijkstra's algorithm.
 """
 
@@ -125,7 +125,7 @@ def trips(
     rows = [timed_anchors(engine.graph, functions, places[side], leaving=side == 0) for side in (0, 1)]
     pairs = [(rows[0].of(i), rows[1].of(i)) for i in range(count)]
     departs = np.random.default_rng(seed + 2).integers(6 * 3_600_000, 20 * 3_600_000, count)
-    modes = {"exact": router.earliest_arrival, "td_s": router.sampled_arrival}
+    modes = {"exact": router.earliest_arrival, "near": router.near_arrival}
     arrivals, spent = {}, {}
     figures: dict[str, float] = {"queries": count, "profiles": functions.profile_count}
     for mode, search in modes.items():
@@ -134,11 +134,10 @@ def trips(
             figures[f"{mode}_p{share}_ms"] = float(np.percentile(spent[mode], share)) / 1000
     lasting, found = arrivals["exact"] - departs, arrivals["exact"] < FAR
     figures |= {"unreachable": int((~found).sum()), "trip_p50_min": float(np.median(lasting[found])) / 60_000}
-    for mode in ("td_s",):
-        error = (arrivals[mode] - arrivals["exact"])[found] / np.maximum(lasting[found], 1)
-        figures[f"{mode}_error_max_percent"] = 100 * float(error.max(initial=0))
-        figures[f"{mode}_error_above_0.3_percent"] = int((error > 0.003).sum())
-        figures[f"{mode}_not_exact"] = int((error > 0).sum())
+    error = (arrivals["near"] - arrivals["exact"])[found] / np.maximum(lasting[found], 1)
+    figures["near_error_max_percent"] = 100 * float(error.max(initial=0))
+    figures["near_error_above_0.3_percent"] = int((error > 0.003).sum())
+    figures["near_not_exact"] = int((error > 0).sum())
     checked = range(min(check, count))
     figures["checked"] = len(checked)
     figures["wrong"] = sum(

@@ -8,6 +8,8 @@ Bounds of a window say nothing about trips that leave it. All states on a quicke
 it too, keys of states beyond are later than the window's end, and a search that has not arrived by then says `OUTLASTED`:
 another window has to be tried. An answer within the window is exact.
 
+Potentials that are no bounds (paces above the least) make the search quicker and its answer late now and then.
+
 References
 ----------
 Strasser, Zeitz: A Fast and Tight Heuristic for A* in Road Networks. SEA 2021, doi:10.4230/LIPIcs.SEA.2021.6.
@@ -19,10 +21,10 @@ from typing import NamedTuple
 import numpy as np
 
 from routing.kernels.cch_customise import FAR
-from routing.kernels.cch_query import climb
-from routing.kernels.jit import kernel
+from routing.kernels.cch_query import Side, climb
+from routing.kernels.jit import kernel, lean
 from routing.kernels.street_search import pop, push
-from routing.kernels.street_types import Float32, Int32, Int64, Number, UInt32
+from routing.kernels.street_types import Float32, Int32, Int64, Number
 from routing.kernels.td_functions import CLOSED, ROUNDING_SLACK, Edges, Functions
 from routing.kernels.td_search import extended
 
@@ -34,25 +36,24 @@ class Tree(NamedTuple):
     """A hierarchy (see `routing.street.cch`)."""
 
     rank: Int32
-    up_first: UInt32
-    up_head: Int32
     parent: Int32
 
 
 class Bounds(NamedTuple):
-    """Lower bounds of a window.
+    """Lower bounds of a window; or, where a way may be late, times that are nearer to what it takes.
 
     Attributes
     ----------
-    weight_ms : int32[a, 2]
-        Customised weights.
+    up, down : Side
+        The arcs of each direction with their customised weights: a search touches little else that is the window's own.
     pace : float32[profiles]
-        Least pace in the window.
+        What the weights were made from: for bounds the least pace in the window.
     first_ms, end_ms : int
         The window.
     """
 
-    weight_ms: Int32
+    up: Side
+    down: Side
     pace: Float32
     first_ms: int
     end_ms: int
@@ -66,6 +67,8 @@ class Scratch(NamedTuple):
     label_ms : int32[s]
         All `FAR` before and after.
     parent, touched : int32[s]
+    before : int32[s]
+        State a state was entered from (forward searches).
     climbed_ms : int32[s]
         All `FAR` before and after.
     potential_ms : int32[s]
@@ -76,6 +79,7 @@ class Scratch(NamedTuple):
 
     label_ms: Int32
     parent: Int32
+    before: Int32
     touched: Int32
     climbed_ms: Int32
     potential_ms: Int32
@@ -86,20 +90,20 @@ class Scratch(NamedTuple):
     heap: Int64
 
 
-@kernel
-def potential(v: Number, known: Number, tree: Tree, weight_ms: Int32, side: int, scratch: Scratch) -> Number:
-    """Make the potential of `v` (a rank) and its ancestors known; returns the number of known ones."""
+@lean
+def potential(v: Number, known: Number, parent: Int32, ahead: Side, scratch: Scratch) -> Number:
+    """Make the potential of `v` (a rank) and its ancestors known along the arcs `ahead`; returns the number of known ones."""
     size = 0
     x = np.int64(v)
     while x >= 0 and scratch.potential_ms[x] < 0:
         scratch.stack[size] = x
         size += 1
-        x = np.int64(tree.parent[x])
+        x = np.int64(parent[x])
     for i in range(size - 1, -1, -1):
         y = np.uint64(scratch.stack[i])
         best = scratch.climbed_ms[y]
-        for a in range(np.uint64(tree.up_first[y]), np.uint64(tree.up_first[y + np.uint64(1)])):
-            best = min(best, np.int32(weight_ms[a, side] + scratch.potential_ms[np.uint64(tree.up_head[a])]))
+        for a in range(np.uint64(ahead.first[y]), np.uint64(ahead.first[y + np.uint64(1)])):
+            best = min(best, np.int32(ahead.weight_ms[a, 0] + scratch.potential_ms[np.uint64(ahead.head[a])]))
         scratch.potential_ms[y] = min(best, np.int32(FAR))
         scratch.known[known] = y
         known += 1
@@ -154,44 +158,49 @@ def _make_search(backward: bool) -> Search:
         Returns
         -------
         label : int
-            `FAR` if there is no way, `OUTLASTED` if the trip would leave the window.
+            `FAR` if there is no way, `OUTLASTED` if the trip would leave the window. Only with potentials that are no bounds
+            `FAR` may also mean that states were reached again and again until the heap was full.
         row : int
-            Anchor of the position that was used; its chain of ``scratch.parent`` is the way.
+            Anchor of the position that was used; its chain of ``scratch.parent`` is the way. If the trip would leave the
+            window: the label that is to be expected.
         settled : int
         """
-        ahead_side, behind_side = (1, 0) if backward else (0, 1)
+        ahead, behind = (bounds.down, bounds.up) if backward else (bounds.up, bounds.down)
         limit = deadline_ms - bounds.first_ms if backward else np.int64(bounds.end_ms)
         bound_ms = np.empty(len(to_state), np.int32)
         _bound_of_parts(to_profile, to_work_ms, to_cost_ms, bounds, bound_ms)
         climbed, _ = climb(
-            tree.up_first, tree.up_head, tree.parent, bounds.weight_ms, behind_side, tree.rank[to_state], bound_ms,
-            scratch.climbed_ms, scratch.via, scratch.path,
+            behind.first, behind.head, tree.parent, behind.weight_ms, 0, tree.rank[to_state], bound_ms, scratch.climbed_ms,
+            scratch.via, scratch.path,
         )  # fmt: skip
-        label, ahead, heap = scratch.label_ms, scratch.potential_ms, scratch.heap
+        label, ahead_ms, heap = scratch.label_ms, scratch.potential_ms, scratch.heap
         known, touched, size, settled = 0, 0, 0, 0
         for i in range(len(from_state)):
             s, now = from_state[i], from_label[i]
             if now < label[s]:
-                known = potential(tree.rank[s], known, tree, bounds.weight_ms, ahead_side, scratch)
-                if ahead[tree.rank[s]] < FAR:
+                known = potential(tree.rank[s], known, tree.parent, ahead, scratch)
+                if ahead_ms[tree.rank[s]] < FAR:
                     if label[s] == FAR:
                         scratch.touched[touched] = s
                         touched += 1
                     label[s] = now
                     scratch.parent[s] = -1 - i
-                    size = push(heap, size, ((np.int64(now) + ahead[tree.rank[s]]) << 32) | np.int64(s))
+                    size = push(heap, size, ((np.int64(now) + ahead_ms[tree.rank[s]]) << 32) | np.int64(s))
         best: Number = np.int64(FAR)
-        row, outlasted = np.int64(-1), False
+        row, outlasted = np.int64(-1), np.int64(-1)
         first = edges.back_first if backward else edges.first
         while size > 0 and heap[0] >> 32 < best:
             key = heap[0]
             if key >> 32 > limit:
-                outlasted = True
+                outlasted = key >> 32
                 break
             size = pop(heap, size)
             s = key & 0xFFFFFFFF
+            if size + first[s + 1] - first[s] > len(heap):
+                best, outlasted = np.int64(FAR), np.int64(-1)
+                break
             now = np.int64(label[s])
-            if key >> 32 > now + ahead[tree.rank[s]]:
+            if key >> 32 > now + ahead_ms[tree.rank[s]]:
                 continue
             settled += 1
             for i in range(len(to_state)):
@@ -214,20 +223,22 @@ def _make_search(backward: bool) -> Search:
                     last_arc = arc
                 then = done if backward else done + edges.cost_ms[e]
                 if then < label[to] and then < best:
-                    known = potential(tree.rank[to], known, tree, bounds.weight_ms, ahead_side, scratch)
-                    key = then + ahead[tree.rank[to]]
-                    if ahead[tree.rank[to]] < FAR and key < best:
+                    v = tree.rank[to]
+                    if ahead_ms[v] < 0:
+                        known = potential(v, known, tree.parent, ahead, scratch)
+                    key = then + ahead_ms[v]
+                    if ahead_ms[v] < FAR and key < best:
                         if label[to] == FAR:
                             scratch.touched[touched] = to
                             touched += 1
                         label[to] = then
-                        scratch.parent[to] = e
+                        scratch.parent[to], scratch.before[to] = e, s
                         size = push(heap, size, (key << 32) | np.int64(to))
         _clean(touched, known, climbed, scratch)
         if best < FAR and best <= limit:
             return best, row, settled
-        if (outlasted or best < FAR) and not (backward and bounds.first_ms == 0):
-            return np.int64(OUTLASTED), np.int64(-1), settled
+        if (outlasted >= 0 or best < FAR) and not (backward and bounds.first_ms == 0):
+            return np.int64(OUTLASTED), max(outlasted, best if best < FAR else outlasted), settled
         return np.int64(FAR), np.int64(-1), settled
 
     return search

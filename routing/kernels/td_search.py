@@ -116,29 +116,16 @@ latest = _make_spread(True)
 
 
 @kernel
-def trace(state: Number, parent: Int32, first_edge: Int32) -> tuple[Int32, int]:
-    """Edges (int32[…]) that led to `state`, in order of travel, and the seed they began at."""
+def trace(state: Number, parent: Int32, before: Int32) -> tuple[Int32, int]:
+    """Edges (int32[…]) that led to `state` in order of travel, and the seed they began at; `before`: states entered from."""
     count, s = 0, np.int64(state)
     while parent[s] >= 0:
-        s = _tail(parent[s], first_edge)
+        s = np.int64(before[s])
         count += 1
     seed = -1 - parent[s]
     edges = np.empty(count, np.int32)
     s = np.int64(state)
     for i in range(count - 1, -1, -1):
         edges[i] = parent[s]
-        s = _tail(parent[s], first_edge)
+        s = np.int64(before[s])
     return edges, seed
-
-
-@kernel
-def _tail(edge: Number, first_edge: Int32) -> Number:
-    """State an edge leaves: the last one whose edges begin at `edge` or before."""
-    low, high = 0, len(first_edge) - 1
-    while low < high:
-        middle = (low + high + 1) >> 1
-        if first_edge[middle] <= edge:
-            low = middle
-        else:
-            high = middle - 1
-    return low

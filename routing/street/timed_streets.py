@@ -169,9 +169,7 @@ class TimedStreets:
 
     def prepare(self, unix_s: float) -> None:
         """Make the bounds that trips around a unix second need first, so that no question waits for them."""
-        moment = self.functions.moment_ms(unix_s)
-        for backward in (False, True):
-            next(self.router.bounds_for(moment, backward=backward))
+        self.router.prepare(self.functions.moment_ms(unix_s))
 
     def used_bytes(self) -> int:
         """Bytes of the functions, and of the weights kept now."""

@@ -23,7 +23,7 @@ def warm_time_dependent() -> int:
     router = TimeDependentRouter(functions, build_hierarchy(network), windows=((1, 1),))
     first = np.array([0, 1], np.int32)
     ends = [TimedAnchors(first, *(np.array([v], np.int32) for v in (state, -1, 0, 0, 0))) for state in (0, 2)]
-    searches = (router.earliest_arrival, router.latest_departure, router.sampled_arrival)
+    searches = (router.earliest_arrival, router.latest_departure, router.near_arrival)
     found = [search(ends[0], ends[1], 5000) for search in searches]
     router.all_arrivals(ends[0], 0)
     router.all_departures(ends[1], 5000)

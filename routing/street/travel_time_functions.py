@@ -79,10 +79,16 @@ class TravelTimeFunctions:
             return CLOSED
         return int(kernels.arrival(enter_ms, self.arrays.arc_work_ms[arc], self.arrays.arc_profile[arc], self.arrays.pace))
 
-    def pace_of(self, first_slot: int, last_slot: int, *, lower: bool) -> Float32:
-        """Mean or (`lower`) least pace of every profile in the slots ``first_slot … last_slot - 1`` (float32[profiles])."""
+    def pace_of(self, first_slot: int, last_slot: int, mean_share: float = 0.0) -> Float32:
+        """Least pace of every profile in the slots ``first_slot … last_slot - 1`` (float32[profiles]).
+
+        `mean_share`: how much of the way from the least to the mean pace (0 … 1).
+        """
         rows = self.arrays.pace[first_slot:last_slot]
-        return frozen(rows.min(axis=0) if lower else rows.mean(axis=0, dtype=np.float32))
+        least = rows.min(axis=0)
+        if not mean_share:
+            return frozen(least)
+        return frozen(least + np.float32(mean_share) * (rows.mean(axis=0, dtype=np.float32) - least))
 
     def edge_ms(self, pace: Float32, *, lower: bool) -> Int32:
         """Weights of all edges (int32[e], `CLOSED` = no way) if every profile kept its pace; see `pace_of`."""

@@ -5,10 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from routing.errors import RoutingError
 from routing.kernels.td_functions import CLOSED, SLOT_MS
 from routing.street.cch import build_hierarchy
-from routing.street.customization import FAR, HierarchyWeights
+from routing.street.customization import FAR
 from routing.street.nodes import plain_network
 from routing.street.time_dependent import WINDOWS, TimeDependentRouter
 from routing.street.timed_anchors import TimedAnchors
@@ -49,7 +48,7 @@ def drive(functions, sources, targets, way):
 @given(timed_networks(), MOMENTS, st.data())
 @settings(max_examples=200, deadline=None)
 def test_earliest_arrivals_equal_label_correction(functions, depart, data):
-    """Dijkstra everywhere; A* also in windows that trips outlast; sampled ways are real and never too early."""
+    """Dijkstra everywhere; A* also in windows that trips outlast; nearly exact ways are real and never too early."""
     sources, targets = position(data.draw, functions), position(data.draw, functions)
     expected = earliest(functions, sources, depart)
     hierarchy = build_hierarchy(functions.network)
@@ -57,15 +56,15 @@ def test_earliest_arrivals_equal_label_correction(functions, depart, data):
         router = TimeDependentRouter(functions, hierarchy, windows)
         assert router.all_arrivals(sources, depart).tolist() == expected
         best = at_target(functions, targets, expected)
-        exact, sampled = (search(sources, targets, depart) for search in (router.earliest_arrival, router.sampled_arrival))
+        exact, near = (search(sources, targets, depart) for search in (router.earliest_arrival, router.near_arrival))
         if best >= FAR:
             assert exact is None
-            assert sampled is None
+            assert near is None
             continue
         assert exact is not None
         assert exact.arrive_ms == best == drive(functions, sources, targets, exact)
-        assert sampled is not None
-        assert best <= sampled.arrive_ms == drive(functions, sources, targets, sampled)
+        assert near is not None
+        assert best <= near.arrive_ms == drive(functions, sources, targets, near)
 
 
 @given(timed_networks(), MOMENTS, st.data())
@@ -112,7 +111,7 @@ def test_closures_that_cut_everything_are_told():
     """No way, not an endless time; in all modes and directions."""
     functions = _line(4, [[1.0]], [1000, CLOSED, 1000])
     router = TimeDependentRouter(functions, build_hierarchy(functions.network))
-    for search in (router.earliest_arrival, router.sampled_arrival, router.latest_departure):
+    for search in (router.earliest_arrival, router.near_arrival, router.latest_departure):
         assert search(_node(0), _node(3), 5000) is None
         assert search(_node(0), _node(1), 5000) is not None
     assert router.all_arrivals(_node(0), 0).tolist() == [0, 1000, FAR, FAR]
@@ -139,20 +138,14 @@ def test_weights_are_kept_within_bounds(kept):
         assert router.kept_weights <= kept
 
 
-def test_weights_of_another_hierarchy_end_in_an_error(monkeypatch):
-    """TD-S says so instead of asking for more memory for ever; long ways ask for more, and get it."""
-    functions = _line(4, [[1.0]], [1000] * 6000)
-    router = TimeDependentRouter(functions, build_hierarchy(functions.network))
-    assert router.sampled_arrival(_node(0), _node(6000), 0).arrive_ms == 6_000_000
-    other = TimeDependentRouter(functions, router.hierarchy)
-    proper = other._weights_of
-
-    def shifted(first, last, *, lower):
-        weights, row = proper(first, last, lower=lower)
-        return HierarchyWeights(weights.hierarchy, weights.edge_ms, weights.weight_ms - 1), row
-
-    monkeypatch.setattr(other, "_weights_of", shifted)
-    with pytest.raises(RoutingError, match="not those of this hierarchy"):
-        other.sampled_arrival(_node(0), _node(6000), 0)
-    monkeypatch.setattr(other, "_weights_of", proper)
-    assert other.sampled_arrival(_node(0), _node(6000), 0).arrive_ms == 6_000_000
+def test_a_full_heap_ends_a_search_and_leaves_its_memory_clean():
+    """It is told as no way; the next search with enough memory is not disturbed."""
+    network = plain_network([0, 0, 1, 2], [1, 2, 3, 3])
+    functions = travel_time_functions(network, 0, [[1.0]], [2000, 1000, 1000, 1000], [0] * 4)
+    router = TimeDependentRouter(functions, build_hierarchy(network))
+    enough = router._memory.scratch
+    router._memory.scratch = enough._replace(heap=enough.heap[:1])
+    assert router.earliest_arrival(_node(1), _node(3), 0).arrive_ms == 1000  # one entry at a time
+    assert router._search(_node(0), _node(3), 0, backward=False)[0] == FAR
+    router._memory.scratch = enough
+    assert router.earliest_arrival(_node(0), _node(3), 0).arrive_ms == 2000

@@ -59,7 +59,7 @@ def test_slots_weigh_like_the_forecast(streets, mode):
     functions, forecast = functions_of(streets, mode)
     for slot in range(0, 96, 5):
         metric = streets.engine.metric(mode, forecast.arc_speed_kmh(MONDAY + (slot + 0.5) * 900))
-        mine = functions.edge_ms(functions.pace_of(slot, slot + 1, lower=False), lower=False)
+        mine = functions.edge_ms(functions.pace_of(slot, slot + 1), lower=False)
         assert np.abs(mine.astype(np.int64) - metric.edge_ms).max() <= 2
 
 
@@ -76,7 +76,7 @@ def test_deviations_fade_like_the_forecast(streets):
     functions, _ = functions_of(streets, ratio=ratio, ratio_at_s=at, ratio_tau_s=RESIDUAL_TAU_S)
     for slot in (32, 33, 40, 60, 95):
         metric = streets.engine.metric(StreetMode.CAR, forecast.arc_speed_kmh(MONDAY + (slot + 0.5) * 900, live, observed))
-        mine = functions.edge_ms(functions.pace_of(slot, slot + 1, lower=False), lower=False)
+        mine = functions.edge_ms(functions.pace_of(slot, slot + 1), lower=False)
         assert (np.abs(mine.astype(np.int64) - metric.edge_ms) <= 2 + 0.005 * metric.edge_ms).all()
     assert functions.profile_count > plain.profile_count
 

@@ -62,7 +62,7 @@ def test_least_pace_of_a_window_is_a_bound_inside_it(pace, first, length, offset
     """For every trip over one arc that begins and ends inside the window."""
     first = min(first, len(pace) - 1)
     functions = travel_time_functions(plain_network([0], [1]), 0, pace, [work], [0])
-    bound = int(functions.edge_ms(functions.pace_of(first, first + length, lower=True), lower=True)[0])
+    bound = int(functions.edge_ms(functions.pace_of(first, first + length), lower=True)[0])
     enter = first * SLOT_MS + offset
     there = functions.arrival_ms(0, enter)
     if there <= (first + length) * SLOT_MS or first + length >= len(pace):

@@ -1,0 +1,88 @@
+"""Depots, and vehicles with their drivers."""
+
+import math
+from dataclasses import dataclass
+
+from routing.rounds.checks import TimeWindow, check_cost, check_time
+from routing.rounds.errors import InvalidProblemError
+
+
+@dataclass(frozen=True, slots=True)
+class Depot:
+    """Where rounds start or end; vehicles leave and return within `window`."""
+
+    id: str
+    location_idx: int
+    window: TimeWindow
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """A rest of `duration_s` that starts within [earliest_s, latest_s], at a stop or outside the round, never while driving."""
+
+    earliest_s: float
+    latest_s: float
+    duration_s: float
+
+    def __post_init__(self) -> None:
+        check_time("earliest_s", self.earliest_s)
+        check_time("latest_s", self.latest_s)
+        check_time("duration_s", self.duration_s, 0.0)
+        if self.latest_s < self.earliest_s:
+            raise InvalidProblemError.of("latest_s", "the break's latest start is before its earliest start")
+
+
+@dataclass(frozen=True, slots=True)
+class Vehicle:
+    """A vehicle with its driver for one day; `profile` selects its travel times (van, cargo bike, …).
+
+    `end_depot_idx` None is an open end: the round is over after the last visit. Capacities are whole numbers, one per
+    load dimension. Costs: once when used, per second between departure and return, and per metre. Its service takes
+    `service_factor` times as long as a visit says, after what the visit says for its `service_class`. Every second of a round
+    beyond `overtime_after_s` costs `overtime_cost_per_s` on top: that also spreads work over drivers.
+    """
+
+    id: str
+    start_depot_idx: int
+    end_depot_idx: int | None
+    capacity: tuple[int, ...]
+    shift: TimeWindow
+    max_duration_s: float | None = None
+    max_length_m: float | None = None
+    max_stops: int | None = None
+    profile: int = 0
+    skills: frozenset[str] = frozenset()
+    breaks: tuple[Break, ...] = ()
+    fixed_cost: float = 0.0
+    cost_per_s: float = 1.0
+    cost_per_m: float = 0.0
+    service_factor: float = 1.0
+    service_class: str = ""
+    co2_g_per_m: float = 0.0
+    overtime_after_s: float | None = None
+    overtime_cost_per_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        for k, amount in enumerate(self.capacity):
+            if amount < 0:
+                raise InvalidProblemError.of(f"capacity[{k}]", f"must be at least 0, not {amount}")
+        if self.max_duration_s is not None:
+            check_time("max_duration_s", self.max_duration_s, 0.0)
+        if self.max_length_m is not None and not self.max_length_m >= 0:
+            raise InvalidProblemError.of("max_length_m", f"must be at least 0, not {self.max_length_m}")
+        if self.max_stops is not None and self.max_stops < 0:
+            raise InvalidProblemError.of("max_stops", f"must be at least 0, not {self.max_stops}")
+        check_cost("fixed_cost", self.fixed_cost)
+        check_cost("cost_per_s", self.cost_per_s)
+        check_cost("cost_per_m", self.cost_per_m)
+        check_cost("co2_g_per_m", self.co2_g_per_m)
+        check_cost("overtime_cost_per_s", self.overtime_cost_per_s)
+        if self.overtime_after_s is not None:
+            check_time("overtime_after_s", self.overtime_after_s, 0.0)
+        elif self.overtime_cost_per_s:
+            raise InvalidProblemError.of("overtime_after_s", "a cost of overtime needs the duration after which it begins")
+        if not (math.isfinite(self.service_factor) and self.service_factor >= 0):
+            raise InvalidProblemError.of("service_factor", f"must be a finite number of at least 0, not {self.service_factor}")
+        for k, (one, two) in enumerate(zip(self.breaks, self.breaks[1:], strict=False)):
+            if two.earliest_s < one.earliest_s or two.latest_s < one.latest_s:
+                raise InvalidProblemError.of(f"breaks[{k + 1}]", "breaks must be listed in the order of the day")

@@ -94,7 +94,7 @@ def single_cost(problem: ProblemArrays, times: TimesArrays, state: State, r: int
         before = state.rounds[r].plain_end_s - state.rounds[r].start_s
     if after > problem.vehicles[r].max_duration_s + 1e-7:
         return np.inf
-    added += problem.vehicles[r].cost_per_s * (after - before)
+    added += (problem.vehicles[r].cost_per_s + problem.vehicles[r].balance_per_s2 * (after + before)) * (after - before)
     regular = problem.vehicles[r].overtime_after_s
     if after > regular or before > regular:
         added += problem.vehicles[r].overtime_per_s * (max(after - regular, 0.0) - max(before - regular, 0.0))

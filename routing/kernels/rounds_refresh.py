@@ -6,8 +6,8 @@
 import numpy as np
 
 from routing.kernels.jit import inlined, kernel, lean
-from routing.kernels.rounds_route import ProblemArrays, best_departure, end_of_round, location_before, serve, time_cost
-from routing.kernels.rounds_state import SEARCH_STEPS, State, has_breaks, is_timed
+from routing.kernels.rounds_route import ProblemArrays, best_departure, end_of_round, location_before, rests, serve, time_cost
+from routing.kernels.rounds_state import SEARCH_STEPS, State, is_timed
 from routing.kernels.rounds_sweep import sweep_departures
 from routing.kernels.rounds_tails import best_start, fill_heads, fill_tails
 from routing.kernels.rounds_times import EPS_S, I32, I64, TimesArrays, arrival
@@ -59,7 +59,7 @@ def sharpen(problem: ProblemArrays, times: TimesArrays, state: State, r: int) ->
     """Find the surely best departure of a feasible round whose travel times change often; False = it became infeasible."""
     size = state.rounds[r].length
     state_is_sharp = state.rounds[r].sharp or size == 0 or not often(times) or not is_timed(problem, r)
-    if state_is_sharp or state.rounds[r].special > 0 or has_breaks(problem, r):
+    if state_is_sharp or state.rounds[r].special > 0 or rests(problem, r):
         return True
     state.rounds[r].sharp = True
     start, plain = state.rounds[r].start_s, state.rounds[r].plain_end_s
@@ -123,7 +123,7 @@ def _refined_start(problem: ProblemArrays, times: TimesArrays, state: State, r: 
 
 @lean
 def _price(problem: ProblemArrays, times: TimesArrays, state: State, r: int) -> bool:
-    """Cost of the round as timed; rounds with breaks are timed whole."""
+    """Cost of the round as timed; rounds with breaks or rests are timed whole."""
     size = state.rounds[r].length
     route = state.routes[r, :size]
     start, end, late = state.rounds[r].start_s, state.rounds[r].end_s, 0.0
@@ -133,7 +133,7 @@ def _price(problem: ProblemArrays, times: TimesArrays, state: State, r: int) -> 
         if end == np.inf:
             return False
         _fill_base(problem, times, state, r, start)
-    elif has_breaks(problem, r):
+    elif rests(problem, r):
         if is_timed(problem, r):
             start, end = best_departure(problem, times, r, route, SEARCH_STEPS)
         else:

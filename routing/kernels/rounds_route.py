@@ -1,141 +1,37 @@
 """One delivery round: exact schedules under time-dependent travel times, windows and breaks.
 
-V vehicles, m visits, k shipments, D load dimensions. A route is an array of visit indices.
+A route is an array of visit indices; L is its length.
 """
 
 # mypy: disable-error-code="no-any-return"
 # Fields of record arrays have no static type.
 
-from typing import NamedTuple
-
 import numpy as np
-import numpy.typing as npt
 
-from routing.kernels.jit import inlined, kernel, lean
+from routing.kernels.jit import kernel, lean
 from routing.kernels.rounds_compose import arrival_function, compose, window_function
-from routing.kernels.rounds_times import (
-    EPS_S,
-    F64,
-    I32,
-    I64,
-    Records,
-    TimesArrays,
-    arrival,
-    latest_arrival,
-    latest_departure,
-    service_start,
+from routing.kernels.rounds_driving import drive_round
+from routing.kernels.rounds_records import (
+    BREAK,
+    SHIPMENT,
+    VEHICLE,
+    VISIT,
+    WINDOW,
+    ProblemArrays,
+    is_ruled,
+    location_before,
+    rests,
+    serve,
+    service_of,
+    time_cost,
 )
+from routing.kernels.rounds_times import EPS_S, F64, I32, I64, TimesArrays, arrival, latest_arrival, latest_departure
 
-VISIT = np.dtype(
-    [
-        ("location", np.int64),
-        ("first_window", np.int64),
-        ("last_window", np.int64),
-        ("shipment", np.int64),
-        ("partner", np.int64),
-        ("is_delivery", np.bool_),
-    ],
-    align=True,
-)
-"""A visit; its windows are ``windows[first_window:last_window]``; `partner` is the other visit of a pair, -1 without."""
-WINDOW = np.dtype([("opens_s", np.float64), ("closes_s", np.float64)])
-SHIPMENT = np.dtype([("penalty", np.float64), ("first_visit", np.int64), ("last_visit", np.int64)])
-"""A shipment; its visits are ``first_visit:last_visit``, the pickup first."""
-VEHICLE = np.dtype(
-    [
-        ("start_location", np.int64),
-        ("end_location", np.int64),
-        ("leave_from_s", np.float64),
-        ("leave_by_s", np.float64),
-        ("return_by_s", np.float64),
-        ("max_duration_s", np.float64),
-        ("max_length_m", np.float64),
-        ("max_stops", np.int64),
-        ("profile", np.int64),
-        ("fixed_cost", np.float64),
-        ("cost_per_s", np.float64),
-        ("cost_per_m", np.float64),
-        ("first_break", np.int64),
-        ("last_break", np.int64),
-        ("overtime_after_s", np.float64),
-        ("overtime_per_s", np.float64),
-        ("service_class", np.int64),
-        ("kind", np.int64),
-    ]
-)
-"""A vehicle; `end_location` -1 = open end; its breaks are ``breaks[first_break:last_break]``. Those of one `kind` are alike."""
-BREAK = np.dtype([("earliest_s", np.float64), ("latest_s", np.float64), ("duration_s", np.float64)])
-
-
-class ProblemArrays(NamedTuple):
-    """A `Problem` as arrays; the records are those above.
-
-    Attributes
-    ----------
-    visits : VISIT[m]
-    windows : WINDOW[…]
-    shipments : SHIPMENT[k]
-    vehicles : VEHICLE[V]
-    breaks : BREAK[…]
-    demand : int64[k, D]
-    capacity : int64[V, D]
-    service_s : float64[c, m]
-        Time at the stop, by the vehicle's class of service.
-    dislike : float32[k, V]
-        Cost of the shipment in a vehicle; inf = it may not ride there.
-    bond_first : int64[k + 1]
-    bond_other, bond_apart : int32[…], bool[…]
-        Shipments to ride together, or apart, with shipment s: ``bond_other[bond_first[s]:bond_first[s + 1]]``.
-    due : float64[m, 2]
-        When the service is to start, and the cost of every second after.
-    max_ride_s : float64[k]
-        Longest time from the end of the pickup's service to the start of the delivery's.
-    special : bool[k]
-        Whether the shipment has either: rounds with it are timed whole (`rounds_whole`).
-    """
-
-    visits: Records
-    windows: Records
-    shipments: Records
-    vehicles: Records
-    breaks: Records
-    demand: I64
-    capacity: I64
-    service_s: F64
-    dislike: npt.NDArray[np.float32]
-    bond_first: I64
-    bond_other: npt.NDArray[np.int32]
-    bond_apart: npt.NDArray[np.bool_]
-    due: F64
-    max_ride_s: F64
-    special: npt.NDArray[np.bool_]
-
-
-@inlined
-def service_of(problem: ProblemArrays, r: int, v: int) -> float:
-    """Time vehicle `r` takes for the service of visit `v`."""
-    return problem.service_s[problem.vehicles[r].service_class, v]
-
-
-@inlined
-def time_cost(problem: ProblemArrays, r: int, lasts: float) -> float:
-    """Cost of a round that lasts so long, overtime included."""
-    over = lasts - problem.vehicles[r].overtime_after_s
-    cost = problem.vehicles[r].cost_per_s * lasts
-    return cost + problem.vehicles[r].overtime_per_s * over if over > 0.0 else cost
-
-
-@inlined
-def serve(problem: ProblemArrays, r: int, v: int, t: float) -> float:
-    """Departure of vehicle `r` after serving visit `v` when arriving at `t`; inf = too late."""
-    start = service_start(problem.windows, problem.visits[v].first_window, problem.visits[v].last_window, t)
-    return start + service_of(problem, r, v)
-
-
-@inlined
-def location_before(problem: ProblemArrays, r: int, route: I32, k: int) -> int:
-    """Location the vehicle drives from to reach position `k` of the route."""
-    return problem.vehicles[r].start_location if k == 0 else problem.visits[route[k - 1]].location
+__all__ = [
+    "BREAK", "SHIPMENT", "VEHICLE", "VISIT", "WINDOW", "ProblemArrays", "backward", "best_departure", "end_of_round",
+    "forward", "forward_breaks", "is_ruled", "location_before", "rests", "round_function", "serve", "service_of", "take_breaks",
+    "time_cost",
+]  # fmt: skip
 
 
 @lean
@@ -244,7 +140,9 @@ def forward_breaks(
 
 @kernel
 def end_of_round(problem: ProblemArrays, times: TimesArrays, r: int, route: I32, start: float) -> float:
-    """Earliest end of the round when leaving at `start`, with all breaks; inf = infeasible."""
+    """Earliest end of the round when leaving at `start`, with all breaks and rests; inf = infeasible."""
+    if is_ruled(problem, r):
+        return drive_round(problem, times, r, route, start, np.full(len(route), -np.inf))[0]
     count = problem.vehicles[r].last_break - problem.vehicles[r].first_break
     if count == 0:
         return forward(problem, times, r, route, start, np.empty(len(route) + 1))
@@ -282,8 +180,8 @@ def round_function(problem: ProblemArrays, times: TimesArrays, r: int, route: I3
 def best_departure(problem: ProblemArrays, times: TimesArrays, r: int, route: I32, steps: int) -> tuple[float, float]:
     """Departure of the shortest feasible round and its end; (inf, inf) if none.
 
-    Without breaks exact (minimum over the breakpoints of the composed function, the earliest departure among equals);
-    with breaks the best of ``steps + 1`` departures, then moved as late as its end allows.
+    Without breaks and rests exact (minimum over the breakpoints of the composed function, the earliest departure among equals);
+    with them the best of ``steps + 1`` departures, then moved as late as its end allows.
     """
     low, high = problem.vehicles[r].leave_from_s, problem.vehicles[r].leave_by_s
     first_end = end_of_round(problem, times, r, route, low)
@@ -292,7 +190,7 @@ def best_departure(problem: ProblemArrays, times: TimesArrays, r: int, route: I3
     scratch = np.empty(len(route) + 1)
     high = min(high, backward(problem, times, r, route, problem.vehicles[r].return_by_s, scratch))
     start, end = low, first_end
-    if problem.vehicles[r].last_break == problem.vehicles[r].first_break:
+    if not rests(problem, r):
         if high > low:
             xs, ys = round_function(problem, times, r, route, low, high)
             for k in range(len(xs)):

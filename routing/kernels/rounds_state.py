@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from routing.kernels.jit import inlined, lean
-from routing.kernels.rounds_route import ProblemArrays
+from routing.kernels.rounds_records import ProblemArrays, rests
 from routing.kernels.rounds_times import F64, I32, I64, Records
 
 ROUND = np.dtype(
@@ -24,9 +24,9 @@ ROUND = np.dtype(
         ("sharp", np.bool_),
     ]
 )
-"""A round at its best departure; `length` is the number of its visits, `plain_end_s` its end with breaks left out, `special`
-the number of visits that ask for it to be timed whole, `latest_s` its latest departure, `sharp` whether the best departure is
-surely the best and not only the best of those tried."""
+"""A round at its best departure; `length` is the number of its visits, `plain_end_s` its end with breaks and rests left out,
+`special` the number of visits that ask for it to be timed whole, `latest_s` its latest departure, `sharp` whether the best
+departure is surely the best and not only the best of those tried."""
 
 SEARCH_STEPS = 6
 """Departures tried for rounds with breaks while searching; plans are timed more finely."""
@@ -117,19 +117,14 @@ def is_timed(problem: ProblemArrays, r: int) -> bool:
         problem.vehicles[r].cost_per_s > 0.0
         or problem.vehicles[r].max_duration_s < np.inf
         or problem.vehicles[r].overtime_after_s < np.inf
+        or problem.vehicles[r].balance_per_s2 > 0.0
     )
-
-
-@inlined
-def has_breaks(problem: ProblemArrays, r: int) -> bool:
-    """Whether the vehicle's driver rests on the way."""
-    return problem.vehicles[r].last_break > problem.vehicles[r].first_break
 
 
 @inlined
 def is_whole(problem: ProblemArrays, state: State, r: int, s: int) -> bool:
     """Whether round `r` with shipment `s` must be timed whole: heads and tails do not say all about it."""
-    return has_breaks(problem, r) or problem.special[s] or state.rounds[r].special > 0
+    return rests(problem, r) or problem.special[s] or state.rounds[r].special > 0
 
 
 @lean

@@ -4,7 +4,7 @@ For a departure the earliest schedule is best in everything: all constraints bou
 non-decreasing function of others, so a least solution exists. A ride that is too long is mended by starting its pickup later,
 again and again until all hold (the waiting moves before the pickup). With static times and single windows as many passes as
 there are rides are exact, as in Bellman and Ford's method; otherwise passes are bounded and a round that needs more counts as
-infeasible. With breaks those are placed for the earliest end.
+infeasible. With breaks, or rests by the time driven, those are placed for the earliest end.
 
 References
 ----------
@@ -18,7 +18,17 @@ import numpy as np
 
 from routing.kernels.jit import kernel, lean
 from routing.kernels.rounds_compose import arrival_function, compose, window_function
-from routing.kernels.rounds_route import ProblemArrays, backward, forward_breaks, location_before, service_of, time_cost
+from routing.kernels.rounds_driving import drive_round, fill_starts
+from routing.kernels.rounds_route import (
+    ProblemArrays,
+    backward,
+    forward_breaks,
+    is_ruled,
+    location_before,
+    rests,
+    service_of,
+    time_cost,
+)
 from routing.kernels.rounds_times import EPS_S, F64, I32, TimesArrays, arrival, service_start
 
 MORE_PASSES = 20
@@ -85,6 +95,11 @@ def _pass(problem: ProblemArrays, times: TimesArrays, r: int, route: I32, start:
     """Earliest end with these lower bounds; fills ``starts``."""
     size, first = len(route), problem.vehicles[r].first_break
     count = problem.vehicles[r].last_break - first
+    if is_ruled(problem, r):
+        end, last, book = drive_round(problem, times, r, route, start, not_before)
+        if end < np.inf:
+            fill_starts(problem, times, r, route, start, not_before, book, last, starts)
+        return end
     if count == 0:
         p, t, at = problem.vehicles[r].profile, start, problem.vehicles[r].start_location
         for k in range(size):
@@ -130,8 +145,7 @@ def best_whole(problem: ProblemArrays, times: TimesArrays, r: int, route: I32, s
     best = np.array([low, end, late, value_of(problem, r, low, end, late)])
     if high <= low:
         return low, end, late
-    breaks = problem.vehicles[r].last_break > problem.vehicles[r].first_break
-    if steps >= EXACT_STEPS and not breaks and count_rides(problem, route) == 0:
+    if steps >= EXACT_STEPS and not rests(problem, r) and count_rides(problem, route) == 0:
         for x in departures(problem, times, r, route, low, high):
             _try(problem, times, r, route, x, starts, not_before, best)
         return best[0], best[1], best[2]

@@ -15,16 +15,16 @@ from routing.rounds.errors import InfeasiblePlanError
 from routing.rounds.explain import REASONS, explain
 from routing.rounds.fleet import is_worth_it, shrink_fleet
 from routing.rounds.parts import FEWEST_VISITS, improve_in_parts
-from routing.rounds.plan import DeliveryRound, Plan, PlannedBreak, PlannedStop, Unserved
-from routing.rounds.problem import Break, Depot, Problem, Shipment, TimeWindow, Vehicle, Visit
+from routing.rounds.plan import DeliveryRound, Plan, PlannedBreak, PlannedStop, RoadRest, Unserved
+from routing.rounds.problem import Break, Depot, DrivingRules, Problem, Shipment, TimeWindow, Vehicle, Visit
 from routing.rounds.schedule import build_round
 from routing.rounds.search import Search
 from routing.rounds.travel_times import TravelTimes
 from routing.rounds.validate import check_plan, list_violations
 
 __all__ = [
-    "REASONS", "Break", "DeliveryRound", "Depot", "Plan", "PlannedBreak", "PlannedStop", "Problem", "Shipment", "TimeWindow",
-    "TravelTimes", "Unserved", "Vehicle", "Visit", "build_plan", "list_violations", "solve",
+    "REASONS", "Break", "DeliveryRound", "Depot", "DrivingRules", "Plan", "PlannedBreak", "PlannedStop", "Problem", "RoadRest",
+    "Shipment", "TimeWindow", "TravelTimes", "Unserved", "Vehicle", "Visit", "build_plan", "list_violations", "solve",
 ]  # fmt: skip
 
 FLEET_SHARE = 0.4

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from routing.kernels.rounds_route import BREAK, SHIPMENT, VEHICLE, VISIT, WINDOW, ProblemArrays
 from routing.kernels.rounds_times import Records
 from routing.rounds.errors import InvalidProblemError
-from routing.rounds.problem import Problem, Visit
+from routing.rounds.problem import DrivingRules, Problem, Visit
 from routing.rounds.travel_times import TravelTimes
 
 
@@ -186,6 +186,16 @@ def _longest_rides(problem: Problem) -> npt.NDArray[np.float64]:
     return np.array([math.inf if one.max_ride_s is None else one.max_ride_s for one in problem.shipments], np.float64)
 
 
+def _rules(rules: DrivingRules | None) -> tuple[float, ...]:
+    """Fields of VEHICLE from `max_driving_s` to `part_taken`."""
+    if rules is None:
+        return (math.inf, math.inf, 0.0, math.inf, math.inf, False, 0.0, 0.0, False)
+    daily = math.inf if rules.max_daily_driving_s is None else rules.max_daily_driving_s
+    parts = rules.split_s or (math.inf, math.inf)
+    behind = (rules.driven_s, rules.driven_today_s, rules.part_taken)
+    return (rules.max_driving_s, daily, rules.rest_s, *parts, rules.waiting_rests, *behind)
+
+
 def _vehicles(problem: Problem) -> Records:
     rows: list[tuple[float, ...]] = []
     classes = service_classes(problem)
@@ -213,6 +223,8 @@ def _vehicles(problem: Problem) -> Records:
                 math.inf if v.overtime_after_s is None or not v.overtime_cost_per_s else v.overtime_after_s,
                 v.overtime_cost_per_s,
                 classes[v.service_class, v.service_factor],
+                v.balance_cost_per_s2,
+                *_rules(v.driving_rules),
                 0,
             )
         )

@@ -20,7 +20,7 @@ REASONS = {
     "skills": "no vehicle has the skills it asks for",
     "capacity": "it is larger than any allowed vehicle can carry",
     "time_window": "no allowed vehicle can be there within its time windows",
-    "duration": "serving it alone already exceeds the shift, or the longest duration or distance of a round",
+    "duration": "serving it alone already exceeds the shift, or the longest duration, distance or time driven of a round",
     "ride": "no allowed vehicle can bring it within its longest ride",
     "bond": "the orders it must ride with, or apart from, leave no vehicle for it",
     "fleet_too_small": "alone it could be served, but the vehicles are full or the shifts over",
@@ -138,4 +138,5 @@ def _no_shift(arrays: ProblemArrays) -> ProblemArrays:
     vehicles.max_duration_s = vehicles.max_length_m = np.inf
     vehicles.max_stops = 2**31 - 1
     vehicles.first_break = vehicles.last_break = 0
+    vehicles.max_driving_s = vehicles.max_daily_s = np.inf
     return arrays._replace(vehicles=vehicles)

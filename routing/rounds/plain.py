@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from routing.rounds.errors import InvalidProblemError
-from routing.rounds.problem import Problem, Shipment
+from routing.rounds.problem import Problem, Shipment, Vehicle
 
 NOT_PLAIN = (
-    "dues, longest rides, bonds, preferred vehicles, service by vehicle and overtime cannot change in place: "
+    "dues, longest rides, bonds, preferred vehicles, service by vehicle, overtime, balance and driving rules cannot change in "
+    "place: "
     "use `replan` instead"
 )
 
@@ -14,12 +15,19 @@ NOT_PLAIN = (
 def is_plain(problem: Problem, parking_s: Sequence[float] = ()) -> bool:
     """Whether all rounds can change in place.
 
-    Not with dues, longest rides, orders that ride together or apart, preferred vehicles, service by vehicle or overtime; nor
-    with times to find a place to stop (`parking_s`, seconds by location), which a new order can make longer for others.
+    Not with dues, longest rides, orders that ride together or apart, preferred vehicles, service by vehicle, overtime, balance
+    or driving rules; nor with times to find a place to stop (`parking_s`, seconds by location), which a new order can make
+    longer for others.
     """
     if any(parking_s) or not all(is_plain_shipment(one) for one in problem.shipments):
         return False
-    return not any(one.overtime_cost_per_s or one.service_factor != 1.0 for one in problem.vehicles)
+    return all(is_plain_vehicle(one) for one in problem.vehicles)
+
+
+def is_plain_vehicle(vehicle: Vehicle) -> bool:
+    """Whether a vehicle has nothing that keeps its round from changing in place."""
+    paid = vehicle.overtime_cost_per_s or vehicle.balance_cost_per_s2
+    return not paid and vehicle.service_factor == 1.0 and vehicle.driving_rules is None
 
 
 def is_plain_shipment(shipment: Shipment) -> bool:

@@ -1,19 +1,38 @@
 """What the engine answers: delivery rounds with exact times, and what could not be served."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedBreak:
-    """A rest of the driver at a stop."""
+    """A rest of the driver at a stop; `by_rule` because of the time driven, not one of the vehicle's breaks."""
 
+    start_s: float
+    end_s: float
+    by_rule: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RoadRest:
+    """A rest on the way to a stop, because of the time driven: after so many seconds at the wheel since the stop before."""
+
+    after_s: float
     start_s: float
     end_s: float
 
 
+def resting_s(rests: Iterable[PlannedBreak | RoadRest]) -> float:
+    """Sum of the lengths of rests."""
+    return sum(one.end_s - one.start_s for one in rests)
+
+
 @dataclass(frozen=True, slots=True)
 class PlannedStop:
-    """A visit with its times; `load_after` is on board when leaving. Breaks are taken before or after the service."""
+    """A visit with its times; `load_after` is on board when leaving.
+
+    Breaks and rests are taken before or after the service, `road_rests` on the way here.
+    """
 
     visit_idx: int
     arrival_s: float
@@ -22,11 +41,19 @@ class PlannedStop:
     load_after: tuple[int, ...]
     breaks_before: tuple[PlannedBreak, ...] = ()
     breaks_after: tuple[PlannedBreak, ...] = ()
+    road_rests: tuple[RoadRest, ...] = ()
+
+    def driven_s(self, left_s: float) -> float:
+        """Time driven to the stop since leaving the one before at `left_s`."""
+        return self.arrival_s - left_s - resting_s(self.road_rests)
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRound:
-    """The day of one vehicle: leaves at `departure_s`, is back (or done, open end) at `end_s`."""
+    """The day of one vehicle: leaves at `departure_s`, is back (or done, open end) at `end_s`.
+
+    `road_rests` are those on the way to the end.
+    """
 
     vehicle_idx: int
     departure_s: float
@@ -37,6 +64,7 @@ class DeliveryRound:
     length_m: float
     cost: float
     co2_g: float = 0.0
+    road_rests: tuple[RoadRest, ...] = ()
 
     @property
     def duration_s(self) -> float:

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field, fields
 from routing.rounds.checks import TimeWindow
 from routing.rounds.errors import FieldFinding, InvalidProblemError
 from routing.rounds.shipment import MANDATORY_PENALTY, Shipment, Visit
-from routing.rounds.vehicle import Break, Depot, Vehicle
+from routing.rounds.vehicle import Break, Depot, DrivingRules, Vehicle
 
-__all__ = ["MANDATORY_PENALTY", "Break", "Depot", "Problem", "Shipment", "TimeWindow", "Vehicle", "Visit"]
+__all__ = [
+    "MANDATORY_PENALTY", "Break", "Depot", "DrivingRules", "Problem", "Shipment", "TimeWindow", "Vehicle", "Visit",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,11 @@ class Problem:
         object.__setattr__(self, "dimensions", max([1, *(len(vehicle.capacity) for vehicle in self.vehicles)]))
 
     def driver_cost(self, vehicle_idx: int, duration_s: float) -> float:
-        """Cost of a vehicle's time, overtime included."""
+        """Cost of a vehicle's time, overtime and balance included."""
         vehicle = self.vehicles[vehicle_idx]
         over = 0.0 if vehicle.overtime_after_s is None else max(0.0, duration_s - vehicle.overtime_after_s)
-        return vehicle.cost_per_s * duration_s + vehicle.overtime_cost_per_s * over
+        balance = vehicle.balance_cost_per_s2 * duration_s * duration_s
+        return vehicle.cost_per_s * duration_s + vehicle.overtime_cost_per_s * over + balance
 
     def first_visit(self, shipment_idx: int) -> int:
         """Position in `visits` of the shipment's first visit. O(log m)."""

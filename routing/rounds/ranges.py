@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from routing.rounds.errors import InvalidProblemError
-from routing.rounds.plan import DeliveryRound
+from routing.rounds.plan import DeliveryRound, resting_s
 from routing.rounds.problem import Problem
 
 F64 = npt.NDArray[np.float64]
@@ -84,17 +84,18 @@ def drive(problem: Problem, one: DeliveryRound, factors: F64) -> tuple[F64, F64,
     now = np.full(len(factors), one.departure_s)
     arrivals, starts, left = np.empty((len(factors), len(one.stops))), np.empty((len(factors), len(one.stops))), one.departure_s
     for k, stop in enumerate(one.stops):
-        now = now + (stop.arrival_s - left) * factors[:, k]
+        now = now + stop.driven_s(left) * factors[:, k] + resting_s(stop.road_rests)
         arrivals[:, k] = now
-        now = now + sum(rest.end_s - rest.start_s for rest in stop.breaks_before)
+        now = now + resting_s(stop.breaks_before)
         windows = problem.visit(stop.visit_idx).windows
         begun = now.copy()
         for window in reversed(windows):
             begun = np.where(now <= window.end_s, np.maximum(now, window.start_s), begun)
         starts[:, k] = begun
         left = stop.breaks_after[-1].end_s if stop.breaks_after else stop.departure_s
-        now = begun + (stop.departure_s - stop.start_s) + sum(rest.end_s - rest.start_s for rest in stop.breaks_after)
-    return arrivals, starts, now + max(0.0, one.end_s - left) * factors[:, -1]
+        now = begun + (stop.departure_s - stop.start_s) + resting_s(stop.breaks_after)
+    rests = resting_s(one.road_rests)
+    return arrivals, starts, now + max(0.0, one.end_s - left - rests) * factors[:, -1] + rests
 
 
 def round_ranges(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from routing.rounds.api import build_plan
 from routing.rounds.arrays import build_arrays
-from routing.rounds.plan import DeliveryRound, Plan, PlannedStop
+from routing.rounds.plan import DeliveryRound, Plan, PlannedStop, resting_s
 from routing.rounds.problem import Problem, Shipment, TimeWindow, Visit
 from routing.rounds.search import Search
 from routing.rounds.standing import LengthOf, frozen_stops, leaves_stop_s, metres_of, stand, standing_vehicle
@@ -223,20 +223,20 @@ def joined_round(
     for stop in stops:
         s, is_delivery = problem.visits[stop.visit_idx]
         to = problem.visit(stop.visit_idx).location_idx
-        driving, metres = driving + max(0.0, stop.arrival_s - now), metres + travel_times.length_m(vehicle.profile, at, to)
+        driving, metres = driving + max(0.0, stop.driven_s(now)), metres + travel_times.length_m(vehicle.profile, at, to)
         load = [a + (-b if is_delivery else b) for a, b in zip(load, _padded(problem, s), strict=True)]
         timed.append(stop if stop.load_after == tuple(load) else replace(stop, load_after=tuple(load)))
         at, now = to, stop.breaks_after[-1].end_s if stop.breaks_after else stop.departure_s
-    end = now
+    end, rests = now, () if new is None else new.road_rests
     if vehicle.end_depot_idx is not None:
         home = problem.depots[vehicle.end_depot_idx].location_idx
         end = new.end_s if new is not None else travel_times.arrival_s(vehicle.profile, at, home, now)
-        driving, metres = driving + end - now, metres + travel_times.length_m(vehicle.profile, at, home)
+        driving, metres = driving + end - now - resting_s(rests), metres + travel_times.length_m(vehicle.profile, at, home)
     cost = vehicle.fixed_cost + problem.driver_cost(r, end - departure_s) + vehicle.cost_per_m * metres
     cost += sum(problem.visit(stop.visit_idx).late_cost(stop.start_s) for stop in stops)
     cost += sum(problem.dislike(r, s) for s in {problem.visits[stop.visit_idx][0] for stop in stops})
     co2_g = metres * vehicle.co2_g_per_m
-    return DeliveryRound(r, departure_s, end, start, tuple(timed), driving, metres, cost, co2_g)
+    return DeliveryRound(r, departure_s, end, start, tuple(timed), driving, metres, cost, co2_g, rests)
 
 
 def _padded(problem: Problem, shipment_idx: int) -> list[int]:

@@ -4,16 +4,26 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from routing.kernels.rounds_driving import drive_round
 from routing.kernels.rounds_live import time_stops
 from routing.kernels.rounds_refresh import leg_loads, route_metres
-from routing.kernels.rounds_route import ProblemArrays, best_departure, end_of_round, forward_breaks, time_cost
+from routing.kernels.rounds_route import (
+    ProblemArrays,
+    best_departure,
+    end_of_round,
+    forward_breaks,
+    is_ruled,
+    rests,
+    time_cost,
+)
 from routing.kernels.rounds_state import SEARCH_STEPS
 from routing.kernels.rounds_times import F64, TimesArrays
 from routing.kernels.rounds_whole import best_whole, time_whole, value_of
-from routing.rounds.plan import DeliveryRound, PlannedBreak, PlannedStop
+from routing.rounds.plan import DeliveryRound, PlannedBreak, PlannedStop, resting_s
+from routing.rounds.rested import Halt, list_halts
 
 FINE_STEPS = 24
-"""Departures tried when a round with breaks is timed for a plan (rounds without are timed exactly)."""
+"""Departures tried when a round with breaks or rests is timed for a plan (rounds without are timed exactly)."""
 
 
 def build_round(
@@ -36,18 +46,17 @@ def build_round(
         end_s = end_of_round(problem, times, vehicle_idx, visits, departure_s)
     if outside or not np.isfinite(end_s):
         return None
-    rests = _rests(problem, times, vehicle_idx, visits, departure_s, not_before)
     loads = _loads(problem, visits).T.tolist()
-    resting = np.array([(before, after) for before, after, _ in rests], np.int64).reshape(len(visits), 2)
-    times_s, back, driving = time_stops(problem, times, vehicle_idx, visits, departure_s, not_before, resting, _rested(rests))
-    stops, taken = [], _rested(rests)
-    for k, (v, (arrived, start, done, _)) in enumerate(zip(visits.tolist(), times_s.tolist(), strict=True)):
-        before: tuple[PlannedBreak, ...] = ()
-        after: tuple[PlannedBreak, ...] = ()
-        if rests[k][0] or rests[k][1]:
-            before, _, taken = _take(problem, vehicle_idx, taken, rests[k][0], arrived)
-            after, _, taken = _take(problem, vehicle_idx, taken, rests[k][1], done)
-        stops.append(PlannedStop(v, arrived, start, done, tuple(loads[k + 1]), before, after))
+    halts = _ruled(problem, times, vehicle_idx, visits, departure_s, not_before)
+    if halts is None:
+        halts, back, driving = _halts(problem, times, vehicle_idx, visits, departure_s, not_before)
+    else:
+        back, driving = end_s, _driven(halts, departure_s, end_s)
+    stops = [
+        PlannedStop(v, one.arrival_s, *one.service, tuple(load), one.breaks_before, one.breaks_after, one.road_rests)
+        for v, one, load in zip(visits.tolist(), halts, loads[1:], strict=False)
+        if one.service is not None
+    ]
     metres = float(route_metres(problem, times, vehicle_idx, visits))
     cost = (
         problem.vehicles[vehicle_idx].fixed_cost
@@ -57,14 +66,54 @@ def build_round(
         + sum(float(problem.dislike[s, vehicle_idx]) for s in {int(s) for s in problem.visits.shipment[visits]})
     )
     return DeliveryRound(
-        vehicle_idx, float(departure_s), float(back), tuple(loads[0]), tuple(stops), float(driving), metres, float(cost)
-    )
+        vehicle_idx, float(departure_s), float(back), tuple(loads[0]), tuple(stops), float(driving), metres, float(cost),
+        road_rests=halts[-1].road_rests if len(halts) > len(stops) else (),
+    )  # fmt: skip
+
+
+def _ruled(
+    problem: ProblemArrays, times: TimesArrays, r: int, visits: np.ndarray, departure_s: float, not_before: F64
+) -> list[Halt] | None:
+    """Halts of a round in which the driver rests by the time driven; None = no need to."""
+    if not is_ruled(problem, r):
+        return None
+    _, last, book = drive_round(problem, times, r, visits, departure_s, not_before)
+    return None if last < 0 else list_halts(book, last)
+
+
+def _driven(halts: list[Halt], departure_s: float, end_s: float) -> float:
+    left, driving = departure_s, 0.0
+    for one in halts:
+        reached = end_s if one.service is None else one.arrival_s
+        driving += reached - left - resting_s(one.road_rests)
+        if one.service is not None:
+            left = one.breaks_after[-1].end_s if one.breaks_after else one.service[1]
+    return driving
+
+
+def _halts(
+    problem: ProblemArrays, times: TimesArrays, r: int, visits: np.ndarray, departure_s: float, not_before: F64
+) -> tuple[list[Halt], float, float]:
+    """Halts of a round with breaks of the vehicle alone, its end and its driving time."""
+    rests = _rests(problem, times, r, visits, departure_s, not_before)
+    resting = np.array([(before, after) for before, after, _ in rests], np.int64).reshape(len(visits), 2)
+    taken = rests[0][2] if rests else 0
+    times_s, back, driving = time_stops(problem, times, r, visits, departure_s, not_before, resting, taken)
+    halts = []
+    for k, (arrived, start, done, _) in enumerate(times_s.tolist()):
+        before: tuple[PlannedBreak, ...] = ()
+        after: tuple[PlannedBreak, ...] = ()
+        if rests[k][0] or rests[k][1]:
+            before, _, taken = _take(problem, r, taken, rests[k][0], arrived)
+            after, _, taken = _take(problem, r, taken, rests[k][1], done)
+        halts.append(Halt(arrived, (start, done), (), before, after))
+    return halts, float(back), float(driving)
 
 
 def _departure(problem: ProblemArrays, times: TimesArrays, r: int, visits: np.ndarray, special: bool) -> float:
     """Cheapest departure of those found finely and as the search does."""
     tried = []
-    exact = not special and problem.vehicles[r].last_break == problem.vehicles[r].first_break
+    exact = not special and not rests(problem, r)
     for steps in (SEARCH_STEPS,) if exact else (FINE_STEPS, SEARCH_STEPS):
         if special:
             start, end, late = best_whole(problem, times, r, visits, steps)
@@ -99,10 +148,6 @@ def _rests(
         answer.append((served - arrived, behind - served, arrived))
         behind = arrived
     return answer[::-1]
-
-
-def _rested(rests: list[tuple[int, int, int]]) -> int:
-    return rests[0][2] if rests else 0
 
 
 def _take(problem: ProblemArrays, r: int, taken: int, count: int, t: float) -> tuple[tuple[PlannedBreak, ...], float, int]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from routing.rounds.plan import DeliveryRound, PlannedStop
-from routing.rounds.problem import Break, Depot, Problem, TimeWindow, Vehicle
+from routing.rounds.problem import Break, Depot, DrivingRules, Problem, TimeWindow, Vehicle
 
 LengthOf = Callable[[int, int, int], float]
 """Metres from one location to another for a profile."""
@@ -94,12 +94,14 @@ def standing_vehicle(
     regular = None if vehicle.overtime_after_s is None else max(0.0, vehicle.overtime_after_s - used)
     farthest = None if vehicle.max_length_m is None else max(0.0, vehicle.max_length_m - metres)
     most = None if vehicle.max_stops is None else max(0, vehicle.max_stops - len(here.done))
+    # (used + x)² = used² + 2 used x + x²: what a second more costs after what has been used.
+    per_s = vehicle.cost_per_s + 2.0 * vehicle.balance_cost_per_s2 * used
     kept = _goods_for_the_end(problem, here.done)
     capacity = tuple(max(0, room - kept[d]) for d, room in enumerate(vehicle.capacity))
     standing = replace(
         vehicle, start_depot_idx=depot_idx, shift=shift, breaks=_breaks_left(vehicle, here), max_duration_s=longest,
         max_length_m=farthest, max_stops=most, capacity=capacity, fixed_cost=0.0 if here.away else vehicle.fixed_cost,
-        overtime_after_s=regular,
+        overtime_after_s=regular, cost_per_s=per_s, driving_rules=_rules_left(vehicle.driving_rules, here),
     )  # fmt: skip
     return standing, Depot(f"{vehicle.id} now", here.location_idx, opens)
 
@@ -125,8 +127,25 @@ def _breaks_left(vehicle: Vehicle, here: Standing) -> tuple[Break, ...]:
         if clock > here.departure_s:
             break
         early += 1
-    taken = sum(len(stop.breaks_before) + len(stop.breaks_after) for stop in here.done)
+    taken = sum(not rest.by_rule for stop in here.done for rest in (*stop.breaks_before, *stop.breaks_after))
     return tuple(rest for rest in vehicle.breaks[early + taken :] if rest.latest_s >= here.ready_s)
+
+
+def _rules_left(rules: DrivingRules | None, here: Standing) -> DrivingRules | None:
+    """Rules of a driver with what has been driven."""
+    if rules is None or not here.away:
+        return rules
+    driven, today, part, left = rules.driven_s, rules.driven_today_s, rules.part_taken, here.departure_s
+    for stop in here.done:
+        done = 0.0
+        for rest in stop.road_rests:
+            driven, part = rules.after_rest(rest.end_s - rest.start_s, driven + rest.after_s - done, part)
+            done = rest.after_s
+        driven, today = driven + stop.driven_s(left) - done, today + stop.driven_s(left)
+        for pause in (*stop.breaks_before, *stop.breaks_after):
+            driven, part = rules.after_rest(pause.end_s - pause.start_s, driven, part)
+        left = leaves_stop_s(stop)
+    return replace(rules, driven_s=driven, driven_today_s=today, part_taken=part)
 
 
 def _goods_for_the_end(problem: Problem, done: tuple[PlannedStop, ...]) -> list[int]:

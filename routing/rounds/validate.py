@@ -10,6 +10,7 @@ from routing.rounds.errors import InfeasiblePlanError
 from routing.rounds.plan import DeliveryRound, Plan, PlannedBreak, PlannedStop
 from routing.rounds.problem import Break, Problem, Vehicle, Visit
 from routing.rounds.travel_times import TravelTimes
+from routing.rounds.validate_driving import check_driving, drive_leg
 
 TOLERANCE_S = 1e-5
 """Times may differ by this much (rounding of doubles along a day)."""
@@ -90,20 +91,20 @@ def _check_round(problem: Problem, travel_times: TravelTimes, one: DeliveryRound
     at, now, driving, metres = start_depot.location_idx, one.departure_s, 0.0, 0.0
     for stop in one.stops:
         visit = problem.visit(stop.visit_idx)
-        reached = travel_times.arrival_s(vehicle.profile, at, visit.location_idx, now)
+        reached, drives = drive_leg(travel_times, vehicle.profile, at, visit.location_idx, now, stop.road_rests)
         name = problem.shipments[problem.visits[stop.visit_idx][0]].id
         yield from (f"order {name!r}: {text}" for text in _check_stop(vehicle, visit, stop, reached))
-        driving += stop.arrival_s - now
+        driving += drives
         metres += travel_times.length_m(vehicle.profile, at, visit.location_idx)
         at, now = visit.location_idx, stop.breaks_after[-1].end_s if stop.breaks_after else stop.departure_s
     back = now
     if vehicle.end_depot_idx is not None:
         end_depot = problem.depots[vehicle.end_depot_idx]
-        back = travel_times.arrival_s(vehicle.profile, at, end_depot.location_idx, now)
+        back, drives = drive_leg(travel_times, vehicle.profile, at, end_depot.location_idx, now, one.road_rests)
+        driving += drives
         metres += travel_times.length_m(vehicle.profile, at, end_depot.location_idx)
         if back > end_depot.window.end_s + TOLERANCE_S:
             yield f"is back at {back:g}, after the depot closed at {end_depot.window.end_s:g}"
-    driving += back - now
     if not abs(back - one.end_s) <= TOLERANCE_S:
         yield f"says it ends at {one.end_s:g} but ends at {back:g}"
     if back > vehicle.shift.end_s + TOLERANCE_S:
@@ -115,6 +116,7 @@ def _check_round(problem: Problem, travel_times: TravelTimes, one: DeliveryRound
     if vehicle.max_stops is not None and len(one.stops) > vehicle.max_stops:
         yield f"makes {len(one.stops)} stops, more than {vehicle.max_stops}"
     cost = vehicle.fixed_cost + vehicle.cost_per_s * (back - one.departure_s) + vehicle.cost_per_m * metres
+    cost += vehicle.balance_cost_per_s2 * (back - one.departure_s) ** 2
     cost += _wishes_cost(problem, one)
     if vehicle.overtime_after_s is not None and one.duration_s > vehicle.overtime_after_s:
         cost += vehicle.overtime_cost_per_s * (one.duration_s - vehicle.overtime_after_s)
@@ -127,6 +129,7 @@ def _check_round(problem: Problem, travel_times: TravelTimes, one: DeliveryRound
             yield f"says its {label} is {said:g} but it is {true:g}"
     yield from _check_loads(problem, one)
     yield from _check_breaks(problem, one)
+    yield from check_driving(vehicle, one)
     yield from _check_rides(problem, one)
 
 
@@ -214,7 +217,8 @@ def _check_breaks(problem: Problem, one: DeliveryRound) -> Iterator[str]:
                 if rest.start_s < clock - TOLERANCE_S:
                     yield f"rests at {rest.start_s:g} while not free before {clock:g}"
                 clock = rest.end_s
-                taken.append(rest)
+                if not rest.by_rule:
+                    taken.append(rest)
     count = len(vehicle.breaks) - len(taken)
     if count < 0:
         yield f"takes {len(taken)} breaks, {len(vehicle.breaks)} are asked for"

@@ -33,13 +33,69 @@ class Break:
 
 
 @dataclass(frozen=True, slots=True)
+class DrivingRules:
+    """Rests by the time driven; the defaults are Regulation (EC) No 561/2006, articles 6 and 7, within a day.
+
+    A driver rests `rest_s` after at most `max_driving_s` at the wheel, or in two parts in this order, `split_s`, the second of
+    which ends the span. Rests lie after services, before them too in rides with a longest duration, and on the road where a
+    single drive is longer than `max_driving_s`. A break of the vehicle counts for what it is long enough for. Daily and weekly
+    rests, weekly driving and working time are not looked at.
+
+    Attributes
+    ----------
+    max_daily_driving_s : float, optional
+        Longest time driven in the shift (9 h; the regulation allows 10 h twice a week).
+    waiting_rests : bool
+        Whether a rest may lie in the wait before a service. Without it such a wait is a period of availability: the driver
+        has to be ready and does not rest.
+    driven_s, driven_today_s, part_taken : float, float, bool
+        What is behind the driver when the round begins: time driven since the last rest and today, the first part of a rest.
+    """
+
+    max_driving_s: float = 16_200.0
+    rest_s: float = 2_700.0
+    split_s: tuple[float, float] | None = (900.0, 1_800.0)
+    max_daily_driving_s: float | None = 32_400.0
+    waiting_rests: bool = False
+    driven_s: float = 0.0
+    driven_today_s: float = 0.0
+    part_taken: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("max_driving_s", "rest_s"):
+            if not getattr(self, name) > 0:
+                raise InvalidProblemError.of(name, f"must be a number of seconds above 0, not {getattr(self, name)}")
+            check_time(name, getattr(self, name))
+        for k, part in enumerate(self.split_s or ()):
+            check_time(f"split_s[{k}]", part, 0.0)
+            if part > self.rest_s:
+                raise InvalidProblemError.of(f"split_s[{k}]", f"a part of {part:g} s is longer than the whole rest")
+        if self.max_daily_driving_s is not None:
+            check_time("max_daily_driving_s", self.max_daily_driving_s, 0.0)
+        check_time("driven_s", self.driven_s, 0.0)
+        check_time("driven_today_s", self.driven_today_s, 0.0)
+
+    def after_rest(self, rested_s: float, driven_s: float, part_taken: bool) -> tuple[float, bool]:
+        """Time driven since the last whole rest, and whether a first part is behind, after a rest of `rested_s`.
+
+        A first part needs some driving before it.
+        """
+        second = math.inf if self.split_s is None or not part_taken else self.split_s[1]
+        if rested_s >= min(self.rest_s, second) - 1e-6:
+            return 0.0, False
+        first = self.split_s is not None and driven_s > 0.0 and rested_s >= self.split_s[0] - 1e-6
+        return driven_s, part_taken or first
+
+
+@dataclass(frozen=True, slots=True)
 class Vehicle:
     """A vehicle with its driver for one day; `profile` selects its travel times (van, cargo bike, …).
 
     `end_depot_idx` None is an open end: the round is over after the last visit. Capacities are whole numbers, one per
     load dimension. Costs: once when used, per second between departure and return, and per metre. Its service takes
     `service_factor` times as long as a visit says, after what the visit says for its `service_class`. Every second of a round
-    beyond `overtime_after_s` costs `overtime_cost_per_s` on top: that also spreads work over drivers.
+    beyond `overtime_after_s` costs `overtime_cost_per_s` on top. The squared duration of a round costs `balance_cost_per_s2`:
+    every second costs the more the longer the round is, which spreads work over drivers.
     """
 
     id: str
@@ -61,6 +117,8 @@ class Vehicle:
     co2_g_per_m: float = 0.0
     overtime_after_s: float | None = None
     overtime_cost_per_s: float = 0.0
+    balance_cost_per_s2: float = 0.0
+    driving_rules: DrivingRules | None = None
 
     def __post_init__(self) -> None:
         for k, amount in enumerate(self.capacity):
@@ -77,6 +135,7 @@ class Vehicle:
         check_cost("cost_per_m", self.cost_per_m)
         check_cost("co2_g_per_m", self.co2_g_per_m)
         check_cost("overtime_cost_per_s", self.overtime_cost_per_s)
+        check_cost("balance_cost_per_s2", self.balance_cost_per_s2)
         if self.overtime_after_s is not None:
             check_time("overtime_after_s", self.overtime_after_s, 0.0)
         elif self.overtime_cost_per_s:

@@ -68,7 +68,7 @@ def _visits(row: plan_pb2.DeliveryRound, shipments: dict[str, problem_pb2.Shipme
 
 
 def _breaks(row: plan_pb2.DeliveryRound, vehicle: problem_pb2.Vehicle) -> list[str]:
-    taken = [s for s in row.stops if s.kind == Stop.KIND_BREAK]
+    taken = [s for s in row.stops if s.kind == Stop.KIND_BREAK and not s.by_driving_rules]
     if len(row.stops) < 3:
         return []
     wrong = []

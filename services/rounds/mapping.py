@@ -19,6 +19,7 @@ from routing.rounds.errors import InvalidProblemError
 from routing.street.access_rules import EmissionClass
 from services.common.errors import InvalidInput, Unimplemented
 from services.common.status import InvalidRequest
+from services.rounds.driver_mapping import driving_rules
 
 Point = tuple[float, float]
 Resolve = Callable[[geo_pb2.Location, str], Point]
@@ -222,7 +223,8 @@ def _vehicle(
             float(message.max_duration_s) or None, message.max_distance_m or None, message.max_stops or None,
             profiles.index(_profile(message)), frozenset(message.skills), rests, **_costs(message.cost, mode, objective),
             service_factor=message.service_factor if message.HasField("service_factor") else 1.0,
-            service_class=problem_kind(message.kind), co2_g_per_m=mean_co2_g_per_m(mode),
+            service_class=problem_kind(message.kind), co2_g_per_m=mean_co2_g_per_m(mode), driving_rules=driving_rules(message),
+            balance_cost_per_s2=objective.balance_per_squared_hour / 3600.0**2,
         )  # fmt: skip
     except InvalidProblemError as error:
         named = (replace(one, field=IN_CONTRACT_OF_VEHICLES.get(one.field, one.field)) for one in error.findings)

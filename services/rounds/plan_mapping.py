@@ -10,10 +10,11 @@ from traboule.rounds.v1 import plan_pb2 as pb
 from traboule.rounds.v1 import problem_pb2
 
 from routing.model.emissions import mean_co2_g_per_m
-from routing.rounds.api import DeliveryRound, Plan, PlannedBreak, Unserved
+from routing.rounds.api import DeliveryRound, Plan, PlannedBreak, RoadRest, Unserved
+from routing.rounds.plan import resting_s
 from routing.rounds.ranges import Uncertainty, round_ranges
 from routing.rounds.standing import frozen_stops, leaves_stop_s
-from services.common.polyline import encode
+from services.common.polyline import decode, encode
 from services.rounds.city import BuiltTimes, RoundsCity
 from services.rounds.incidents import in_force
 from services.rounds.mapping import MappedProblem
@@ -99,9 +100,10 @@ def _round(one: DeliveryRound, mapped: MappedProblem, legs: LegSource | None, do
     for stop in one.stops:
         shipment_idx, is_delivery = problem.visits[stop.visit_idx]
         to = problem.visit(stop.visit_idx).location_idx
-        leg = _leg(mapped, legs, vehicle.profile, at, to, left, stop.arrival_s)
+        leg = _leg(mapped, legs, vehicle.profile, at, to, left, stop.arrival_s, stop.driven_s(left))
+        stops += _road_rests(stop.road_rests, mapped, (at, to), stop.driven_s(left), leg, stops[-1].loads)
         stops += _breaks(stop.breaks_before, mapped, to, stop.load_after)
-        rested = sum(one.end_s - one.start_s for one in stop.breaks_before)
+        rested = resting_s(stop.breaks_before)
         stops.append(
             pb.RoundStop(
                 kind=pb.RoundStop.KIND_DELIVERY if is_delivery else pb.RoundStop.KIND_PICKUP,
@@ -115,12 +117,14 @@ def _round(one: DeliveryRound, mapped: MappedProblem, legs: LegSource | None, do
             )
         )  # fmt: skip
         stops += _breaks(stop.breaks_after, mapped, to, stop.load_after)
-        rest += rested + sum(one.end_s - one.start_s for one in stop.breaks_after)
+        rest += rested + resting_s(stop.breaks_after) + resting_s(stop.road_rests)
         service, metres = service + stop.departure_s - stop.start_s, metres + leg.distance_m
         at, left = to, stop.breaks_after[-1].end_s if stop.breaks_after else stop.departure_s
     if vehicle.end_depot_idx is not None:
         end = problem.depots[vehicle.end_depot_idx].location_idx
-        leg = _leg(mapped, legs, vehicle.profile, at, end, left, one.end_s)
+        drives = one.end_s - left - resting_s(one.road_rests)
+        leg, rest = _leg(mapped, legs, vehicle.profile, at, end, left, one.end_s, drives), rest + resting_s(one.road_rests)
+        stops += _road_rests(one.road_rests, mapped, (at, end), drives, leg, stops[-1].loads)
         metres += leg.distance_m
         stops.append(
             pb.RoundStop(
@@ -168,10 +172,33 @@ def _breaks(rests: Sequence[PlannedBreak], mapped: MappedProblem, at: int, loads
     return [
         pb.RoundStop(
             kind=pb.RoundStop.KIND_BREAK, location=_place(mapped, at), arrival_unix_s=unix(rest.start_s),
-            start_unix_s=unix(rest.start_s), departure_unix_s=unix(rest.end_s), loads=loads,
+            start_unix_s=unix(rest.start_s), departure_unix_s=unix(rest.end_s), loads=loads, by_driving_rules=rest.by_rule,
         )
         for rest in rests
     ]  # fmt: skip
+
+
+def _road_rests(
+    rests: Sequence[RoadRest], mapped: MappedProblem, ends: tuple[int, int], driven_s: float, leg: pb.RoundLeg,
+    loads: Sequence[int],
+) -> list[pb.RoundStop]:  # fmt: skip
+    """Rests on the way between two locations, placed in proportion to the time driven."""
+    if not rests:
+        return []
+    unix, answer = _Unix(mapped.zero_s), []
+    line = decode(leg.polyline.encoded) or [mapped.points[location] for location in ends]
+    along = np.hypot(*np.diff(np.array(line) * (1.0, np.cos(np.radians(line[0][0]))), axis=0).T).cumsum()
+    for rest in rests:
+        at = along[-1] * rest.after_s / max(driven_s, 1.0)
+        lat, lon = (float(np.interp(at, [0.0, *along], side)) for side in zip(*line, strict=True))
+        answer.append(
+            pb.RoundStop(
+                kind=pb.RoundStop.KIND_BREAK, location=geo_pb2.LatLng(lat_deg=lat, lon_deg=lon),
+                arrival_unix_s=unix(rest.start_s), start_unix_s=unix(rest.start_s), departure_unix_s=unix(rest.end_s),
+                loads=loads, by_driving_rules=True, after_driving_s=round(rest.after_s),
+            )
+        )  # fmt: skip
+    return answer
 
 
 def _place(mapped: MappedProblem, location: int) -> geo_pb2.LatLng:
@@ -180,10 +207,11 @@ def _place(mapped: MappedProblem, location: int) -> geo_pb2.LatLng:
 
 
 def _leg(
-    mapped: MappedProblem, legs: LegSource | None, profile: int, tail: int, head: int, left_s: float, arrived_s: float
-) -> pb.RoundLeg:
+    mapped: MappedProblem, legs: LegSource | None, profile: int, tail: int, head: int, left_s: float, arrived_s: float,
+    driven_s: float,
+) -> pb.RoundLeg:  # fmt: skip
     """Way between two stops as driven at that time."""
-    leg = pb.RoundLeg(duration_s=round(arrived_s - left_s))
+    leg = pb.RoundLeg(duration_s=round(driven_s))
     if legs is None:
         return leg
     if tail == head:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from routing.rounds.api import Problem, Shipment, Visit, solve
+from routing.rounds.api import DrivingRules, Problem, Shipment, Visit, solve
 from routing.rounds.errors import InvalidProblemError
 from routing.rounds.live import LivePlan
 from routing.rounds.plain import is_plain, is_plain_shipment
@@ -20,7 +20,12 @@ WISHES = [
     Shipment("wish", (1,), delivery=Visit(1), preferred_vehicle_ids=frozenset({"van"}), other_vehicle_cost=3.0),
     Shipment("by class", (1,), delivery=Visit(1, service_by_class=(("bicycle", 5.0),))),
 ]
-VEHICLES: list[dict[str, Any]] = [{"service_factor": 0.5}, {"overtime_after_s": 100.0, "overtime_cost_per_s": 1.0}]
+VEHICLES: list[dict[str, Any]] = [
+    {"service_factor": 0.5},
+    {"overtime_after_s": 100.0, "overtime_cost_per_s": 1.0},
+    {"balance_cost_per_s2": 1.0},
+    {"driving_rules": DrivingRules()},
+]
 
 
 def _usual() -> Problem:

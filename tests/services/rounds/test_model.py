@@ -9,7 +9,7 @@ from traboule.rounds.v1 import plan_pb2, problem_pb2
 
 from routing.model.emissions import mean_co2_g_per_m
 from routing.model.modes import StreetMode
-from routing.rounds.api import TravelTimes, solve
+from routing.rounds.api import DrivingRules, TravelTimes, build_plan, solve
 from services.city.snapshot import CitySnapshot
 from services.common.clock import CityClock
 from services.common.errors import InvalidInput
@@ -77,6 +77,39 @@ def test_parking_belongs_to_a_place() -> None:
     assert mapped.parking_s == [0, 300]
     assert [mapped.parking_of(p, 0, 1) for p in range(2)] == [300, 0]
     assert mapped.parking_of(0, 1, 1) == 0
+
+
+def test_driving_rules_are_those_of_the_regulation_unless_it_says_otherwise() -> None:
+    """An empty message is the regulation; zero parts and zero hours a day switch off; a part that is too long is named."""
+    own = {"max_driving_s": 7200, "rest_first_s": 0, "max_daily_driving_s": 0, "waiting_is_rest": True, "driven_today_s": 60}
+    fleet = ({"driving_rules": {}}, {"driving_rules": own}, {})
+    usual, other, none = (one.driving_rules for one in _mapped({}, vehicles=fleet).problem.vehicles)
+    assert usual == DrivingRules()
+    assert other == DrivingRules(7200.0, 2700.0, None, None, waiting_rests=True, driven_today_s=60.0)
+    assert none is None
+    with pytest.raises(InvalidRequest) as caught:
+        _mapped({}, vehicles=({"driving_rules": {"rest_second_s": 3000}},))
+    assert "vehicles[0].driving_rules.rest_second_s" in str(caught.value)
+
+
+def test_rests_are_told() -> None:
+    """One on the road with its place in proportion, one at a stop; the times of driving leave them out."""
+    day = {"start_unix_s": MORNING, "end_unix_s": MORNING + 20 * 3600}
+    mapped = _mapped({}, vehicles=({"driving_rules": {"max_daily_driving_s": 0}, "open_end": True, "shift": day},))
+    times = TravelTimes.static([[0.0, 6 * 3600.0], [6 * 3600.0, 0.0]])
+    told = plan_to_proto(build_plan(mapped.problem, times, [[0]]), mapped).rounds[0]
+    rest = next(stop for stop in told.stops if stop.kind == plan_pb2.RoundStop.KIND_BREAK)
+    assert (rest.by_driving_rules, rest.after_driving_s, rest.departure_unix_s - rest.start_unix_s) == (True, 16200, 2700)
+    assert rest.location.lat_deg == pytest.approx(0.75)
+    assert (told.drive_s, told.break_s, told.stops[-1].leg.duration_s) == (21600, 2700, 21600)
+
+
+def test_balance_joins_every_objective() -> None:
+    """Cost of a squared hour."""
+    for kind in (1, 2, 7):
+        weights = {"weight_per_km": 1.0} if kind == 7 else {}
+        objective = {"kind": kind, "balance_per_squared_hour": 3600.0, **weights}
+        assert _mapped({}, objective=objective).problem.vehicles[0].balance_cost_per_s2 == pytest.approx(1 / 3600)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from routing.kernels.jit import inlined, kernel, lean
 from routing.kernels.rounds_pairs import best_pair
 from routing.kernels.rounds_places import next_random, single_cost, spliced, whole_cost
 from routing.kernels.rounds_refresh import fits, refresh
+from routing.kernels.rounds_reload import asks_for_reload, best_with_reload, stops_of, with_reload
 from routing.kernels.rounds_route import ProblemArrays
 from routing.kernels.rounds_state import State, insert_at, is_whole, set_route
 from routing.kernels.rounds_times import TimesArrays
@@ -20,7 +21,7 @@ def may_add(problem: ProblemArrays, state: State, r: int, s: int, mixed: bool) -
     if problem.dislike[s, r] == np.inf:
         return False
     stops = problem.shipments[s].last_visit - problem.shipments[s].first_visit
-    if state.rounds[r].length + stops > problem.vehicles[r].max_stops:
+    if stops_of(problem, state, r) + stops > problem.vehicles[r].max_stops:
         return False
     for d in range(problem.demand.shape[1]):
         room = problem.capacity[r, d] - (0 if mixed else state.load[r, d])
@@ -40,12 +41,17 @@ def has_room(problem: ProblemArrays, state: State, r: int, v: int, k: int) -> bo
     if size == 0:
         return True
     for d in range(problem.demand.shape[1]):
-        most = state.peak[r, d]
         if problem.visits[v].is_delivery:
             if k < size:
                 most = state.before[state.routes[r, k], d]
+            else:
+                u = state.routes[r, size - 1]
+                most = state.after[u, d] if problem.visits[u].is_reload else max(state.before[u, d], state.after[u, d])
         elif k > 0:
             most = state.after[state.routes[r, k - 1], d]
+        else:
+            u = state.routes[r, 0]
+            most = state.before[u, d] if problem.visits[u].is_reload else max(state.before[u, d], state.after[u, d])
         if most + problem.demand[s, d] > problem.capacity[r, d]:
             return False
     return True
@@ -112,7 +118,8 @@ def best_insertion(
 ) -> tuple[float, int, int, int]:
     """Cheapest insertion over all rounds: (added cost, vehicle, first position, second position); vehicle -1 = none.
 
-    Of the unused vehicles that are alike only the first is tried.
+    Of the unused vehicles that are alike only the first is tried. A second position below -1 is that of a place together with a
+    reload (`rounds_reload`).
     """
     best, vehicle, at, then = np.inf, -1, -1, -1
     for r in range(len(state.rounds)):
@@ -122,6 +129,8 @@ def best_insertion(
         cost, k, m = best_in_route(problem, times, state, r, s, mixed, blink, seed, best - unliked)
         if k >= 0 and cost + unliked < best:
             best, vehicle, at, then = cost + unliked, r, k, m
+    if asks_for_reload(problem, state, s, best, vehicle, seed):
+        return best_with_reload(problem, times, state, s, best, vehicle, at, then)
     return best, vehicle, at, then
 
 
@@ -141,9 +150,12 @@ def apply_insertion(problem: ProblemArrays, times: TimesArrays, state: State, s:
     """Insert shipment `s` where `best_insertion` said; False (and nothing changed) if exact timing refuses it."""
     first = problem.shipments[s].first_visit
     old = state.routes[vehicle, : state.rounds[vehicle].length].copy()
-    insert_at(state, vehicle, at, first)
-    if then >= 0:
-        insert_at(state, vehicle, then, first + 1)
+    if then < -1:
+        set_route(state, vehicle, with_reload(problem, old, s, at, then))
+    else:
+        insert_at(state, vehicle, at, first)
+        if then >= 0:
+            insert_at(state, vehicle, then, first + 1)
     if refresh(problem, times, state, vehicle):
         return True
     set_route(state, vehicle, old)

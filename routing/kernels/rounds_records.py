@@ -22,13 +22,17 @@ VISIT = np.dtype(
         ("shipment", np.int64),
         ("partner", np.int64),
         ("is_delivery", np.bool_),
+        ("is_reload", np.bool_),
     ],
     align=True,
 )
-"""A visit; its windows are ``windows[first_window:last_window]``; `partner` is the other visit of a pair, -1 without."""
+"""A visit; its windows are ``windows[first_window:last_window]``; `partner` is the other visit of a pair, -1 without. A
+reload is a visit of its vehicle to a depot where all for the depot is unloaded and all of the next trip is loaded."""
 WINDOW = np.dtype([("opens_s", np.float64), ("closes_s", np.float64)])
-SHIPMENT = np.dtype([("penalty", np.float64), ("first_visit", np.int64), ("last_visit", np.int64)])
-"""A shipment; its visits are ``first_visit:last_visit``, the pickup first."""
+SHIPMENT = np.dtype(
+    [("penalty", np.float64), ("first_visit", np.int64), ("last_visit", np.int64), ("is_reload", np.bool_)], align=True
+)
+"""A shipment; its visits are ``first_visit:last_visit``, the pickup first. Reloads are shipments of nothing, of one visit."""
 VEHICLE = np.dtype(
     [
         ("start_location", np.int64),
@@ -58,10 +62,14 @@ VEHICLE = np.dtype(
         ("driven_s", np.float64),
         ("driven_today_s", np.float64),
         ("part_taken", np.bool_),
+        ("first_reload", np.int64),
+        ("last_reload", np.int64),
+        ("max_reloads", np.int64),
         ("kind", np.int64),
     ]
 )
-"""A vehicle; `end_location` -1 = open end; its breaks are ``breaks[first_break:last_break]``. From `max_driving_s` on: its
+"""A vehicle; `end_location` -1 = open end; its breaks are ``breaks[first_break:last_break]``, the visits where it may
+reload ``first_reload:last_reload``, of which it makes `max_reloads` at most. From `max_driving_s` on: its
 driver's rules (`rounds_driving`), inf = none. Those of one `kind` are alike."""
 BREAK = np.dtype([("earliest_s", np.float64), ("latest_s", np.float64), ("duration_s", np.float64)])
 

@@ -142,7 +142,9 @@ def _price(problem: ProblemArrays, times: TimesArrays, state: State, r: int) -> 
         if end == np.inf:
             return False
         _fill_base(problem, times, state, r, start)
-    metres = state.rounds[r].metres
+    metres, stops = state.rounds[r].metres, size
+    for k in range(size if problem.vehicles[r].max_reloads else 0):
+        stops -= problem.visits[route[k]].is_reload
     state.rounds[r].cost = (
         problem.vehicles[r].fixed_cost
         + time_cost(problem, r, end - start)
@@ -151,7 +153,7 @@ def _price(problem: ProblemArrays, times: TimesArrays, state: State, r: int) -> 
         + late
     )
     inside = end - start <= problem.vehicles[r].max_duration_s + 1e-6 and metres <= problem.vehicles[r].max_length_m + 1e-6
-    return inside and size <= problem.vehicles[r].max_stops
+    return inside and stops <= problem.vehicles[r].max_stops
 
 
 @lean
@@ -167,37 +169,41 @@ def _unliked(problem: ProblemArrays, state: State, r: int) -> float:
 
 @lean
 def _fill_loads(problem: ProblemArrays, state: State, r: int) -> None:
-    """Positions, and loads on the legs of the round."""
+    """Positions, and loads on the legs of the round; those before and after a visit are of its trip."""
     size, special = state.rounds[r].length, 0
     for k in range(size):
         v = state.routes[r, k]
         state.route_of[v], state.position[v] = r, k
         special += problem.special[problem.visits[v].shipment]
     state.rounds[r].special = special
+    route = state.routes[r, :size]
     for d in range(state.load.shape[1]):
-        now, total = 0, 0
+        now, kept, total = loaded(problem, route, 0, d), 0, 0
+        top = peak = now
         for k in range(size):
-            v = state.routes[r, k]
-            amount = problem.demand[problem.visits[v].shipment, d]
-            if problem.visits[v].partner < 0 or not problem.visits[v].is_delivery:
-                total += amount
-            if problem.visits[v].is_delivery and problem.visits[v].partner < 0:
-                now += amount
-        top = now
-        state.load[r, d] = total
-        for k in range(size):
-            v = state.routes[r, k]
+            v = route[k]
             state.before[v, d] = top
             amount = problem.demand[problem.visits[v].shipment, d]
-            now += -amount if problem.visits[v].is_delivery else amount
+            if problem.visits[v].is_reload:
+                now += loaded(problem, route, k + 1, d) - kept
+                top, kept = now, 0
+            else:
+                if problem.visits[v].partner < 0 or not problem.visits[v].is_delivery:
+                    total += amount
+                if problem.visits[v].partner < 0 and not problem.visits[v].is_delivery:
+                    kept += amount
+                now += -amount if problem.visits[v].is_delivery else amount
+                top = max(top, now)
             state.after[v, d] = now
-            top = max(top, now)
-        state.peak[r, d] = top
+            peak = max(peak, now)
+        state.load[r, d], state.peak[r, d] = total, peak
         later = 0
         for k in range(size - 1, -1, -1):
-            v = state.routes[r, k]
+            v = route[k]
             later = max(later, state.after[v, d])
             state.after[v, d] = later
+            if problem.visits[v].is_reload:
+                later = 0
 
 
 @lean
@@ -230,15 +236,32 @@ def route_metres(problem: ProblemArrays, times: TimesArrays, r: int, route: I32)
 @lean
 def leg_loads(problem: ProblemArrays, route: I32, dimension: int, loads: I64) -> None:
     """Fill ``loads[0..L]``: load on the way to position k (k = L: to the end)."""
-    now = 0
-    for v in route:
-        if problem.visits[v].is_delivery and problem.visits[v].partner < 0:
-            now += problem.demand[problem.visits[v].shipment, dimension]
+    now, kept = loaded(problem, route, 0, dimension), 0
     loads[0] = now
     for k in range(len(route)):
-        amount = problem.demand[problem.visits[route[k]].shipment, dimension]
-        now += -amount if problem.visits[route[k]].is_delivery else amount
+        v = route[k]
+        if problem.visits[v].is_reload:
+            now += loaded(problem, route, k + 1, dimension) - kept
+            kept = 0
+        else:
+            amount = problem.demand[problem.visits[v].shipment, dimension]
+            if problem.visits[v].partner < 0 and not problem.visits[v].is_delivery:
+                kept += amount
+            now += -amount if problem.visits[v].is_delivery else amount
         loads[k + 1] = now
+
+
+@lean
+def loaded(problem: ProblemArrays, route: I32, first: int, dimension: int) -> int:
+    """What is loaded at the depot for the trip that begins before position `first` of the route."""
+    total = 0
+    for k in range(first, len(route)):
+        v = route[k]
+        if problem.visits[v].is_reload:
+            break
+        if problem.visits[v].is_delivery and problem.visits[v].partner < 0:
+            total += problem.demand[problem.visits[v].shipment, dimension]
+    return total
 
 
 @kernel

@@ -23,7 +23,8 @@ from routing.kernels.rounds_insertion import (
     may_add,
 )
 from routing.kernels.rounds_places import next_random, reach_of, single_cost
-from routing.kernels.rounds_refresh import often, refresh, sharpen
+from routing.kernels.rounds_refresh import fits, often, refresh, sharpen
+from routing.kernels.rounds_reload import asks_for_reload, best_with_reload, drop_idle_reloads
 from routing.kernels.rounds_route import ProblemArrays, service_of
 from routing.kernels.rounds_state import SHORTLIST, State, copy_round, is_whole, remove_shipment
 from routing.kernels.rounds_times import EPS_S, F64, I32, I64, TimesArrays
@@ -73,6 +74,8 @@ def best_near(
             best, vehicle, at = cost, r, k
     if vehicle < 0:
         return best_insertion(problem, times, state, s, mixed, 0.0, seed)
+    if asks_for_reload(problem, state, s, best, vehicle, seed):
+        return best_with_reload(problem, times, state, s, best, vehicle, at, -1)
     return best, vehicle, at, -1
 
 
@@ -121,7 +124,7 @@ def ruin(
         return 0
     longest = min(float(LONGEST_STRING), served / used)
     strings = int(1.0 + next_random(seed) * (4.0 * MEAN_REMOVED / (1.0 + longest) - 1.0))
-    middle = int(next_random(seed) * len(state.route_of))
+    middle = int(next_random(seed) * len(close))
     count, done = 0, 0
     ruined = np.zeros(len(state.rounds), np.bool_)
     for step in range(-1, close.shape[1]):
@@ -148,11 +151,32 @@ def ruin(
             if kept and hole <= begin + k < hole + kept:
                 continue
             s = problem.visits[picked[k]].shipment
-            if state.route_of[problem.shipments[s].first_visit] >= 0:
+            if problem.shipments[s].is_reload:
+                remove_shipment(problem, state, s)
+            elif state.route_of[problem.shipments[s].first_visit] >= 0:
                 count = _take_out(problem, state, s, removed, count)
+        if problem.vehicles[r].max_reloads > 0:
+            count = _mend_trips(problem, state, r, begin, seed, removed, count)
         done += 1
         if done >= strings:
             break
+    return count
+
+
+@kernel
+def _mend_trips(
+    problem: ProblemArrays, state: State, r: int, near: int, seed: np.ndarray, removed: I64, count: int
+) -> int:  # fmt: skip
+    """Take more out of a round about position `near` until all trips fit, then the reloads that are idle."""
+    spread = 1.0
+    while state.rounds[r].length and not fits(problem, r, state.routes[r, : state.rounds[r].length]):
+        size = state.rounds[r].length
+        k = near + int((2.0 * next_random(seed) - 1.0) * spread)
+        s = problem.visits[state.routes[r, min(max(k, 0), size - 1)]].shipment
+        if not problem.shipments[s].is_reload:
+            count = _take_out(problem, state, s, removed, count)
+        spread += 0.5
+    drop_idle_reloads(problem, state, r)
     return count
 
 
@@ -317,7 +341,7 @@ def _call_absent(problem: ProblemArrays, state: State, removed: I64, count: int,
         s = (begin + step) % shipments
         if absent >= count + 10 or absent >= shipments:
             break
-        if state.route_of[problem.shipments[s].first_visit] < 0:
+        if state.route_of[problem.shipments[s].first_visit] < 0 and not problem.shipments[s].is_reload:
             known = False
             for k in range(count):
                 known = known or removed[k] == s

@@ -60,7 +60,7 @@ class State(NamedTuple):
     peak : int64[V, D]
         Largest load on any leg.
     before, after : int64[m, D]
-        Largest load on the legs up to the visit, and from it on.
+        Largest load on the legs of the trip up to the visit, and from it on; a reload ends one trip and begins another.
     scratch : float64[4, POINTS]
     shortlist : float64[3, SHORTLIST]
         Detour, round and position of places.

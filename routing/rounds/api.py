@@ -15,7 +15,7 @@ from routing.rounds.errors import InfeasiblePlanError
 from routing.rounds.explain import REASONS, explain
 from routing.rounds.fleet import is_worth_it, shrink_fleet
 from routing.rounds.parts import FEWEST_VISITS, improve_in_parts
-from routing.rounds.plan import DeliveryRound, Plan, PlannedBreak, PlannedStop, RoadRest, Unserved
+from routing.rounds.plan import DeliveryRound, Plan, PlannedBreak, PlannedReload, PlannedStop, RoadRest, Unserved
 from routing.rounds.problem import Break, Depot, DrivingRules, Problem, Shipment, TimeWindow, Vehicle, Visit
 from routing.rounds.schedule import build_round
 from routing.rounds.search import Search
@@ -23,8 +23,9 @@ from routing.rounds.travel_times import TravelTimes
 from routing.rounds.validate import check_plan, list_violations
 
 __all__ = [
-    "REASONS", "Break", "DeliveryRound", "Depot", "DrivingRules", "Plan", "PlannedBreak", "PlannedStop", "Problem", "RoadRest",
-    "Shipment", "TimeWindow", "TravelTimes", "Unserved", "Vehicle", "Visit", "build_plan", "list_violations", "solve",
+    "REASONS", "Break", "DeliveryRound", "Depot", "DrivingRules", "Plan", "PlannedBreak", "PlannedReload", "PlannedStop",
+    "Problem", "RoadRest", "Shipment", "TimeWindow", "TravelTimes", "Unserved", "Vehicle", "Visit", "build_plan",
+    "list_violations", "solve",
 ]  # fmt: skip
 
 FLEET_SHARE = 0.4
@@ -175,5 +176,5 @@ def _construct(problem: Problem, travel_times: TravelTimes, search: Search, limi
 def _by_vehicle(problem: Problem, plan: Plan) -> list[list[int]]:
     routes: list[list[int]] = [[] for _ in problem.vehicles]
     for one in plan.rounds:
-        routes[one.vehicle_idx] = [stop.visit_idx for stop in one.stops]
+        routes[one.vehicle_idx] = [halt.visit_idx for halt in one.halts]
     return routes

@@ -40,13 +40,13 @@ def build_arrays(problem: Problem, travel_times: TravelTimes) -> ProblemArrays:
     visits = [problem.visit(v) for v in range(len(problem.visits))]
     windows = [(window.start_s, window.end_s) for visit in visits for window in visit.windows]
     breaks = [(rest.earliest_s, rest.latest_s, rest.duration_s) for vehicle in problem.vehicles for rest in vehicle.breaks]
-    number_kinds(vehicles, capacity, dislike)
+    number_kinds(vehicles, capacity, dislike, [(one.max_reloads, one.reload_depots, one.reload_s) for one in problem.vehicles])
     first, other, apart = _bonds(problem)
     due, rides = _due(visits), _longest_rides(problem)
     special = np.isfinite(rides)
     for (shipment_idx, _), late_cost_per_s in zip(problem.visits, due[:, 1], strict=True):
         special[shipment_idx] |= late_cost_per_s > 0
-    return ProblemArrays(
+    arrays = ProblemArrays(
         _visits(problem, visits),
         _records(windows, WINDOW),
         _shipments(problem),
@@ -63,6 +63,7 @@ def build_arrays(problem: Problem, travel_times: TravelTimes) -> ProblemArrays:
         rides,
         special,
     )
+    return with_reloads(problem, arrays) if problem.reloads else arrays
 
 
 def never_drives(vehicles: Records) -> npt.NDArray[np.bool_]:
@@ -73,15 +74,22 @@ def never_drives(vehicles: Records) -> npt.NDArray[np.bool_]:
     return never
 
 
-def number_kinds(vehicles: Records, capacity: npt.NDArray[np.int64], dislike: npt.NDArray[np.float32]) -> None:
-    """Number the vehicles that differ in nothing: fills ``vehicles.kind``; a driver's breaks make a kind of their own."""
+def number_kinds(
+    vehicles: Records, capacity: npt.NDArray[np.int64], dislike: npt.NDArray[np.float32], reloads: Sequence[object] = ()
+) -> None:
+    """Number the vehicles that differ in nothing: fills ``vehicles.kind``; a driver's breaks make a kind of their own.
+
+    `reloads` says where, how often and how quickly each may reload.
+    """
     known: dict[tuple[object, ...], int] = {}
     kinds = []
     for r, row in enumerate(vehicles.tolist()):
-        own = row[:-1]
+        own = row[:-4]
         if row[12] == row[13]:
-            own = (*row[:12], *row[14:-1])
-        kinds.append(known.setdefault((own, capacity[r].tobytes(), dislike[:, r].tobytes()), len(known)))
+            own = (*row[:12], *row[14:-4])
+        kinds.append(
+            known.setdefault((own, reloads[r] if reloads else None, capacity[r].tobytes(), dislike[:, r].tobytes()), len(known))
+        )
     vehicles.kind[:] = kinds
 
 
@@ -97,7 +105,7 @@ def _visits(problem: Problem, visits: list[Visit]) -> Records:
         paired = shipment.pickup is not None and shipment.delivery is not None
         partner = -1 if not paired else v - 1 if is_delivery else v + 1
         last = window + len(visit.windows)
-        rows.append((visit.location_idx, window, last, shipment_idx, partner, is_delivery))
+        rows.append((visit.location_idx, window, last, shipment_idx, partner, is_delivery, False))
         window = last
     return _records(rows, VISIT)
 
@@ -107,7 +115,7 @@ def _shipments(problem: Problem) -> Records:
     first = 0
     for shipment in problem.shipments:
         last = first + (shipment.pickup is not None) + (shipment.delivery is not None)
-        rows.append((shipment.penalty, first, last))
+        rows.append((shipment.penalty, first, last, False))
         first = last
     return _records(rows, SHIPMENT)
 
@@ -199,7 +207,7 @@ def _rules(rules: DrivingRules | None) -> tuple[float, ...]:
 def _vehicles(problem: Problem) -> Records:
     rows: list[tuple[float, ...]] = []
     classes = service_classes(problem)
-    first = 0
+    first, reload = 0, len(problem.visits)
     for v in problem.vehicles:
         start = problem.depots[v.start_depot_idx]
         end = None if v.end_depot_idx is None else problem.depots[v.end_depot_idx]
@@ -225,8 +233,41 @@ def _vehicles(problem: Problem) -> Records:
                 classes[v.service_class, v.service_factor],
                 v.balance_cost_per_s2,
                 *_rules(v.driving_rules),
+                reload,
+                reload + v.max_reloads * len(v.reload_depots),
+                v.max_reloads,
                 0,
             )
         )
-        first = last
+        first, reload = last, reload + v.max_reloads * len(v.reload_depots)
     return _records(rows, VEHICLE)
+
+
+def with_reloads(problem: Problem, arrays: ProblemArrays) -> ProblemArrays:
+    """The arrays with a visit, and a shipment of nothing, for every reload that may be made: the last ones of each.
+
+    They are no deliveries, so that loads are looked at place by place.
+    """
+    m, k, q = len(arrays.visits), len(arrays.shipments), len(problem.reloads)
+    depots = [problem.depots[depot] for _, depot in problem.reloads]
+    windows = _records([(depot.window.start_s, depot.window.end_s) for depot in depots], WINDOW)
+    w, takes = len(arrays.windows), [problem.vehicles[r].reload_s for r, _ in problem.reloads]
+    visits = [(depot.location_idx, w + n, w + n + 1, k + n, -1, False, True) for n, depot in enumerate(depots)]
+    dislike = np.full((q, len(problem.vehicles)), np.inf, np.float32)
+    dislike[np.arange(q), [r for r, _ in problem.reloads]] = 0.0
+
+    def joined(one: Records, two: Records) -> Records:
+        return np.concatenate([one, two]).view(np.recarray)
+
+    return arrays._replace(
+        visits=joined(arrays.visits, _records(visits, VISIT)),
+        windows=joined(arrays.windows, windows),
+        shipments=joined(arrays.shipments, _records([(0.0, m + n, m + n + 1, True) for n in range(q)], SHIPMENT)),
+        demand=np.concatenate([arrays.demand, np.zeros((q, arrays.demand.shape[1]), np.int64)]),
+        service_s=np.concatenate([arrays.service_s, np.tile(np.array(takes), (len(arrays.service_s), 1))], axis=1),
+        dislike=np.concatenate([arrays.dislike, dislike]),
+        bond_first=np.concatenate([arrays.bond_first, np.full(q, arrays.bond_first[-1])]),
+        due=np.concatenate([arrays.due, np.tile([math.inf, 0.0], (q, 1))]),
+        max_ride_s=np.concatenate([arrays.max_ride_s, np.full(q, math.inf)]),
+        special=np.concatenate([arrays.special, np.zeros(q, np.bool_)]),
+    )

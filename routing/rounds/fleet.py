@@ -51,7 +51,7 @@ def _dissolve_one(search: Search, goes_on: Callable[[], bool]) -> bool:
     dearest = used & (problem.vehicles.fixed_cost == problem.vehicles.fixed_cost[used].max())
     gone = int(min(np.flatnonzero(dearest), key=lambda r: int(search.state.rounds[r].length)))
     vehicles, shipments, dislike = problem.vehicles.copy(), problem.shipments.copy(), problem.dislike.copy()
-    vehicles.fixed_cost, shipments.penalty = 0.0, LEAST_PRICE * scale
+    vehicles.fixed_cost, shipments.penalty = 0.0, np.where(problem.shipments.is_reload, 0.0, LEAST_PRICE * scale)
     dislike[:, ~used] = dislike[:, gone] = np.inf
     annealing = Annealing(search, problem._replace(vehicles=vehicles, shipments=shipments, dislike=dislike))
     annealing.dissolve(gone)

@@ -19,7 +19,7 @@ ROWS = 1 << 22
 
 
 def list_neighbours(problem: ProblemArrays, times: TimesArrays) -> tuple[I32, I32, F64]:
-    """Neighbours of every visit, nearest first, and how far it is from the first start.
+    """Neighbours of every visit (but reloads, which are the last ones), nearest first, and how far it is from the first start.
 
     Returns
     -------
@@ -28,7 +28,9 @@ def list_neighbours(problem: ProblemArrays, times: TimesArrays) -> tuple[I32, I3
     float64[m]
         Seconds from the first vehicle's start.
     """
-    at, m = problem.visits.location, len(problem.visits)
+    m = int((~problem.visits.is_reload).sum())
+    problem = problem._replace(visits=problem.visits[:m], service_s=problem.service_s[:, :m])
+    at = problem.visits.location
     opens, closes = _outer_windows(problem)
     matrix = times.matrix_s[0]
     close, near = np.empty((m, min(CLOSE, max(m - 1, 0))), np.int32), np.empty((m, min(NEIGHBOURS, max(m - 1, 0))), np.int32)

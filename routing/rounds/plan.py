@@ -28,10 +28,38 @@ def resting_s(rests: Iterable[PlannedBreak | RoadRest]) -> float:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedReload:
+    """A visit to a depot in the middle of a round: the trip so far is unloaded, `load_after` is on board for the next one.
+
+    `visit_idx` is its number in routes (`Problem.reloads`, counted on after the visits).
+    """
+
+    visit_idx: int
+    location_idx: int
+    arrival_s: float
+    start_s: float
+    departure_s: float
+    load_after: tuple[int, ...]
+    breaks_before: tuple[PlannedBreak, ...] = ()
+    breaks_after: tuple[PlannedBreak, ...] = ()
+    road_rests: tuple[RoadRest, ...] = ()
+
+    def driven_s(self, left_s: float) -> float:
+        """Time driven to the depot since leaving the stop before at `left_s`."""
+        return self.arrival_s - left_s - resting_s(self.road_rests)
+
+    @property
+    def left_s(self) -> float:
+        """When it is left, rests taken."""
+        return self.breaks_after[-1].end_s if self.breaks_after else self.departure_s
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedStop:
     """A visit with its times; `load_after` is on board when leaving.
 
-    Breaks and rests are taken before or after the service, `road_rests` on the way here.
+    Breaks and rests are taken before or after the service, `road_rests` on the way here. Before it the vehicle may
+    `reload`; the way here then begins there.
     """
 
     visit_idx: int
@@ -42,10 +70,16 @@ class PlannedStop:
     breaks_before: tuple[PlannedBreak, ...] = ()
     breaks_after: tuple[PlannedBreak, ...] = ()
     road_rests: tuple[RoadRest, ...] = ()
+    reload: PlannedReload | None = None
 
     def driven_s(self, left_s: float) -> float:
-        """Time driven to the stop since leaving the one before at `left_s`."""
+        """Time driven to the stop since leaving the one before (a reload is one) at `left_s`."""
         return self.arrival_s - left_s - resting_s(self.road_rests)
+
+    @property
+    def left_s(self) -> float:
+        """When it is left, rests taken."""
+        return self.breaks_after[-1].end_s if self.breaks_after else self.departure_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +99,11 @@ class DeliveryRound:
     cost: float
     co2_g: float = 0.0
     road_rests: tuple[RoadRest, ...] = ()
+
+    @property
+    def halts(self) -> tuple[PlannedStop | PlannedReload, ...]:
+        """Stops and reloads in the order of the day."""
+        return tuple(halt for stop in self.stops for halt in (stop.reload, stop) if halt is not None)
 
     @property
     def duration_s(self) -> float:
@@ -111,5 +150,5 @@ class Plan:
         return sum(one.co2_g for one in self.rounds) / 1000.0
 
     def routes(self) -> list[list[int]]:
-        """Visit indices of each round."""
-        return [[stop.visit_idx for stop in one.stops] for one in self.rounds]
+        """Visit indices of each round, reloads among them."""
+        return [[halt.visit_idx for halt in one.halts] for one in self.rounds]

@@ -150,8 +150,8 @@ def drive_plan(problem: Problem, true: TravelTimes, plan: Plan, *, choose_depart
         raise InvalidInput("plans with breaks cannot be driven for comparison yet; leave the breaks out", "vehicles")
     if not is_plain(problem):
         raise InvalidInput(
-            "plans with dues, longest rides, bonds, preferred vehicles, service by vehicle, overtime, balance or driving "
-            "rules cannot be driven for comparison yet; leave these out",
+            "plans with reloads, dues, longest rides, bonds, preferred vehicles, service by vehicle, overtime, balance or "
+            "driving rules cannot be driven for comparison yet; leave these out",
             "shipments",
         )
     rounds = []

@@ -1,7 +1,7 @@
 """The delivery problem: fleet, shipments and what a good plan is.
 
 Times are seconds from the start of the planning day (integers from the service; benchmark instances may use fractions).
-Locations are indices into the travel-time matrices. Not supported yet: reload trips, two echelons.
+Locations are indices into the travel-time matrices. Not supported yet: two echelons.
 """
 
 from bisect import bisect_left
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 
 from routing.rounds.checks import TimeWindow
 from routing.rounds.errors import FieldFinding, InvalidProblemError
+from routing.rounds.plan import PlannedReload, PlannedStop
 from routing.rounds.shipment import MANDATORY_PENALTY, Shipment, Visit
 from routing.rounds.vehicle import Break, Depot, DrivingRules, Vehicle
 
@@ -36,6 +37,8 @@ class Problem:
     """(shipment index, is the delivery) of every visit, in the order of the shipments, pickups first."""
     dimensions: int = field(init=False)
     """Number of load dimensions, at least 1."""
+    reloads: tuple[tuple[int, int], ...] = field(init=False)
+    """(vehicle index, depot index) of every reload that may be made; in routes they are visits numbered after `visits`."""
 
     def __post_init__(self) -> None:
         findings = [
@@ -55,6 +58,13 @@ class Problem:
             if visit is not None
         ]
         object.__setattr__(self, "visits", tuple(visits))
+        reloads = (
+            (r, depot)
+            for r, vehicle in enumerate(self.vehicles)
+            for depot in vehicle.reload_depots
+            for _ in range(vehicle.max_reloads)
+        )
+        object.__setattr__(self, "reloads", tuple(reloads))
         object.__setattr__(self, "dimensions", max([1, *(len(vehicle.capacity) for vehicle in self.vehicles)]))
 
     def driver_cost(self, vehicle_idx: int, duration_s: float) -> float:
@@ -75,6 +85,12 @@ class Problem:
         found = shipment.delivery if is_delivery else shipment.pickup
         assert found is not None
         return found
+
+    def location_of(self, halt: PlannedStop | PlannedReload) -> int:
+        """Location of a stop or a reload of a plan."""
+        if isinstance(halt, PlannedReload):
+            return halt.location_idx
+        return self.visit(halt.visit_idx).location_idx
 
     def with_shipment(self, shipment: Shipment, location_count: int) -> "Problem":
         """Return the problem with one more shipment, over `location_count` locations; what is there is not checked again.
@@ -118,7 +134,9 @@ class Problem:
         if len(dimensions) > 1:
             yield FieldFinding("vehicles", f"all vehicles need the same number of load dimensions, not {sorted(dimensions)}")
         for k, vehicle in enumerate(self.vehicles):
-            for name, depot in (("start_depot_idx", vehicle.start_depot_idx), ("end_depot_idx", vehicle.end_depot_idx)):
+            reloads = ((f"reload_depot_idxs[{n}]", depot) for n, depot in enumerate(vehicle.reload_depot_idxs))
+            ends = (("start_depot_idx", vehicle.start_depot_idx), ("end_depot_idx", vehicle.end_depot_idx))
+            for name, depot in (*ends, *reloads):
                 if depot is not None and not 0 <= depot < len(self.depots):
                     yield FieldFinding(f"vehicles[{k}].{name}", f"there is no depot {depot}: {len(self.depots)} are given")
 

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from routing.rounds.errors import InvalidProblemError
-from routing.rounds.plan import DeliveryRound, resting_s
-from routing.rounds.problem import Problem
+from routing.rounds.plan import DeliveryRound, PlannedReload, PlannedStop, resting_s
+from routing.rounds.problem import Problem, TimeWindow
 
 F64 = npt.NDArray[np.float64]
 
@@ -76,24 +76,33 @@ def draw_factors(rng: np.random.Generator, days: int, moments_s: F64, uncertaint
     return answer
 
 
+def windows_of(problem: Problem, halt: PlannedStop | PlannedReload) -> tuple[TimeWindow, ...]:
+    """When a service, or a reload, may begin; empty = at any time."""
+    if isinstance(halt, PlannedStop):
+        return problem.visit(halt.visit_idx).windows
+    return (problem.depots[problem.reloads[halt.visit_idx - len(problem.visits)][1]].window,)
+
+
 def drive(problem: Problem, one: DeliveryRound, factors: F64) -> tuple[F64, F64, F64]:
     """Drive a round in many days: arrivals and starts of service (float64[days, L]) and ends (float64[days]).
 
-    `factors` (float64[days, L + 1]) stretch the planned driving times. Breaks last as planned and move with their stops.
+    `factors` (float64[days, L + 1]) stretch the planned driving times. Breaks last as planned and move with their
+    stops; the ways to a reload and on to the next stop are stretched alike.
     """
     now = np.full(len(factors), one.departure_s)
     arrivals, starts, left = np.empty((len(factors), len(one.stops))), np.empty((len(factors), len(one.stops))), one.departure_s
-    for k, stop in enumerate(one.stops):
-        now = now + stop.driven_s(left) * factors[:, k] + resting_s(stop.road_rests)
-        arrivals[:, k] = now
-        now = now + resting_s(stop.breaks_before)
-        windows = problem.visit(stop.visit_idx).windows
+    k = 0
+    for halt in one.halts:
+        now = now + halt.driven_s(left) * factors[:, k] + resting_s(halt.road_rests)
+        arrived, now = now, now + resting_s(halt.breaks_before)
         begun = now.copy()
-        for window in reversed(windows):
+        for window in reversed(windows_of(problem, halt)):
             begun = np.where(now <= window.end_s, np.maximum(now, window.start_s), begun)
-        starts[:, k] = begun
-        left = stop.breaks_after[-1].end_s if stop.breaks_after else stop.departure_s
-        now = begun + (stop.departure_s - stop.start_s) + resting_s(stop.breaks_after)
+        left = halt.left_s
+        now = begun + (halt.departure_s - halt.start_s) + resting_s(halt.breaks_after)
+        if isinstance(halt, PlannedStop):
+            arrivals[:, k], starts[:, k] = arrived, begun
+            k += 1
     rests = resting_s(one.road_rests)
     return arrivals, starts, now + max(0.0, one.end_s - left - rests) * factors[:, -1] + rests
 

@@ -9,11 +9,14 @@ from dataclasses import dataclass, replace
 
 from routing.rounds.api import build_plan
 from routing.rounds.arrays import build_arrays
+from routing.rounds.errors import InvalidProblemError
 from routing.rounds.plan import DeliveryRound, Plan, PlannedStop, resting_s
 from routing.rounds.problem import Problem, Shipment, TimeWindow, Visit
 from routing.rounds.search import Search
 from routing.rounds.standing import LengthOf, frozen_stops, leaves_stop_s, metres_of, stand, standing_vehicle
 from routing.rounds.travel_times import TravelTimes
+
+NO_RELOADS = "a plan with vehicles that may reload cannot be changed while it is driven yet: plan the rest anew"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,15 @@ def residual(
         Refused: they leave the plan.
     length_m : callable, optional
         Metres driven, where rounds have a longest length.
+
+    Raises
+    ------
+    InvalidProblemError
+        A vehicle may reload: what it loads later cannot be told from what is on board.
     """
+    for r, one in enumerate(problem.vehicles):
+        if one.max_reloads:
+            raise InvalidProblemError.of(f"vehicles[{r}].max_reloads", NO_RELOADS)
     rounds = {one.vehicle_idx: one for one in plan.rounds}
     done, depots, vehicles = [], list(problem.depots), []
     locks: dict[int, frozenset[str]] = {}

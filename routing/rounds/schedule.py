@@ -19,7 +19,7 @@ from routing.kernels.rounds_route import (
 from routing.kernels.rounds_state import SEARCH_STEPS
 from routing.kernels.rounds_times import F64, TimesArrays
 from routing.kernels.rounds_whole import best_whole, time_whole, value_of
-from routing.rounds.plan import DeliveryRound, PlannedBreak, PlannedStop, resting_s
+from routing.rounds.plan import DeliveryRound, PlannedBreak, PlannedReload, PlannedStop, resting_s
 from routing.rounds.rested import Halt, list_halts
 
 FINE_STEPS = 24
@@ -52,11 +52,7 @@ def build_round(
         halts, back, driving = _halts(problem, times, vehicle_idx, visits, departure_s, not_before)
     else:
         back, driving = end_s, _driven(halts, departure_s, end_s)
-    stops = [
-        PlannedStop(v, one.arrival_s, *one.service, tuple(load), one.breaks_before, one.breaks_after, one.road_rests)
-        for v, one, load in zip(visits.tolist(), halts, loads[1:], strict=False)
-        if one.service is not None
-    ]
+    stops = _stops(problem, visits, halts, loads)
     metres = float(route_metres(problem, times, vehicle_idx, visits))
     cost = (
         problem.vehicles[vehicle_idx].fixed_cost
@@ -67,8 +63,25 @@ def build_round(
     )
     return DeliveryRound(
         vehicle_idx, float(departure_s), float(back), tuple(loads[0]), tuple(stops), float(driving), metres, float(cost),
-        road_rests=halts[-1].road_rests if len(halts) > len(stops) else (),
+        road_rests=halts[-1].road_rests if halts[-1].service is None else (),
     )  # fmt: skip
+
+
+def _stops(problem: ProblemArrays, visits: np.ndarray, halts: list[Halt], loads: list[list[int]]) -> list[PlannedStop]:
+    """Stops of the halts, each with the reload before it."""
+    stops: list[PlannedStop] = []
+    reload: PlannedReload | None = None
+    for v, one, load in zip(visits.tolist(), halts, loads[1:], strict=False):
+        assert one.service is not None
+        begin, end = one.service
+        before, after, on_road = one.breaks_before, one.breaks_after, one.road_rests
+        if problem.visits.is_reload[v]:
+            at = int(problem.visits.location[v])
+            reload = PlannedReload(v, at, one.arrival_s, begin, end, tuple(load), before, after, on_road)
+        else:
+            stops.append(PlannedStop(v, one.arrival_s, begin, end, tuple(load), before, after, on_road, reload))
+            reload = None
+    return stops
 
 
 def _ruled(

@@ -68,7 +68,8 @@ class Search:
 
     def absent(self) -> list[int]:
         """Shipments in no route."""
-        return [int(s) for s in np.flatnonzero(self.state.route_of[self.problem.shipments.first_visit] < 0)]
+        out = (self.state.route_of[self.problem.shipments.first_visit] < 0) & ~self.problem.shipments.is_reload
+        return [int(s) for s in np.flatnonzero(out)]
 
     def insert(self, shipment: int, vehicle: int | None = None) -> tuple[float, int] | None:
         """Insert `shipment` at the cheapest feasible place: (added cost by estimate, vehicle), or None if there is none.

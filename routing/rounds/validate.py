@@ -7,10 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from routing.rounds.errors import InfeasiblePlanError
-from routing.rounds.plan import DeliveryRound, Plan, PlannedBreak, PlannedStop
+from routing.rounds.plan import DeliveryRound, Plan, PlannedBreak, PlannedReload, PlannedStop
 from routing.rounds.problem import Break, Problem, Vehicle, Visit
 from routing.rounds.travel_times import TravelTimes
 from routing.rounds.validate_driving import check_driving, drive_leg
+from routing.rounds.validate_loads import check_loads, check_reload
 
 TOLERANCE_S = 1e-5
 """Times may differ by this much (rounding of doubles along a day)."""
@@ -89,14 +90,17 @@ def _check_round(problem: Problem, travel_times: TravelTimes, one: DeliveryRound
         if not window.start_s - TOLERANCE_S <= one.departure_s <= window.end_s + TOLERANCE_S:
             yield f"leaves at {one.departure_s:g}, outside {window.start_s:g}–{window.end_s:g}"
     at, now, driving, metres = start_depot.location_idx, one.departure_s, 0.0, 0.0
-    for stop in one.stops:
-        visit = problem.visit(stop.visit_idx)
-        reached, drives = drive_leg(travel_times, vehicle.profile, at, visit.location_idx, now, stop.road_rests)
-        name = problem.shipments[problem.visits[stop.visit_idx][0]].id
-        yield from (f"order {name!r}: {text}" for text in _check_stop(vehicle, visit, stop, reached))
+    for halt in one.halts:
+        to = problem.location_of(halt)
+        reached, drives = drive_leg(travel_times, vehicle.profile, at, to, now, halt.road_rests)
+        if isinstance(halt, PlannedReload):
+            yield from (f"reload: {text}" for text in check_reload(problem, one.vehicle_idx, halt, reached))
+        else:
+            visit, name = problem.visit(halt.visit_idx), problem.shipments[problem.visits[halt.visit_idx][0]].id
+            yield from (f"order {name!r}: {text}" for text in _check_stop(vehicle, visit, halt, reached))
         driving += drives
-        metres += travel_times.length_m(vehicle.profile, at, visit.location_idx)
-        at, now = visit.location_idx, stop.breaks_after[-1].end_s if stop.breaks_after else stop.departure_s
+        metres += travel_times.length_m(vehicle.profile, at, to)
+        at, now = to, halt.left_s
     back = now
     if vehicle.end_depot_idx is not None:
         end_depot = problem.depots[vehicle.end_depot_idx]
@@ -127,7 +131,7 @@ def _check_round(problem: Problem, travel_times: TravelTimes, one: DeliveryRound
     ):
         if not abs(said - true) <= 1e-6 * max(1.0, abs(true)) + TOLERANCE_S:
             yield f"says its {label} is {said:g} but it is {true:g}"
-    yield from _check_loads(problem, one)
+    yield from check_loads(problem, one)
     yield from _check_breaks(problem, one)
     yield from check_driving(vehicle, one)
     yield from _check_rides(problem, one)
@@ -172,45 +176,11 @@ def _check_stop(vehicle: Vehicle, visit: Visit, stop: PlannedStop, reached: floa
         yield f"service lasts {stop.departure_s - stop.start_s:g} s instead of {stays:g} s"
 
 
-def _check_loads(problem: Problem, one: DeliveryRound) -> Iterator[str]:
-    vehicle = problem.vehicles[one.vehicle_idx]
-    served = [problem.visits[stop.visit_idx] for stop in one.stops]
-    on_board = [0] * problem.dimensions
-    picked: set[int] = set()
-    for shipment_idx, is_delivery in served:
-        if not problem.may_carry(one.vehicle_idx, shipment_idx):
-            yield f"may not carry order {problem.shipments[shipment_idx].id!r} (skills or locked to another vehicle)"
-        if is_delivery and problem.shipments[shipment_idx].pickup is None:
-            on_board = _added(on_board, problem.shipments[shipment_idx].load, 1)
-    loads = [tuple(on_board)]
-    for shipment_idx, is_delivery in served:
-        shipment = problem.shipments[shipment_idx]
-        if not is_delivery:
-            picked.add(shipment_idx)
-            if shipment.delivery is not None and (shipment_idx, True) not in served:
-                yield f"picks order {shipment.id!r} up but does not deliver it"
-        elif shipment.pickup is not None and shipment_idx not in picked:
-            yield f"delivers order {shipment.id!r} before it is picked up"
-        on_board = _added(on_board, shipment.load, -1 if is_delivery else 1)
-        loads.append(tuple(on_board))
-    for load in loads:
-        for d, amount in enumerate(load[: len(vehicle.capacity)]):
-            if amount > vehicle.capacity[d]:
-                yield f"carries {amount} in load dimension {d}, more than its {vehicle.capacity[d]}"
-                return
-    if [one.load_start, *(stop.load_after for stop in one.stops)] != loads:
-        yield "says other loads than it carries"
-
-
-def _added(on_board: list[int], load: tuple[int, ...], sign: int) -> list[int]:
-    return [amount + sign * (load[d] if d < len(load) else 0) for d, amount in enumerate(on_board)]
-
-
 def _check_breaks(problem: Problem, one: DeliveryRound) -> Iterator[str]:
     """Every break is taken in order, at a stop, or possible before the departure or after the end."""
     vehicle = problem.vehicles[one.vehicle_idx]
     taken: list[PlannedBreak] = []
-    for stop in one.stops:
+    for stop in one.halts:
         for rests, not_before in ((stop.breaks_before, stop.arrival_s), (stop.breaks_after, stop.departure_s)):
             clock = not_before
             for rest in rests:

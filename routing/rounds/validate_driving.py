@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from routing.rounds.plan import DeliveryRound, PlannedBreak, PlannedStop, RoadRest, resting_s
+from routing.rounds.plan import DeliveryRound, PlannedBreak, PlannedReload, PlannedStop, RoadRest, resting_s
 from routing.rounds.travel_times import TravelTimes
 from routing.rounds.vehicle import DrivingRules, Vehicle
 
@@ -28,29 +28,29 @@ def drive_leg(
 def check_driving(vehicle: Vehicle, one: DeliveryRound) -> Iterator[str]:
     """Driving between two rests, in the day, and that rests lie where they may."""
     rules = vehicle.driving_rules
-    all_rests = [(rest, stop) for stop in one.stops for rest in (*stop.breaks_before, *stop.breaks_after) if rest.by_rule]
-    on_road = [rest for rests in (*(stop.road_rests for stop in one.stops), one.road_rests) for rest in rests]
+    all_rests = [(rest, stop) for stop in one.halts for rest in (*stop.breaks_before, *stop.breaks_after) if rest.by_rule]
+    on_road = [rest for rests in (*(stop.road_rests for stop in one.halts), one.road_rests) for rest in rests]
     if rules is None:
         if all_rests or on_road:
             yield "rests by the time driven although it has no rules for that"
         return
     driver = _Driver(rules)
     left = one.departure_s
-    for stop in one.stops:
+    for stop in one.halts:
         yield from driver.drive(stop.driven_s(left), left, stop.road_rests)
         yield from _waits(rules, stop)
         for rest in stop.breaks_before:
             driver.rest(rest)
         for rest in stop.breaks_after:
             driver.rest(rest)
-        left = stop.breaks_after[-1].end_s if stop.breaks_after else stop.departure_s
+        left = stop.left_s
     if vehicle.end_depot_idx is not None:
         yield from driver.drive(one.end_s - left - resting_s(one.road_rests), left, one.road_rests)
     if rules.max_daily_driving_s is not None and driver.today_s > rules.max_daily_driving_s + TOLERANCE_S:
         yield f"drives for {driver.today_s:g} s in the day, more than {rules.max_daily_driving_s:g} s"
 
 
-def _waits(rules: DrivingRules, stop: PlannedStop) -> Iterator[str]:
+def _waits(rules: DrivingRules, stop: PlannedStop | PlannedReload) -> Iterator[str]:
     """Rests by rule before a service last until it begins, unless they may lie in waits."""
     by_rule = [rest for rest in stop.breaks_before if rest.by_rule]
     if by_rule and not rules.waiting_rests and stop.start_s > stop.breaks_before[-1].end_s + TOLERANCE_S:

@@ -96,6 +96,9 @@ class Vehicle:
     `service_factor` times as long as a visit says, after what the visit says for its `service_class`. Every second of a round
     beyond `overtime_after_s` costs `overtime_cost_per_s` on top. The squared duration of a round costs `balance_cost_per_s2`:
     every second costs the more the longer the round is, which spreads work over drivers.
+
+    It may come back up to `max_reloads` times to one of `reload_depot_idxs` (none = its start) within the depot's opening
+    hours: there it unloads what it has picked up for a depot and loads the deliveries of its next trip, all within `reload_s`.
     """
 
     id: str
@@ -119,6 +122,9 @@ class Vehicle:
     overtime_cost_per_s: float = 0.0
     balance_cost_per_s2: float = 0.0
     driving_rules: DrivingRules | None = None
+    max_reloads: int = 0
+    reload_depot_idxs: tuple[int, ...] = ()
+    reload_s: float = 0.0
 
     def __post_init__(self) -> None:
         for k, amount in enumerate(self.capacity):
@@ -135,6 +141,11 @@ class Vehicle:
         check_cost("cost_per_m", self.cost_per_m)
         check_cost("co2_g_per_m", self.co2_g_per_m)
         check_cost("overtime_cost_per_s", self.overtime_cost_per_s)
+        check_time("reload_s", self.reload_s, 0.0)
+        if self.max_reloads < 0:
+            raise InvalidProblemError.of("max_reloads", f"must be at least 0, not {self.max_reloads}")
+        if (self.reload_depot_idxs or self.reload_s) and not self.max_reloads:
+            raise InvalidProblemError.of("max_reloads", "depots or a time to reload need the number of reloads")
         check_cost("balance_cost_per_s2", self.balance_cost_per_s2)
         if self.overtime_after_s is not None:
             check_time("overtime_after_s", self.overtime_after_s, 0.0)
@@ -145,3 +156,8 @@ class Vehicle:
         for k, (one, two) in enumerate(zip(self.breaks, self.breaks[1:], strict=False)):
             if two.earliest_s < one.earliest_s or two.latest_s < one.latest_s:
                 raise InvalidProblemError.of(f"breaks[{k + 1}]", "breaks must be listed in the order of the day")
+
+    @property
+    def reload_depots(self) -> tuple[int, ...]:
+        """Depots where it may reload, each once; empty = it may not."""
+        return tuple(dict.fromkeys(self.reload_depot_idxs or (self.start_depot_idx,))) if self.max_reloads else ()

@@ -29,7 +29,7 @@ def plan_map(plan: plan_pb2.Plan, snapshot: CitySnapshot | None) -> str:
             if len(points) > 1:
                 picture.add_line(points, colour, width=2.6, tip=row.vehicle_id)
             at = (stop.location.lat_deg, stop.location.lon_deg)
-            depot = stop.kind in (Stop.KIND_START, Stop.KIND_END)
+            depot = stop.kind in (Stop.KIND_START, Stop.KIND_END, Stop.KIND_RELOAD)
             tip = row.vehicle_id if depot else f"{row.vehicle_id}, stop {number}: {stop.shipment_id}"
             picture.add_marker(at, "#17202a" if depot else colour, radius=7 if depot else 4, tip=tip)
     return picture.draw()
@@ -40,14 +40,18 @@ def plan_gantt(plan: plan_pb2.Plan, timezone: ZoneInfo) -> str:
     rows = []
     for row in plan.rounds:
         bars: list[Bar] = []
+        driven = 0  # on the way to the next stop, before a rest on the road
         for stop in row.stops:
-            if stop.leg.duration_s:
-                bars.append(Bar(stop.arrival_unix_s - stop.leg.duration_s, stop.arrival_unix_s, "driving"))
+            drives = max(stop.leg.duration_s, stop.after_driving_s) - driven
+            if drives > 0:
+                bars.append(Bar(stop.arrival_unix_s - drives, stop.arrival_unix_s, "driving"))
+            driven = stop.after_driving_s
             if stop.start_unix_s > stop.arrival_unix_s:
                 bars.append(Bar(stop.arrival_unix_s, stop.start_unix_s, "waiting", stop.shipment_id))
             kind = "break" if stop.kind == Stop.KIND_BREAK else "service"
             if stop.departure_unix_s > stop.start_unix_s and stop.kind not in (Stop.KIND_START, Stop.KIND_END):
-                bars.append(Bar(stop.start_unix_s, stop.departure_unix_s, kind, stop.shipment_id))
+                name = "reload" if stop.kind == Stop.KIND_RELOAD else stop.shipment_id
+                bars.append(Bar(stop.start_unix_s, stop.departure_unix_s, kind, name))
         if bars:
             rows.append((row.vehicle_id, bars))
     return gantt(rows, timezone, COLOURS)

@@ -1,4 +1,4 @@
-"""Rules of drivers in requests → those of the engine. Pure."""
+"""Rules of drivers, and reloads, in requests → those of the engine. Pure."""
 
 from dataclasses import replace
 
@@ -6,11 +6,32 @@ from traboule.rounds.v1 import problem_pb2 as pb
 
 from routing.rounds.api import DrivingRules
 from routing.rounds.errors import InvalidProblemError
+from services.common.errors import InvalidInput
 
 IN_CONTRACT = {
     "split_s[0]": "rest_first_s", "split_s[1]": "rest_second_s", "driven_s": "driven_since_rest_s",
 }  # fmt: skip
 """Fields of the engine's rules that have another name in the contract."""
+
+
+USUAL_RELOADS = 5
+"""Reloads of a vehicle that may reload and does not say how often."""
+
+
+def reloads(vehicle: pb.Vehicle, path: str) -> int:
+    """Most reloads of a vehicle.
+
+    Raises
+    ------
+    InvalidInput
+        Something about reloads is given though it may not reload.
+    """
+    if vehicle.may_reload:
+        return vehicle.max_reloads or USUAL_RELOADS
+    for name in ("max_reloads", "reload_places", "reload_s"):
+        if getattr(vehicle, name):
+            raise InvalidInput(f"{path}.{name}: only counts with may_reload; set that too", field=f"{path}.{name}")
+    return 0
 
 
 def driving_rules(vehicle: pb.Vehicle) -> DrivingRules | None:

@@ -26,8 +26,8 @@ from services.rounds.store import Reported
 AT_STOP_S = 90.0
 """A vehicle this near the stop it is to serve now is there."""
 NOT_IN_PLACE = (
-    "not taken in where rounds hold dues, longest rides, bonds, preferred vehicles, service by vehicle, overtime, balance, "
-    "driving rules or times to park"
+    "not taken in where rounds hold reloads, dues, longest rides, bonds, preferred vehicles, service by vehicle, overtime, "
+    "balance, driving rules or times to park"
 )
 LATE_NEWS = frozenset({"completion", "incident", "traffic_change"})
 """Events that may tell of the past without the plan's clock being set back."""

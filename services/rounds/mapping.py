@@ -19,7 +19,7 @@ from routing.rounds.errors import InvalidProblemError
 from routing.street.access_rules import EmissionClass
 from services.common.errors import InvalidInput, Unimplemented
 from services.common.status import InvalidRequest
-from services.rounds.driver_mapping import driving_rules
+from services.rounds.driver_mapping import driving_rules, reloads
 
 Point = tuple[float, float]
 Resolve = Callable[[geo_pb2.Location, str], Point]
@@ -126,10 +126,10 @@ def problem_from_proto(message: pb.Problem, resolve: Resolve) -> MappedProblem:
         raise InvalidInput("vehicles: the shifts span more than a week; plan them in parts", field="vehicles")
     places, profiles = _Places(resolve), list(dict.fromkeys(_profile(vehicle) for vehicle in message.vehicles))
     always = TimeWindow(0, span_s + 1)
-    depots: dict[int, int] = {}
+    depots: dict[tuple[int, TimeWindow], int] = {}
 
-    def depot(location: geo_pb2.Location, path: str) -> int:
-        return depots.setdefault(places.add(location, path), len(depots))
+    def depot(location: geo_pb2.Location, path: str, window: TimeWindow = always) -> int:
+        return depots.setdefault((places.add(location, path), window), len(depots))
 
     dimensions = max((len(vehicle.capacities) for vehicle in message.vehicles), default=0)
     dimensions = max([dimensions, *(len(shipment.loads) for shipment in message.shipments)])
@@ -142,7 +142,7 @@ def problem_from_proto(message: pb.Problem, resolve: Resolve) -> MappedProblem:
             shipment_from_proto(shipment, f"shipments[{k}]", places.add, zero_s, dimensions)
             for k, shipment in enumerate(message.shipments)
         )
-        listed = tuple(Depot(f"depot {k}", location, always) for location, k in depots.items())
+        listed = tuple(Depot(f"depot {k}", location, window) for (location, window), k in depots.items())
         problem = Problem(len(places.points), listed, vehicles, shipments)
     except InvalidProblemError as error:
         raise InvalidRequest([(one.field, one.message) for one in error.findings]) from None
@@ -205,14 +205,22 @@ def shipment_from_proto(
 
 
 def _vehicle(
-    message: pb.Vehicle, k: int, depot: Callable[[geo_pb2.Location, str], int],
+    message: pb.Vehicle, k: int, depot: Callable[..., int],
     profiles: list[tuple[StreetMode, EmissionClass]], zero_s: int, dimensions: int, objective: pb.Objective,
 ) -> Vehicle:  # fmt: skip
     path, mode = f"vehicles[{k}]", MODES[message.kind]
     start = depot(message.start, f"{path}.start")
     end = depot(message.end, f"{path}.end") if message.HasField("end") else start
     capacity = (*message.capacities, *([UNLIMITED] * (dimensions - len(message.capacities))))
+    reloading = reloads(message, path)
     try:
+        others = tuple(
+            depot(
+                place.location, f"{path}.reload_places[{n}].location",
+                *((_window(place.window, zero_s),) if place.HasField("window") else ()),
+            )
+            for n, place in enumerate(message.reload_places)
+        )  # fmt: skip
         rests = tuple(
             Break(window.start_s, window.end_s, rest.duration_s)
             for rest in sorted(message.breaks, key=lambda rest: rest.start_window.start_unix_s)
@@ -224,6 +232,7 @@ def _vehicle(
             profiles.index(_profile(message)), frozenset(message.skills), rests, **_costs(message.cost, mode, objective),
             service_factor=message.service_factor if message.HasField("service_factor") else 1.0,
             service_class=problem_kind(message.kind), co2_g_per_m=mean_co2_g_per_m(mode), driving_rules=driving_rules(message),
+            max_reloads=reloading, reload_depot_idxs=others, reload_s=float(message.reload_s),
             balance_cost_per_s2=objective.balance_per_squared_hour / 3600.0**2,
         )  # fmt: skip
     except InvalidProblemError as error:
@@ -310,8 +319,6 @@ def _refuse_unsupported(message: pb.Problem) -> None:
     asked = [("hubs", bool(message.hubs)), ("restricted_zones", bool(message.restricted_zones))]
     asked.append(("objective.kind", message.objective.kind == pb.Objective.KIND_MAKESPAN))
     _check_weights(message.objective)
-    for k, vehicle in enumerate(message.vehicles):
-        asked.append((f"vehicles[{k}].may_reload", vehicle.may_reload))
     for path, wanted in asked:
         if wanted:
             raise Unimplemented(f"{path}: not supported yet; leave it out", field=path)

@@ -10,7 +10,7 @@ from traboule.rounds.v1 import plan_pb2 as pb
 from traboule.rounds.v1 import problem_pb2
 
 from routing.model.emissions import mean_co2_g_per_m
-from routing.rounds.api import DeliveryRound, Plan, PlannedBreak, RoadRest, Unserved
+from routing.rounds.api import DeliveryRound, Plan, PlannedBreak, PlannedReload, PlannedStop, RoadRest, Unserved
 from routing.rounds.plan import resting_s
 from routing.rounds.ranges import Uncertainty, round_ranges
 from routing.rounds.standing import frozen_stops, leaves_stop_s
@@ -97,29 +97,24 @@ def _round(one: DeliveryRound, mapped: MappedProblem, legs: LegSource | None, do
     ]  # fmt: skip
     at, left, service, rest, metres = start, one.departure_s, 0.0, 0.0, 0.0
     ranges = {} if legs is None else _ranges(one, mapped, float(legs.city.now() - mapped.zero_s))
-    for stop in one.stops:
-        shipment_idx, is_delivery = problem.visits[stop.visit_idx]
-        to = problem.visit(stop.visit_idx).location_idx
-        leg = _leg(mapped, legs, vehicle.profile, at, to, left, stop.arrival_s, stop.driven_s(left))
-        stops += _road_rests(stop.road_rests, mapped, (at, to), stop.driven_s(left), leg, stops[-1].loads)
-        stops += _breaks(stop.breaks_before, mapped, to, stop.load_after)
-        rested = resting_s(stop.breaks_before)
+    for halt in one.halts:
+        to = problem.location_of(halt)
+        drives, rested = halt.driven_s(left), resting_s(halt.breaks_before)
+        leg = _leg(mapped, legs, vehicle.profile, at, to, left, halt.arrival_s, drives)
+        stops += _road_rests(halt.road_rests, mapped, (at, to), drives, leg, stops[-1].loads)
+        stops += _breaks(halt.breaks_before, mapped, to, halt.load_after)
         stops.append(
             pb.RoundStop(
-                kind=pb.RoundStop.KIND_DELIVERY if is_delivery else pb.RoundStop.KIND_PICKUP,
-                shipment_id=problem.shipments[shipment_idx].id, location=_place(mapped, to),
-                arrival_unix_s=unix(stop.arrival_s), start_unix_s=unix(stop.start_s), departure_unix_s=unix(stop.departure_s),
-                wait_s=max(0, round(stop.start_s - stop.arrival_s - rested)), loads=stop.load_after, leg=leg,
-                parking_s=mapped.parking_of(vehicle.profile, at, to),
-                late_cost=problem.visit(stop.visit_idx).late_cost(stop.start_s),
-                done=done_key(problem.shipments[shipment_idx].id, pickup=not is_delivery) in done,
-                **ranges.get(stop.visit_idx, {}),
+                location=_place(mapped, to), arrival_unix_s=unix(halt.arrival_s), start_unix_s=unix(halt.start_s),
+                departure_unix_s=unix(halt.departure_s), wait_s=max(0, round(halt.start_s - halt.arrival_s - rested)),
+                loads=halt.load_after, leg=leg, parking_s=mapped.parking_of(vehicle.profile, at, to), **_task(mapped, halt, done),
+                **ranges.get(halt.visit_idx, {}),
             )
         )  # fmt: skip
-        stops += _breaks(stop.breaks_after, mapped, to, stop.load_after)
-        rest += rested + resting_s(stop.breaks_after) + resting_s(stop.road_rests)
-        service, metres = service + stop.departure_s - stop.start_s, metres + leg.distance_m
-        at, left = to, stop.breaks_after[-1].end_s if stop.breaks_after else stop.departure_s
+        stops += _breaks(halt.breaks_after, mapped, to, halt.load_after)
+        rest += rested + resting_s(halt.breaks_after) + resting_s(halt.road_rests)
+        service, metres = service + halt.departure_s - halt.start_s, metres + leg.distance_m
+        at, left = to, halt.left_s
     if vehicle.end_depot_idx is not None:
         end = problem.depots[vehicle.end_depot_idx].location_idx
         drives = one.end_s - left - resting_s(one.road_rests)
@@ -140,6 +135,20 @@ def _round(one: DeliveryRound, mapped: MappedProblem, legs: LegSource | None, do
         co2_g=metres * mean_co2_g_per_m(mapped.modes[vehicle.profile]), cost=one.cost,
         done_count=sum(stop.done for stop in stops),
     )  # fmt: skip
+
+
+def _task(mapped: MappedProblem, halt: PlannedStop | PlannedReload, done: Collection[str]) -> dict[str, Any]:
+    """What is done at a halt, for whom, whether it has been, and what its lateness costs, as fields of the contract."""
+    if isinstance(halt, PlannedReload):
+        return {"kind": pb.RoundStop.KIND_RELOAD}
+    problem = mapped.problem
+    shipment_idx, is_delivery = problem.visits[halt.visit_idx]
+    return {
+        "kind": pb.RoundStop.KIND_DELIVERY if is_delivery else pb.RoundStop.KIND_PICKUP,
+        "shipment_id": problem.shipments[shipment_idx].id,
+        "late_cost": problem.visit(halt.visit_idx).late_cost(halt.start_s),
+        "done": done_key(problem.shipments[shipment_idx].id, pickup=not is_delivery) in done,
+    }
 
 
 def _ranges(one: DeliveryRound, mapped: MappedProblem, now_s: float) -> dict[int, dict[str, Any]]:

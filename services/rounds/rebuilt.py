@@ -7,7 +7,8 @@ from routing.rounds.change import Change
 from routing.rounds.errors import InfeasiblePlanError
 from routing.rounds.plan import DeliveryRound
 from routing.rounds.polish import ENOUGH, visits_of
-from routing.rounds.replan import Residual, insert_shipment, merge, repair, residual
+from routing.rounds.replan import NO_RELOADS, Residual, insert_shipment, merge, repair, residual
+from services.common.errors import Unimplemented
 from services.rounds.city import BuiltTimes
 from services.rounds.codec import PolishOrder, SharedTimes, parts_of
 from services.rounds.events import Rounds
@@ -78,7 +79,16 @@ def polish_order(
 
 
 def rest_of(mapped: MappedProblem, built: BuiltTimes, plan: Plan, reported: Reported, now_s: float) -> Residual:
-    """What is left of a plan at a moment, after all that was reported up to then."""
+    """What is left of a plan at a moment, after all that was reported up to then.
+
+    Raises
+    ------
+    Unimplemented
+        A vehicle may reload.
+    """
+    for r, vehicle in enumerate(mapped.problem.vehicles):
+        if vehicle.max_reloads:
+            raise Unimplemented(f"vehicles[{r}].may_reload: {NO_RELOADS}", field=f"vehicles[{r}].may_reload")
     problem, held = mapped.problem, reported.held_until_s
     names = [vehicle.id for vehicle in problem.vehicles]
     return residual(

@@ -25,6 +25,7 @@ VEHICLES: list[dict[str, Any]] = [
     {"overtime_after_s": 100.0, "overtime_cost_per_s": 1.0},
     {"balance_cost_per_s2": 1.0},
     {"driving_rules": DrivingRules()},
+    {"max_reloads": 1},
 ]
 
 

@@ -9,7 +9,7 @@ from traboule.rounds.v1 import plan_pb2, problem_pb2
 
 from routing.model.emissions import mean_co2_g_per_m
 from routing.model.modes import StreetMode
-from routing.rounds.api import DrivingRules, TravelTimes, build_plan, solve
+from routing.rounds.api import DrivingRules, TimeWindow, TravelTimes, build_plan, solve
 from services.city.snapshot import CitySnapshot
 from services.common.clock import CityClock
 from services.common.errors import InvalidInput
@@ -102,6 +102,27 @@ def test_rests_are_told() -> None:
     assert (rest.by_driving_rules, rest.after_driving_s, rest.departure_unix_s - rest.start_unix_s) == (True, 16200, 2700)
     assert rest.location.lat_deg == pytest.approx(0.75)
     assert (told.drive_s, told.break_s, told.stops[-1].leg.duration_s) == (21600, 2700, 21600)
+
+
+def test_reloads_reach_the_engine_and_the_plan() -> None:
+    """Five times at the start unless it says otherwise; places with hours are depots of their own; the plan tells them."""
+    hub = {"location": _place(3.0), "window": {"start_unix_s": MORNING, "end_unix_s": MORNING + 3601}}
+    fleet = (
+        {"may_reload": True, "reload_s": 600, "capacities": [1]},
+        {"may_reload": True, "max_reloads": 2, "reload_places": [hub]},
+    )
+    one, two = _mapped({}, vehicles=fleet).problem.vehicles
+    assert (one.max_reloads, one.reload_depots, one.reload_s, two.max_reloads) == (5, (0,), 600.0, 2)
+    assert _mapped({}, vehicles=fleet).problem.depots[two.reload_depots[0]].window == TimeWindow(0, 3600)
+    mapped = _mapped({"loads": [1]}, {"loads": [1]}, vehicles=fleet[:1])
+    times = TravelTimes.static(np.full((3, 3), 60.0) - 60.0 * np.eye(3))
+    told = plan_to_proto(build_plan(mapped.problem, times, [[0, 2, 1]]), mapped).rounds[0]
+    kinds = [plan_pb2.RoundStop.Kind.Name(stop.kind) for stop in told.stops]
+    assert kinds == ["KIND_START", "KIND_DELIVERY", "KIND_RELOAD", "KIND_DELIVERY", "KIND_END"]
+    assert [list(stop.loads) for stop in told.stops] == [[1], [0], [1], [0], [0]]
+    assert told.stops[2].departure_unix_s - told.stops[2].start_unix_s == 600
+    with pytest.raises(InvalidInput, match="may_reload"):
+        _mapped({}, vehicles=({"reload_s": 60},))
 
 
 def test_balance_joins_every_objective() -> None:

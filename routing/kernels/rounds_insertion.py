@@ -66,7 +66,7 @@ def best_in_route(
     size, first = state.rounds[r].length, problem.shipments[s].first_visit
     if problem.shipments[s].last_visit - first == 2:
         return best_pair(problem, times, state, r, s, blink, seed, limit)
-    if is_whole(problem, state, r, s):
+    if is_whole(problem, state, r, s, blink == 0.0):
         return _best_whole_place(problem, times, state, r, first, mixed, blink, seed, limit)
     best, at = limit, -1
     closes = np.inf

@@ -35,7 +35,7 @@ def best_pair(
     for k in range(size + 1):
         if blink > 0.0 and next_random(seed) < blink:
             continue
-        cost, m = pair_from(problem, times, state, r, s, k, loads, best)
+        cost, m = pair_from(problem, times, state, r, s, k, loads, best, blink == 0.0)
         if cost < best:
             best, at, then = cost, k, m
     return best, at, then
@@ -43,7 +43,7 @@ def best_pair(
 
 @lean
 def pair_from(
-    problem: ProblemArrays, times: TimesArrays, state: State, r: int, s: int, k: int, loads: I64, limit: float
+    problem: ProblemArrays, times: TimesArrays, state: State, r: int, s: int, k: int, loads: I64, limit: float, exact: bool
 ) -> tuple[float, int]:
     """Cheapest place of the delivery when the pickup comes before position `k`: (added cost, its position then).
 
@@ -51,7 +51,12 @@ def pair_from(
     they promise a better place.
     """
     size, pickup = state.rounds[r].length, problem.shipments[s].first_visit
-    delivery, p, timed, whole = pickup + 1, problem.vehicles[r].profile, is_timed(problem, r), is_whole(problem, state, r, s)
+    delivery, p, timed, whole = (
+        pickup + 1,
+        problem.vehicles[r].profile,
+        is_timed(problem, r),
+        is_whole(problem, state, r, s, exact),
+    )
     route, best, then = state.routes[r, :size], limit, -1
     i, at = location_before(problem, r, route, k), problem.visits[pickup].location
     to = problem.visits[delivery].location

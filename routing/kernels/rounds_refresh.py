@@ -7,7 +7,7 @@ import numpy as np
 
 from routing.kernels.jit import inlined, kernel, lean
 from routing.kernels.rounds_route import ProblemArrays, best_departure, end_of_round, location_before, rests, serve, time_cost
-from routing.kernels.rounds_state import SEARCH_STEPS, State, is_timed
+from routing.kernels.rounds_state import SEARCH_STEPS, State, is_timed, rest_is_due
 from routing.kernels.rounds_sweep import sweep_departures
 from routing.kernels.rounds_tails import best_start, fill_heads, fill_tails
 from routing.kernels.rounds_times import EPS_S, I32, I64, TimesArrays, arrival
@@ -26,6 +26,7 @@ def refresh(problem: ProblemArrays, times: TimesArrays, state: State, r: int) ->
     low = problem.vehicles[r].leave_from_s
     if size == 0:
         state.rounds[r].cost, state.rounds[r].start_s, state.rounds[r].end_s, state.rounds[r].metres = 0.0, low, low, 0.0
+        state.rounds[r].driving_s = 0.0
         return True
     state.rounds[r].metres = route_metres(problem, times, r, route)
     t, p = low, problem.vehicles[r].profile
@@ -59,7 +60,7 @@ def sharpen(problem: ProblemArrays, times: TimesArrays, state: State, r: int) ->
     """Find the surely best departure of a feasible round whose travel times change often; False = it became infeasible."""
     size = state.rounds[r].length
     state_is_sharp = state.rounds[r].sharp or size == 0 or not often(times) or not is_timed(problem, r)
-    if state_is_sharp or state.rounds[r].special > 0 or rests(problem, r):
+    if state_is_sharp or state.rounds[r].special > 0 or (rests(problem, r) and rest_is_due(problem, state, r, 1.0)):
         return True
     state.rounds[r].sharp = True
     start, plain = state.rounds[r].start_s, state.rounds[r].plain_end_s
@@ -133,7 +134,7 @@ def _price(problem: ProblemArrays, times: TimesArrays, state: State, r: int) -> 
         if end == np.inf:
             return False
         _fill_base(problem, times, state, r, start)
-    elif rests(problem, r):
+    elif rests(problem, r) and rest_is_due(problem, state, r, 1.0):
         if is_timed(problem, r):
             start, end = best_departure(problem, times, r, route, SEARCH_STEPS)
         else:
@@ -209,15 +210,21 @@ def _fill_loads(problem: ProblemArrays, state: State, r: int) -> None:
 @lean
 def _fill_base(problem: ProblemArrays, times: TimesArrays, state: State, r: int, start: float) -> float:
     """Schedule of the round when it leaves at `start`, breaks left out; return its end."""
-    t, p, head = start, problem.vehicles[r].profile, problem.vehicles[r].start_location
+    t, p, head, drives = start, problem.vehicles[r].profile, problem.vehicles[r].start_location, 0.0
     for k in range(state.rounds[r].length):
         v = state.routes[r, k]
         at = problem.visits[v].location
-        t = serve(problem, r, v, arrival(times, p, head, at, t))
+        reached = arrival(times, p, head, at, t)
+        drives += reached - t
+        t = serve(problem, r, v, reached)
         state.base_s[v] = t
         head = at
     end = problem.vehicles[r].end_location
-    return t if end < 0 or t == np.inf else arrival(times, p, head, end, t)
+    if end >= 0 and t < np.inf:
+        reached = arrival(times, p, head, end, t)
+        drives, t = drives + reached - t, reached
+    state.rounds[r].driving_s = drives
+    return t
 
 
 @lean

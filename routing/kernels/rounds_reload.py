@@ -14,8 +14,8 @@ from routing.kernels.jit import inlined, kernel, lean
 from routing.kernels.rounds_places import next_random, whole_cost
 from routing.kernels.rounds_records import ProblemArrays, location_before, service_of
 from routing.kernels.rounds_refresh import fits
-from routing.kernels.rounds_state import State
-from routing.kernels.rounds_times import I32, TimesArrays
+from routing.kernels.rounds_state import State, remove_shipment
+from routing.kernels.rounds_times import I32, I64, TimesArrays
 
 TIMED = 4
 """Places timed whole."""
@@ -181,3 +181,35 @@ def take_out_at(state: State, r: int, k: int) -> None:
         state.routes[r, q] = state.routes[r, q + 1]
         state.position[state.routes[r, q]] = q
     state.rounds[r].length = size - 1
+
+
+@kernel
+def mend_trips(
+    problem: ProblemArrays, state: State, r: int, near: int, seed: np.ndarray, removed: I64, count: int
+) -> int:  # fmt: skip
+    """Take more out of a round about position `near` until all trips fit, then the reloads that are idle."""
+    spread = 1.0
+    while state.rounds[r].length and not fits(problem, r, state.routes[r, : state.rounds[r].length]):
+        size = state.rounds[r].length
+        k = near + int((2.0 * next_random(seed) - 1.0) * spread)
+        s = problem.visits[state.routes[r, min(max(k, 0), size - 1)]].shipment
+        if not problem.shipments[s].is_reload:
+            count = take_out(problem, state, s, removed, count)
+        spread += 0.5
+    drop_idle_reloads(problem, state, r)
+    return count
+
+
+@lean
+def take_out(problem: ProblemArrays, state: State, s: int, removed: I64, count: int) -> int:
+    """Remove a shipment with those that must ride with it (in the same round): one that stayed would call it back."""
+    remove_shipment(problem, state, s)
+    removed[count] = s
+    count += 1
+    for b in range(problem.bond_first[s], problem.bond_first[s + 1]):
+        other = problem.bond_other[b]
+        if not problem.bond_apart[b] and state.route_of[problem.shipments[other].first_visit] >= 0:
+            remove_shipment(problem, state, other)
+            removed[count] = other
+            count += 1
+    return count

@@ -23,8 +23,8 @@ from routing.kernels.rounds_insertion import (
     may_add,
 )
 from routing.kernels.rounds_places import next_random, reach_of, single_cost
-from routing.kernels.rounds_refresh import fits, often, refresh, sharpen
-from routing.kernels.rounds_reload import asks_for_reload, best_with_reload, drop_idle_reloads
+from routing.kernels.rounds_refresh import often, refresh, sharpen
+from routing.kernels.rounds_reload import asks_for_reload, best_with_reload, mend_trips, take_out
 from routing.kernels.rounds_route import ProblemArrays, service_of
 from routing.kernels.rounds_state import SHORTLIST, State, copy_round, is_whole, remove_shipment
 from routing.kernels.rounds_times import EPS_S, F64, I32, I64, TimesArrays
@@ -43,7 +43,7 @@ def best_near(
         return best_insertion(problem, times, state, s, mixed, blink, seed)
     best, vehicle, at = np.inf, -1, -1
     for r in range(len(state.rounds)):
-        if state.rounds[r].length and not is_whole(problem, state, r, s):
+        if state.rounds[r].length and not is_whole(problem, state, r, s, blink == 0.0):
             continue
         if like_an_earlier_empty(problem, state, r) or not may_add(problem, state, r, s, mixed):
             continue
@@ -54,7 +54,7 @@ def best_near(
     listed = 0
     for u in near[first]:
         r = state.route_of[u]
-        if r < 0 or is_whole(problem, state, r, s) or not may_add(problem, state, r, s, mixed):
+        if r < 0 or is_whole(problem, state, r, s, blink == 0.0) or not may_add(problem, state, r, s, mixed):
             continue
         for k in range(state.position[u], state.position[u] + 2):
             if blink > 0.0 and next_random(seed) < blink:
@@ -154,44 +154,12 @@ def ruin(
             if problem.shipments[s].is_reload:
                 remove_shipment(problem, state, s)
             elif state.route_of[problem.shipments[s].first_visit] >= 0:
-                count = _take_out(problem, state, s, removed, count)
+                count = take_out(problem, state, s, removed, count)
         if problem.vehicles[r].max_reloads > 0:
-            count = _mend_trips(problem, state, r, begin, seed, removed, count)
+            count = mend_trips(problem, state, r, begin, seed, removed, count)
         done += 1
         if done >= strings:
             break
-    return count
-
-
-@kernel
-def _mend_trips(
-    problem: ProblemArrays, state: State, r: int, near: int, seed: np.ndarray, removed: I64, count: int
-) -> int:  # fmt: skip
-    """Take more out of a round about position `near` until all trips fit, then the reloads that are idle."""
-    spread = 1.0
-    while state.rounds[r].length and not fits(problem, r, state.routes[r, : state.rounds[r].length]):
-        size = state.rounds[r].length
-        k = near + int((2.0 * next_random(seed) - 1.0) * spread)
-        s = problem.visits[state.routes[r, min(max(k, 0), size - 1)]].shipment
-        if not problem.shipments[s].is_reload:
-            count = _take_out(problem, state, s, removed, count)
-        spread += 0.5
-    drop_idle_reloads(problem, state, r)
-    return count
-
-
-@lean
-def _take_out(problem: ProblemArrays, state: State, s: int, removed: I64, count: int) -> int:
-    """Remove a shipment with those that must ride with it (in the same round): one that stayed would call it back."""
-    remove_shipment(problem, state, s)
-    removed[count] = s
-    count += 1
-    for b in range(problem.bond_first[s], problem.bond_first[s + 1]):
-        other = problem.bond_other[b]
-        if not problem.bond_apart[b] and state.route_of[problem.shipments[other].first_visit] >= 0:
-            remove_shipment(problem, state, other)
-            removed[count] = other
-            count += 1
     return count
 
 

@@ -22,14 +22,17 @@ ROUND = np.dtype(
         ("special", np.int64),
         ("latest_s", np.float64),
         ("sharp", np.bool_),
+        ("driving_s", np.float64),
     ]
 )
 """A round at its best departure; `length` is the number of its visits, `plain_end_s` its end with breaks and rests left out,
 `special` the number of visits that ask for it to be timed whole, `latest_s` its latest departure, `sharp` whether the best
-departure is surely the best and not only the best of those tried."""
+departure is surely the best and not only the best of those tried, `driving_s` the time driven, breaks and rests left out."""
 
 SEARCH_STEPS = 6
 """Departures tried for rounds with breaks while searching; plans are timed more finely."""
+NEAR_REST = 0.8
+"""Share of the longest driving from which on places are timed whole."""
 POINTS = 6
 """Most points of a tail or a head."""
 SHORTLIST = 12
@@ -122,9 +125,24 @@ def is_timed(problem: ProblemArrays, r: int) -> bool:
 
 
 @inlined
-def is_whole(problem: ProblemArrays, state: State, r: int, s: int) -> bool:
-    """Whether round `r` with shipment `s` must be timed whole: heads and tails do not say all about it."""
-    return rests(problem, r) or problem.special[s] or state.rounds[r].special > 0
+def is_whole(problem: ProblemArrays, state: State, r: int, s: int, exact: bool) -> bool:
+    """Whether round `r` with shipment `s` must be timed whole: heads and tails do not say all about it.
+
+    Where the driver rests by the time driven, always if `exact`, else only in rounds that come near a rest.
+    """
+    if problem.special[s] or state.rounds[r].special > 0:
+        return True
+    return rests(problem, r) and (exact or state.rounds[r].length == 0 or rest_is_due(problem, state, r, NEAR_REST))
+
+
+@inlined
+def rest_is_due(problem: ProblemArrays, state: State, r: int, share: float) -> bool:
+    """Whether the driver of round `r` has breaks, or drives for that share of what is allowed without a rest or in a day."""
+    if problem.vehicles[r].last_break > problem.vehicles[r].first_break:
+        return True
+    drives = state.rounds[r].driving_s - 1e-6
+    most, daily = problem.vehicles[r].max_driving_s, problem.vehicles[r].max_daily_s
+    return problem.vehicles[r].driven_s + drives > share * most or problem.vehicles[r].driven_today_s + drives > share * daily
 
 
 @lean

@@ -134,7 +134,17 @@ def _departure(problem: ProblemArrays, times: TimesArrays, r: int, visits: np.nd
         else:
             start, end = best_departure(problem, times, r, visits, steps)
             tried.append((end - start if np.isfinite(end) else np.inf, start))
+    if not special and is_ruled(problem, r) and problem.vehicles[r].last_break == problem.vehicles[r].first_break:
+        start, _ = best_departure(_without_rules(problem), times, r, visits, SEARCH_STEPS)  # exact where nobody has to rest
+        end = end_of_round(problem, times, r, visits, start) if np.isfinite(start) else np.inf
+        tried.append((end - start if np.isfinite(end) else np.inf, start))
     return float(min(tried, key=lambda one: one[0])[1])
+
+
+def _without_rules(problem: ProblemArrays) -> ProblemArrays:
+    vehicles = problem.vehicles.copy()
+    vehicles.max_driving_s = vehicles.max_daily_s = np.inf
+    return problem._replace(vehicles=vehicles)
 
 
 def _loads(problem: ProblemArrays, visits: np.ndarray) -> np.ndarray:

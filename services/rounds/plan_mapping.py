@@ -107,8 +107,8 @@ def _round(one: DeliveryRound, mapped: MappedProblem, legs: LegSource | None, do
             pb.RoundStop(
                 location=_place(mapped, to), arrival_unix_s=unix(halt.arrival_s), start_unix_s=unix(halt.start_s),
                 departure_unix_s=unix(halt.departure_s), wait_s=max(0, round(halt.start_s - halt.arrival_s - rested)),
-                loads=halt.load_after, leg=leg, parking_s=mapped.parking_of(vehicle.profile, at, to), **_task(mapped, halt, done),
-                **ranges.get(halt.visit_idx, {}),
+                loads=halt.load_after, leg=leg, parking_s=mapped.parking_of(vehicle.profile, at, to),
+                **_task(mapped, halt, done), **ranges.get(halt.visit_idx, {}),
             )
         )  # fmt: skip
         stops += _breaks(halt.breaks_after, mapped, to, halt.load_after)

@@ -31,6 +31,9 @@ from routing.kernels.rounds_times import EPS_S, F64, I32, I64, TimesArrays
 
 MEAN_REMOVED = 10.0
 LONGEST_STRING = 10
+WHOLE_ROUND = 0.02
+"""How often a whole round is taken out instead of strings, if it is not longer than `LONGEST_ROUND`."""
+LONGEST_ROUND = 40
 
 
 @lean
@@ -122,9 +125,13 @@ def ruin(
             used, served = used + 1, served + state.rounds[r].length
     if used == 0:
         return 0
+    middle = int(next_random(seed) * len(close))
+    r = state.route_of[middle]
+    if next_random(seed) < WHOLE_ROUND and r >= 0 and state.rounds[r].length <= LONGEST_ROUND:
+        keep(state, backup, touched, r)
+        return _empty(problem, state, r, removed)
     longest = min(float(LONGEST_STRING), served / used)
     strings = int(1.0 + next_random(seed) * (4.0 * MEAN_REMOVED / (1.0 + longest) - 1.0))
-    middle = int(next_random(seed) * len(close))
     count, done = 0, 0
     ruined = np.zeros(len(state.rounds), np.bool_)
     for step in range(-1, close.shape[1]):
@@ -160,6 +167,19 @@ def ruin(
         done += 1
         if done >= strings:
             break
+    return count
+
+
+@lean
+def _empty(problem: ProblemArrays, state: State, r: int, removed: I64) -> int:
+    """Remove all shipments of a round, and its reloads; answer how many shipments."""
+    count = 0
+    while state.rounds[r].length:
+        s = problem.visits[state.routes[r, 0]].shipment
+        if problem.shipments[s].is_reload:
+            remove_shipment(problem, state, s)
+        else:
+            count = take_out(problem, state, s, removed, count)
     return count
 
 

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from routing.kernels.rounds_growing import lay_location, restore_rows
 from routing.kernels.rounds_times import NO_WAY_S, SLOTS, STATIC
 from routing.rounds.errors import InvalidProblemError
-from routing.rounds.travel_times import TravelTimes, restore_fifo
+from routing.rounds.travel_times import TravelTimes
 
 I32 = npt.NDArray[np.int32]
 F64 = npt.NDArray[np.float64]
@@ -57,7 +58,7 @@ class GrowingTimes:
             )
         shape = (*arrays.matrix_s.shape[:1], *(() if arrays.kind == STATIC else arrays.slot_s.shape[1:2]), n)
         dtype: Any = np.float64 if arrays.kind == STATIC else np.int32
-        rows: list[Any] = [np.array(given, dtype) for given in (from_it_s, to_it_s)]
+        rows: list[Any] = [np.array(given, dtype, order="C") for given in (from_it_s, to_it_s)]
         for name, row in zip(("from_it_s", "to_it_s"), rows, strict=True):
             if row.shape != shape:
                 raise InvalidProblemError.of(name, f"has shape {row.shape} instead of {shape}")
@@ -73,11 +74,9 @@ class GrowingTimes:
         if arrays.kind == STATIC:
             arrays.matrix_s[:, at, :n], arrays.matrix_s[:, :n, at] = rows
         else:
-            for row, line in zip(rows, (arrays.matrix_s[:, at, :n], arrays.matrix_s[:, :n, at]), strict=True):
-                restore_fifo(arrays.slot_start_s, row)
-                least = row.min(axis=1)
-                line[:] = np.where(least == NO_WAY_S, np.inf, least)
-            arrays.slot_s[:, :, at, :n], arrays.slot_s[:, :, :n, at] = rows
+            for row in rows:
+                restore_rows(arrays.slot_start_s, row)
+            lay_location(rows[0], rows[1], arrays.slot_s, arrays.matrix_s)
         if lengths_m is not None and self.times.has_lengths:
             arrays.length_m[:, at, :n], arrays.length_m[:, :n, at] = lengths_m
             arrays.length_m[:, at, at] = 0.0

@@ -2,11 +2,17 @@
 
 from dataclasses import replace
 
+import numpy as np
+
 from routing.rounds.api import Break, Depot, Problem, Shipment, TimeWindow, TravelTimes, Vehicle, Visit, solve
+from routing.rounds.live import LivePlan
 
 
 def warm() -> int:
-    """Solve tiny problems with one and with several slots of travel times, a break, a due and a ride; answers how many."""
+    """Solve tiny problems with one and with several slots of travel times, a break, a due and a ride; answers how many.
+
+    One plan changes in memory too.
+    """
     day = TimeWindow(0, 1000)
     shipments = (Shipment("a", (1,), delivery=Visit(1, 1, (day,))), Shipment("b", (1,), Visit(1), Visit(0)))
     problem = Problem(2, (Depot("d", 0, day),), (Vehicle("v", 0, 0, (2,), day),), shipments)
@@ -18,4 +24,9 @@ def warm() -> int:
     for one in (problem, rested, special):
         for travel_times in times:
             solve(one, travel_times, iterations=2)
+    live = LivePlan(problem, times[1], solve(problem, times[1], iterations=2), -1.0)
+    at = live.times.add(np.full((1, 2, 3), 5), np.full((1, 2, 3), 5))
+    live.insert(Shipment("e", (1,), Visit(at)))
+    live.times_changed()
+    live.evaluate()
     return 3 * len(times)

@@ -4,9 +4,8 @@ import math
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -22,77 +21,33 @@ from routing.model.timetable import index_of
 from routing.rounds.api import TravelTimes
 from routing.rounds.growing import GrowingTimes
 from routing.street.access_rules import AccessRules, EmissionClass
-from routing.street.api import NO_TURN_COSTS, Snaps, StreetEngine, StreetMetric
-from routing.street.metric import weigh
+from routing.street.api import Snaps, StreetEngine, StreetMetric
 from routing.street.pair_functions import FAR, fill_slots, stitch_in_place, wait_until_open
 from services.city.snapshot import CitySnapshot
 from services.common.clock import CityClock
 from services.common.errors import InvalidInput, NotFound
 from services.common.live.closures import closure_rules
 from services.common.live.traffic import LiveTraffic
+from services.rounds.built import BuiltTimes, KeptTimes
 from services.rounds.incidents import CityIncidents, RoadIncident, in_force, incident_changes
+from services.rounds.lengths import Lengths, Metres
 from services.rounds.mapping import MOTOR_MODES, MappedProblem, Point
 from services.rounds.zones import RoundsZones
 
+__all__ = ["BuiltTimes", "KeptTimes", "RoundsCity", "add_parking"]
 MOST_SEARCHES = 600
 """Street searches for one problem without hierarchies; where a quarter of an hour would need more, hierarchies are built."""
 MOST_CELLS = 60_000_000
 """Durations of one problem (240 MB): slots are made longer (15 minutes to 4 hours) until they fit."""
 SLOT_LENGTHS_S = (900, 1800, 3600, 7200, 14400)
 NEW_LOCATION_SLOTS = 16
-"""Slots whose speeds are looked at for a location that joins a problem; times are linear between them."""
+"""Slots to come whose speeds are looked at for a location that joins a problem; times are linear between them."""
+NEW_LOCATION_EVERY = 3
+"""Every so many slots to come are enough for it."""
 SNAP_DISTANCE_M = 500.0
 CLOSURES_LAST_S = 3 * 3600
 """Closures without an end are taken to last this long from now on."""
-KEPT_TIMES = 16
 KEPT_METRICS = 64
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class BuiltTimes:
-    """Travel times of a problem and where its locations lie on the streets, one entry per profile.
-
-    `incidents` were reported of the rounds and hold on top of the city's traffic. `zone_notes` says of locations in a zone
-    that is closed to some profile at some time which one it is; `parking_s` is the time to find a place to stop that the
-    travel times to each location hold.
-    """
-
-    travel_times: TravelTimes
-    snaps: tuple[Snaps, ...]
-    slots_s: npt.NDArray[np.float64]
-    traffic: LiveTraffic | None
-    zone_notes: Mapping[int, str] = field(default_factory=dict)
-    parking_s: tuple[int, ...] = ()
-    incidents: tuple[RoadIncident, ...] = ()
-
-
-class KeptTimes:
-    """Travel times of the rounds used last, by job."""
-
-    def __init__(self) -> None:
-        self._times: OrderedDict[str, tuple[list[Point], BuiltTimes]] = OrderedDict()
-
-    def put(self, rounds_id: str, points: list[Point], built: BuiltTimes) -> None:
-        """Keep the times of a job's locations."""
-        self._times[rounds_id] = (points, built)
-        self._times.move_to_end(rounds_id)
-        while len(self._times) > KEPT_TIMES:
-            self._times.popitem(last=False)
-
-    def drop(self, rounds_id: str) -> None:
-        """Forget the times of a job."""
-        self._times.pop(rounds_id, None)
-
-    def __contains__(self, rounds_id: str) -> bool:
-        """Whether times of a job are kept."""
-        return rounds_id in self._times
-
-    def find(self, rounds_id: str, points: list[Point]) -> tuple[int, BuiltTimes] | None:
-        """Times of a job and how many of its locations they cover; None if the locations are others."""
-        kept = self._times.get(rounds_id)
-        if kept is None or points[: len(kept[0])] != kept[0]:
-            return None
-        return len(kept[0]), kept[1]
 
 
 class RoundsCity:
@@ -112,7 +67,7 @@ class RoundsCity:
         self.traffic: LiveTraffic | None = None
         self.kept = KeptTimes()
         self._metrics: OrderedDict[tuple[object, ...], StreetMetric] = OrderedDict()
-        self._lengths: StreetEngine | None = None
+        self.lengths = Lengths(snapshot)
         self._by_reference: dict[str, int] | None = None
         self._building = threading.Lock()
 
@@ -231,18 +186,24 @@ class RoundsCity:
         """Add the locations of `mapped` that `growing` does not cover yet, one row and one column for each, in place."""
         before, n = growing.used, len(mapped.points)
         new = range(before, n)
-        snaps = tuple(self._snap(mapped.points, mapped.fields, mode) for mode in mapped.modes)
+        points, fields = mapped.points[before:], mapped.fields[before:]
+        snaps = tuple(_joined(built.snaps[p], before, self._snap(points, fields, mode)) for p, mode in enumerate(mapped.modes))
+        present_s = self._clock.now() - mapped.zero_s
         rows = np.zeros((len(mapped.modes), len(built.slots_s), len(new), n), np.int32)
         columns = np.zeros((len(mapped.modes), len(built.slots_s), n, len(new)), np.int32)
         for p, mode in enumerate(mapped.modes):
             slots = built.slots_s if mode in MOTOR_MODES else built.slots_s[:1]
             count = len(slots)
             row, column = rows[p, :count], columns[p, :count]
-            spread = np.linspace(0, count - 1, NEW_LOCATION_SLOTS).round().astype(int)
+            present = min(max(0, int(np.searchsorted(slots, present_s, "right")) - 1), count - 1)
+            wanted = min(NEW_LOCATION_SLOTS, math.ceil((count - present) / NEW_LOCATION_EVERY) + 1)
+            spread = np.append(0, np.linspace(present, count - 1, wanted).round().astype(int))
             turns = incident_changes(built.incidents, mapped.zero_s, slots)
             some = np.unique(np.concatenate([spread, self.zones.changes(mapped, slots, p), turns]))
             work = partial(self._new_times, p, mapped, built, snaps[p], slots, before, row, column)
-            self._each_slot(some, work)
+            some = np.append(0, some[some >= present])
+            self._each_slot(some[1:], work)
+            row[0], column[0] = row[present], column[present]  # what is past does not matter
             for table in (row, column):
                 fill_slots(some, table)
                 stitch_in_place(slots, table)
@@ -250,9 +211,8 @@ class RoundsCity:
             rows[p, count:], columns[p, count:] = row[-1], column[-1]
             add_parking(mapped, p, mapped.parking_s, rows[p])
             add_parking(mapped, p, mapped.parking_s[before:], columns[p])
-        lengths = self._all_lengths(mapped, snaps)
         for i in new:
-            own = None if lengths is None else (lengths[:, i, : i + 1], lengths[:, : i + 1, i])
+            own = self._new_lengths(mapped, snaps, i)
             growing.add(rows[:, :, i - before, : i + 1], columns[:, :, : i + 1, i - before], own)
         notes = self.zones.notes(mapped, built.slots_s, snaps)
         parking = tuple(mapped.parking_s)
@@ -345,19 +305,14 @@ class RoundsCity:
     def _all_lengths(self, mapped: MappedProblem, snaps: tuple[Snaps, ...]) -> npt.NDArray[np.float64] | None:
         if not mapped.needs_lengths:
             return None
-        return np.stack([self._lengths_m(mode, own) for mode, own in zip(mapped.modes, snaps, strict=True)])
+        return np.stack([self.lengths.matrix(mode, own) for mode, own in zip(mapped.modes, snaps, strict=True)])
 
-    def _lengths_m(self, mode: StreetMode, snaps: Snaps) -> npt.NDArray[np.float64]:
-        """Shortest distances in metres (one millisecond stands for a decimetre, no turn costs)."""
-        if self._lengths is None:
-            free_turns = dict.fromkeys(StreetMode, NO_TURN_COSTS)
-            self._lengths = StreetEngine(self.street.graph, free_turns, self.snapshot.hierarchies)
-        network = self._lengths.network(mode)
-        times = np.maximum(np.rint(self.street.graph.arc_length_m * 10.0), 1).astype(np.uint32)
-        times[self._lengths.metric(mode).arc_time_ms == UNREACHABLE_MS] = UNREACHABLE_MS
-        metric = weigh(network, times, self._lengths.searcher(mode).hierarchy, mode=mode)
-        found = self._lengths.many_to_many(metric, snaps, snaps).astype(np.float64)
-        return np.where(found == UNREACHABLE_MS, 1e9, found / 10.0)
+    def _new_lengths(self, mapped: MappedProblem, snaps: tuple[Snaps, ...], i: int) -> tuple[Metres, Metres] | None:
+        """Metres from location `i` to those before it and itself, and back, by profile; None if distances do not count."""
+        if not mapped.needs_lengths:
+            return None
+        stars = [self.lengths.star(mode, own, i) for mode, own in zip(mapped.modes, snaps, strict=True)]
+        return np.stack([there[: i + 1] for there, _ in stars]), np.stack([back[: i + 1] for _, back in stars])
 
     def _stop(self, stop_id: str, path: str) -> Point:
         timetable = self.snapshot.timetable
@@ -374,6 +329,12 @@ class RoundsCity:
         if i is None:
             raise NotFound(f"{path}: place {place_id!r} is not known; take place ids from SearchPlaces", field=path)
         return float(index.lat_e7[i]) * 1e-7, float(index.lon_e7[i]) * 1e-7
+
+
+def _joined(known: Snaps, count: int, new: Snaps) -> Snaps:
+    """The first positions of some, and new ones."""
+    fields = ("arc", "fraction", "distance_m", "lat_deg", "lon_deg", "side", "directed")
+    return Snaps(*(np.concatenate([getattr(known, name)[:count], getattr(new, name)]) for name in fields))
 
 
 def add_parking(mapped: MappedProblem, p: int, more_s: Sequence[int], durations: npt.NDArray[np.int32]) -> None:

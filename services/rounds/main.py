@@ -39,12 +39,15 @@ class RoundsConfig:
         Solver processes; 0 = one less than there are cores, at least two.
     polish_s : float
         Seconds for which a plan is improved after each change; 0 = not at all.
+    threads : int
+        Most threads of a solver that plans 500 tasks or more; 0 = as many as there are cores.
     lease_s : float
         Seconds after which another process takes over the jobs of one that died.
     """
 
     solvers: int = 0
     lease_s: float = LEASE_S
+    threads: int = 0
     polish_s: float = 1.0
 
     def __post_init__(self) -> None:
@@ -54,8 +57,10 @@ class RoundsConfig:
         if not 1.0 <= self.lease_s <= 3600.0:
             message = f"rounds.lease_s is {self.lease_s}; give a number of seconds from 1 to 3600"
             raise ConfigError(message, field="rounds.lease_s")
-        if not 0 <= self.solvers <= 256:
-            raise ConfigError(f"rounds.solvers is {self.solvers}; give a number from 0 to 256", field="rounds.solvers")
+        for name in ("solvers", "threads"):
+            if not 0 <= getattr(self, name) <= 256:
+                message = f"rounds.{name} is {getattr(self, name)}; give a number from 0 to 256"
+                raise ConfigError(message, field=f"rounds.{name}")
 
     @property
     def pool_size(self) -> int:
@@ -67,7 +72,7 @@ async def run(config: Config) -> None:
     """Serve until told to stop."""
     settings = load_section("rounds", RoundsConfig)
     clock = config.city_clock()
-    async with State.connect(config) as state, SolverPool(settings.pool_size, FIRST_SOLVERS_AFTER_S) as pool:
+    async with State.connect(config) as state, SolverPool(settings.pool_size, FIRST_SOLVERS_AFTER_S, settings.threads) as pool:
         city = RoundsCity(open_snapshot(config.home, config.city), clock)
         current = Current(ServedCity(city, clock, state, pool, polish_s=settings.polish_s))
         del city  # nothing here may refer to a snapshot, or its maps would be kept after a swap

@@ -73,10 +73,13 @@ class SolverPool:
     first_after_s : float
         Pause before the first solvers are started: they load their kernels for seconds, which a city's other services need
         while all start at once.
+    threads : int
+        Most threads of one solver; 0 = as many as there are cores.
     """
 
-    def __init__(self, size: int, first_after_s: float = 0.0) -> None:
-        self._size, self._first_after_s = size, first_after_s
+    def __init__(self, size: int, first_after_s: float = 0.0, threads: int = 0) -> None:
+        cores = os.cpu_count() or 1
+        self._size, self._first_after_s, self.threads = size, first_after_s, min(threads or cores, cores)
         self._idle: asyncio.Queue[_Solver] = asyncio.Queue()
         self._all: set[_Solver] = set()
         self._tasks: set[asyncio.Task[object]] = set()
@@ -237,6 +240,6 @@ class SolverPool:
 
 
 def _environment() -> dict[str, str]:
-    """Solvers use one thread each, and find the packages where this process found them."""
+    """Solvers use no threads but those they are told to, and find the packages where this process found them."""
     path = os.pathsep.join(part for part in sys.path if part)
     return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}

@@ -25,19 +25,30 @@ from services.rounds.store import QUEUE, Found
 DEFAULT_TIME_LIMIT_S = 10.0
 ITERATIONS_TIME_LIMIT_S = 3600.0
 LEASE_S = 20.0
+MANY_VISITS = 500
+"""From so many visits on several threads pay."""
 CHECK_S = 0.4
 """How often a running job looks whether it was cancelled."""
 
 log = structlog.get_logger("rounds")
 
 
-def order_of(mapped: MappedProblem, built: BuiltTimes, limits: pb.SolveLimits, longest_s: float = 3600.0) -> SolveOrder:
+def threads_of(limits: pb.SolveLimits, visit_count: int, cores: int) -> int:
+    """Threads of a solve: those asked for, as far as there are cores; unsaid all where it pays, one with `max_iterations`."""
+    if visit_count < MANY_VISITS:
+        return 1
+    return min(limits.threads or (1 if limits.max_iterations else cores), cores)
+
+
+def order_of(
+    mapped: MappedProblem, built: BuiltTimes, limits: pb.SolveLimits, cores: int, longest_s: float = 3600.0
+) -> SolveOrder:
     """What a solver process is told: the time limit always holds, with `max_iterations` it is an hour unless given."""
     unsaid_s = ITERATIONS_TIME_LIMIT_S if limits.max_iterations else DEFAULT_TIME_LIMIT_S
     time_limit_s = min(limits.time_limit_s or unsaid_s, longest_s)
-    return SolveOrder(
-        parts_of(mapped.problem), pack_times(built.travel_times), time_limit_s, limits.max_iterations or None, limits.seed
-    )
+    threads = threads_of(limits, len(mapped.problem.visits), cores)
+    times = pack_times(built.travel_times)
+    return SolveOrder(parts_of(mapped.problem), times, time_limit_s, limits.max_iterations or None, limits.seed, threads)
 
 
 async def prepare(
@@ -101,7 +112,7 @@ class JobRunner:
             await _end(preparing)
         mapped, built = preparing.result()
         city.kept.put(claimed.job.id, mapped.points, built)
-        work = self._pool.solve(order_of(mapped, built, request.limits))
+        work = self._pool.solve(order_of(mapped, built, request.limits, self._pool.threads))
         began = time.monotonic()
         last: Improvement | None = None
         following: asyncio.Future[Improvement] | None = None

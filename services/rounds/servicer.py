@@ -59,7 +59,7 @@ class RoundsServicer(rounds_service_pb2_grpc.RoundsServiceServicer):
         stamp = self._city.stamp(built.traffic)
         yield pb.SolveRoundsResponse(progress="solving", elapsed_s=time.monotonic() - began, stamp=stamp)
         longest_s = max(0.1, current_deadline().remaining_s - REPLY_MARGIN_S)
-        work = self._pool.solve(order_of(mapped, built, request.limits, longest_s))
+        work = self._pool.solve(order_of(mapped, built, request.limits, self._pool.threads, longest_s))
         try:
             async for found in work:
                 legs = LegSource(self._city, built, request.limits.with_polylines) if found.final else None

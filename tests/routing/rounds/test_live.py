@@ -7,6 +7,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from routing.kernels.rounds_times import NO_WAY_S
 from routing.rounds.api import Break, DeliveryRound, Problem, Shipment, TimeWindow, TravelTimes, Visit, list_violations, solve
 from routing.rounds.errors import InvalidProblemError, UnknownIdError
 from routing.rounds.growing import GrowingTimes
@@ -117,8 +118,24 @@ def test_a_new_location_is_reached_by_its_row_and_column() -> None:
         for i, j in ((8, 0), (2, 7), (6, 8), (8, 8)):
             assert growing.times.arrival_s(0, i, j, t) == pytest.approx(whole.arrival_s(0, i, j, t), abs=1e-9)
     assert growing.times.length_m(0, 8, 3) == whole.length_m(0, 8, 3)
+    assert (growing.times.arrays.matrix_s[0, :9, :9] == whole.arrays.matrix_s[0]).all()
     with pytest.raises(InvalidProblemError, match="shape"):
         growing.add(np.zeros((1, 2, 3)), np.zeros((1, 2, 3)))
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_rows_are_made_first_in_first_out_as_whole_tables_are(seed: int) -> None:
+    """Any durations, also with no way in some slots: a location that joins gets what the table made at once has."""
+    rng = np.random.default_rng(seed)
+    starts, durations = np.array([0.0, 300.0, 450.0]), rng.integers(0, 2000, (1, 3, 4, 4)).astype(np.int32)
+    durations[rng.random(durations.shape) < 0.1] = NO_WAY_S
+    np.einsum("pkii->pki", durations)[:] = 0
+    whole = TravelTimes.slots(starts, durations)
+    growing = GrowingTimes(TravelTimes.slots(starts, durations[:, :, :3, :3]), 1)
+    growing.add(durations[:, :, 3, :4], durations[:, :, :4, 3])
+    np.testing.assert_array_equal(growing.times.arrays.slot_s[:, :, :4, :4], whole.arrays.slot_s)
+    np.testing.assert_array_equal(growing.times.arrays.matrix_s[:, :4, :4], whole.arrays.matrix_s)
 
 
 def _two_vans(now_s: float) -> tuple[LivePlan, Problem]:

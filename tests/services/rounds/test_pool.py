@@ -11,12 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from traboule.rounds.v1 import rounds_service_pb2 as pb
 
 from routing.rounds.api import list_violations
 from services.common.processes import is_alive
 from services.rounds.codec import Improvement, SolveOrder, decode_plan, encode_plan, pack_times, parts_of
 from services.rounds.errors import EngineRefused, SolverCrashed
 from services.rounds.pool import SolverPool
+from services.rounds.runner import threads_of
 from tests.builders.rounds import random_problem, random_times
 from tests.builders.waiting import until
 
@@ -49,6 +51,26 @@ async def test_plans_come_back(pool: SolverPool) -> None:
     assert plan == runs[1][-1].plan
     assert list_violations(PROBLEM, TIMES, plan) == []
     assert decode_plan(encode_plan(plan)) == plan
+
+
+@pytest.mark.slow
+async def test_big_problems_are_solved_on_several_threads(pool: SolverPool) -> None:
+    """Two threads give a valid plan, the same one for the same seed and iterations."""
+    rng = np.random.default_rng(2)
+    big, times = random_problem(rng, 520, 40), random_times(rng, 521)
+    order = SolveOrder(parts_of(big), pack_times(times), 60.0, 64, 0, threads=2)
+    plans = [(await _drained(pool.solve(order)))[-1].plan for _ in range(2)]
+    assert plans[0] == plans[1]
+    assert list_violations(big, times, plans[0]) == []
+
+
+def test_threads_are_those_asked_for_as_far_as_there_are_cores() -> None:
+    """Small problems take one, big ones all unless another number or a number of iterations is asked for."""
+    asked = {(0, 0): 4, (2, 0): 2, (9, 0): 4, (0, 10): 1, (3, 10): 3}
+    for (threads, iterations), expected in asked.items():
+        limits = pb.SolveLimits(threads=threads, max_iterations=iterations)
+        assert threads_of(limits, 500, cores=4) == expected
+        assert threads_of(limits, 499, cores=4) == 1
 
 
 @pytest.mark.slow

@@ -30,8 +30,8 @@ from services.rounds.rebuilt import inserted, polish_order, polished, repaired
 from services.rounds.store import Reported, RoundsStore, StoredRounds, planned
 
 T = TypeVar("T")
-LEAD_S = 1.0
-"""Time from looking for a better plan to taking it over, besides that of the search."""
+LEAD_S = 2.0
+"""Time from looking at a plan to taking a better one over, besides that of the search."""
 MOST_CAUSES = 3
 KEPT_PLANS = 8
 """Plans in memory."""

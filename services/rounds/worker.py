@@ -85,7 +85,13 @@ def _serve(channel: socket.socket, order: SolveOrder) -> None:
 
 def _polish(channel: socket.socket, order: PolishOrder) -> None:
     """Improve what is left of a plan; answer the rounds that changed."""
-    began = time.monotonic()
+    began: float | None = None
+
+    def progress() -> float:
+        nonlocal began
+        began = time.monotonic() if began is None else began  # what prepares the search does not count
+        return (time.monotonic() - began) / order.time_limit_s
+
     try:
         problem, times = build_problem(order.problem), map_times(order.times)
         rest = residual(
@@ -101,7 +107,7 @@ def _polish(channel: socket.socket, order: PolishOrder) -> None:
             rest,
             times,
             stability=Stability(order.move_cost),
-            progress=lambda: (time.monotonic() - began) / order.time_limit_s,
+            progress=progress,
             seed=order.seed,
         )
     except RoutingError as error:

@@ -21,7 +21,7 @@ UNITS = re.compile(
     r"_(s|ms|m|m2|km|mps|kmh|deg|g|kg|vph|hour|count|spaces|vehicles|probability|share|ratio|minor|epoch|bytes|size|sequence|index)$"
 )
 NO_UNIT = {
-    "count", "sequence", "version", "plan_version", "position", "seed", "iterations", "max_iterations", "priority", "quality",
+    "count", "sequence", "version", "plan_version", "position", "seed", "iterations", "max_iterations", "threads", "priority", "quality",
     "occupancy", "saturation", "score", "speed_factor", "lanes", "weekdays", "mean_stops", "max_stops",
     "max_transfers", "max_departures", "max_places", "max_itineraries", "max_alternatives", "route_type", "route_types",
     "loads", "capacities", "shortfall", "cost", "cost_delta", "move_cost", "fixed", "prize",

@@ -62,7 +62,8 @@ class Polisher:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _work(self, rounds_id: str) -> None:
-        set_deadline(Deadline())  # not that of the call that changed the plan
+        set_deadline(Deadline())  # not that of the call that changed the plan, nor its words in the log
+        structlog.contextvars.clear_contextvars()
         try:
             while rounds_id in self._wishes:
                 await asyncio.sleep(QUIET_S)

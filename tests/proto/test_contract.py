@@ -21,8 +21,8 @@ UNITS = re.compile(
     r"_(s|ms|m|m2|km|mps|kmh|deg|g|kg|vph|hour|count|spaces|vehicles|probability|share|ratio|minor|epoch|bytes|size|sequence|index)$"
 )
 NO_UNIT = {
-    "count", "sequence", "version", "plan_version", "position", "seed", "iterations", "max_iterations", "threads", "priority", "quality",
-    "occupancy", "saturation", "score", "speed_factor", "lanes", "weekdays", "mean_stops", "max_stops",
+    "count", "sequence", "version", "plan_version", "position", "seed", "iterations", "max_iterations", "threads", "priority",
+    "quality", "occupancy", "saturation", "score", "speed_factor", "lanes", "weekdays", "mean_stops", "max_stops",
     "max_transfers", "max_departures", "max_places", "max_itineraries", "max_alternatives", "route_type", "route_types",
     "loads", "capacities", "shortfall", "cost", "cost_delta", "move_cost", "fixed", "prize",
     "exit_number", "shared", "per_kg_co2", "late_cost", "other_vehicle_cost", "weight_per_vehicle", "service_factor",

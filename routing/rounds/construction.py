@@ -54,6 +54,7 @@ class _Model:
         ends = [len(vehicles) + k for k in starts]
         self.manager = pywrapcp.RoutingIndexManager(self.base + count, len(vehicles), starts, ends)
         self.routing = pywrapcp.RoutingModel(self.manager)
+        self.measured = False
         low = min(vehicle.shift.start_s for vehicle in vehicles)
         high = max(vehicle.shift.end_s for vehicle in vehicles)
         self.zero_s = min([low, *(v.shift.start_s for v in vehicles)])
@@ -110,7 +111,8 @@ class _Model:
         if lengths:
             evaluators = [routing.RegisterTransitMatrix(np.ceil(np.minimum(lengths[v.profile], FAR)).astype(np.int64).tolist())
                           for v in problem.vehicles[:1]]  # fmt: skip
-            if any(v.max_length_m is not None for v in problem.vehicles):
+            self.measured = any(v.max_length_m is not None for v in problem.vehicles)
+            if self.measured:
                 routing.AddDimension(evaluators[0], 0, FAR, True, "metres")
         self._arc_costs(lengths)
         for r, vehicle in enumerate(problem.vehicles):
@@ -144,7 +146,7 @@ class _Model:
         self._range(self.routing.End(r), opens, back)
         if vehicle.max_duration_s is not None:
             self.time.SetSpanUpperBoundForVehicle(max(0, math.floor(vehicle.max_duration_s / self.unit_s)), r)
-        if vehicle.max_length_m is not None and self.routing.HasDimension("metres"):
+        if vehicle.max_length_m is not None and self.measured:  # HasDimension of 9.15 takes no str
             metres = self.routing.GetDimensionOrDie("metres")
             metres.CumulVar(self.routing.End(r)).SetMax(math.floor(vehicle.max_length_m))
         self.routing.AddVariableMinimizedByFinalizer(self.time.CumulVar(self.routing.End(r)))

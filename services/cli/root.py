@@ -13,6 +13,8 @@ from services.cli.context import CommandContext
 from services.cli.demo import demo
 from services.cli.feeds import feeds, parking
 from services.cli.journeys import departures, journey, places
+from services.cli.rounds_compare import compare
+from services.cli.rounds_explain import explain, price
 from services.cli.rounds_live import rounds
 from services.cli.rounds_value import value
 from services.cli.serve import serve
@@ -59,7 +61,8 @@ def root(context: click.Context, home: Path | None, city_name: str | None) -> No
 
 for command in (demo, serve, city, journey, departures, places, tour, street, rounds, signals, parking, feeds, address, token):
     root.add_command(command)
-rounds.add_command(value)
+for command in (value, explain, price, compare):
+    rounds.add_command(command)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""``traboule rounds solve|value|submit|show|cancel|list|explain``."""
+"""``traboule rounds solve|value|submit|show|cancel|list``."""
 
 import datetime as dt
 from collections.abc import Callable, Mapping
@@ -259,19 +259,3 @@ def cancel(context: CommandContext, rounds_id: str) -> None:
     state = context.client.call("rounds", Stub, "CancelRounds", request).rounds.state
     cancelled = state == rounds_service_pb2.ROUNDS_STATE_CANCELLED
     say("cancelled" if cancelled else f"nothing to cancel: these rounds are {_state(state)}")
-
-
-@rounds.command()
-@click.argument("rounds_id")
-@click.pass_obj
-@plain_errors
-def explain(context: CommandContext, rounds_id: str) -> None:
-    """Explain why shipments are not served, and what would help."""
-    request = rounds_service_pb2.ExplainUnservedRequest(rounds_id=rounds_id)
-    answer = context.client.call("rounds", Stub, "ExplainUnserved", request)
-    for row in answer.explanations:
-        say(f"[bold]{plain(row.shipment_id)}[/] {plain(row.summary)}")
-        for remedy in row.remedies:
-            say(f"  could help: {plain(remedy)}")
-    if not answer.explanations:
-        say("Everything is served.")

@@ -38,6 +38,11 @@ KINDS = {
 
 
 def solve_here(instance: Instance, seconds: float, seed: int) -> plan_pb2.Plan:
+    """Plan an instance with its own travel times; the plan in the form of the contract."""
+    return local_plan(instance, solve_instance(instance, seconds, seed))
+
+
+def solve_instance(instance: Instance, seconds: float, seed: int) -> Plan:
     """Plan an instance with its own travel times, showing every better plan."""
     began = time.monotonic()
     with Live(Text("planning …"), console=console, transient=True, refresh_per_second=8) as live:
@@ -47,10 +52,9 @@ def solve_here(instance: Instance, seconds: float, seed: int) -> plan_pb2.Plan:
             words = f"{served} served, {len(plan.unserved)} not   {len(plan.rounds)} rounds   cost {cost:,.2f}"
             live.update(Text(f"{time.monotonic() - began:5.1f} of {seconds:g} s   {words}"))
 
-        plan = solve(
+        return solve(
             instance.problem, instance.times, time_limit_s=seconds, elapsed_s=time.monotonic, seed=seed, on_improvement=better
         )
-    return local_plan(instance, plan)
 
 
 def local_plan(instance: Instance, plan: Plan) -> plan_pb2.Plan:

@@ -70,6 +70,8 @@ _BY_SERVICE: dict[str, dict[str, Rule]] = {
         "InsertOrder": _LOGISTICS_OR_ADMINISTRATOR,
         "ReportEvent": _LOGISTICS_OR_ADMINISTRATOR,
         "ExplainUnserved": _LOGISTICS_OR_ADMINISTRATOR,
+        "PriceConstraints": _LOGISTICS_OR_ADMINISTRATOR,
+        "ComparePlans": _LOGISTICS_OR_ADMINISTRATOR,
     },
     "traboule.signals.v1.SignalsService": {
         "ImportIntersections": _CONTROL_OR_ADMINISTRATOR,

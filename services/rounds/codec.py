@@ -9,6 +9,8 @@ import numpy as np
 
 from routing.kernels.rounds_times import SLOTS, TimesArrays
 from routing.rounds.api import Depot, Plan, Problem, Shipment, TravelTimes, Vehicle
+from routing.rounds.prices import Prices
+from routing.rounds.remedies import Advice
 
 
 class ArrayBytes(msgspec.Struct, frozen=True):
@@ -81,6 +83,46 @@ class Improvement(msgspec.Struct, frozen=True, tag=True):
     final: bool
 
 
+class AdviseOrder(msgspec.Struct, frozen=True, tag=True):
+    """Service → solver: for which orders to look for remedies, and who may serve each."""
+
+    problem: ProblemParts
+    times: tuple[int, tuple[ArrayBytes, ...]]
+    time_limit_s: float
+    routes: list[list[int]]
+    shipments: tuple[int, ...]
+    hosts: tuple[tuple[int, ...], ...]
+    models: tuple[int, ...]
+    most: int
+    earliest_s: float
+
+
+class Advised(msgspec.Struct, frozen=True, tag=True):
+    """Solver → service: advice for the orders that were reached, and of how many of them the search came to its end."""
+
+    advices: tuple[Advice, ...]
+    complete: int
+    final: bool = True
+
+
+class PriceOrder(msgspec.Struct, frozen=True, tag=True):
+    """Service → solver: which kinds of constraints to price (empty = all), in how much time together."""
+
+    problem: ProblemParts
+    times: tuple[int, tuple[ArrayBytes, ...]]
+    time_limit_s: float
+    routes: list[list[int]]
+    constraints: tuple[str, ...]
+    seed: int
+
+
+class Priced(msgspec.Struct, frozen=True, tag=True):
+    """Solver → service: prices so far."""
+
+    prices: Prices
+    final: bool
+
+
 class Failure(msgspec.Struct, frozen=True, tag=True):
     """Solver → service: an error the engine raised on purpose."""
 
@@ -95,7 +137,9 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
     pid: int
 
 
-Message = SolveOrder | PolishOrder | Improvement | Polished | Failure | Ready
+Order = SolveOrder | PolishOrder | AdviseOrder | PriceOrder
+Answer = Improvement | Polished | Advised | Priced
+Message = Order | Answer | Failure | Ready
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Message)
 

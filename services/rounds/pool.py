@@ -15,9 +15,11 @@ import structlog
 from services.common.errors import ServiceError
 from services.common.processes import Child, spawn
 from services.rounds.codec import (
+    Answer,
     Failure,
     Improvement,
     Message,
+    Order,
     Polished,
     PolishOrder,
     Ready,
@@ -108,7 +110,14 @@ class SolverPool:
         return sorted(solver.child.pid for solver in self._all)
 
     async def solve(self, order: SolveOrder) -> AsyncIterator[Improvement]:
-        """Better and better plans, the last with `final`. Closing the iterator early kills the solver's work at once.
+        """Better and better plans, the last with `final`; see `work`."""
+        async with contextlib.aclosing(self.work(order)) as answers:
+            async for answer in answers:
+                if isinstance(answer, Improvement):
+                    yield answer
+
+    async def work(self, order: Order) -> AsyncGenerator[Answer, None]:
+        """What a solver answers to an order, the last with `final`. Closing the iterator early kills its work at once.
 
         Raises
         ------
@@ -120,8 +129,7 @@ class SolverPool:
         solver = await self._take()
         async with contextlib.aclosing(self._talk(solver, order, order.time_limit_s)) as messages:
             async for message in messages:
-                if isinstance(message, Improvement):
-                    yield message
+                yield message
 
     async def polish(self, make_order: Callable[[], Awaitable[PolishOrder | None]]) -> Polished | None:
         """Improve a plan under change; `make_order` is called once a solver is free, and may say that there is nothing to do.
@@ -143,9 +151,7 @@ class SolverPool:
                 found = message if isinstance(message, Polished) else found
         return found
 
-    async def _talk(
-        self, solver: _Solver, order: SolveOrder | PolishOrder, time_limit_s: float
-    ) -> AsyncGenerator[Improvement | Polished, None]:
+    async def _talk(self, solver: _Solver, order: Order, time_limit_s: float) -> AsyncGenerator[Answer, None]:
         """What a solver answers to an order, up to the last; it is killed and replaced if nobody waits for that."""
         finished = False
         try:
@@ -164,7 +170,7 @@ class SolverPool:
                 if isinstance(message, Failure):
                     finished = True
                     raise EngineRefused(message.kind, message.message, message.field)
-                if isinstance(message, Improvement | Polished):
+                if isinstance(message, Answer):
                     finished = isinstance(message, Polished) or message.final
                     yield message
         finally:

@@ -16,7 +16,8 @@ from services.common.errors import InvalidInput
 from services.common.identity import current_principal
 from services.common.state import State
 from services.rounds.city import RoundsCity
-from services.rounds.live import Changed, LiveRounds, require_known
+from services.rounds.explaining import ExplainingServicer
+from services.rounds.live import Changed, LiveRounds
 from services.rounds.mapping import problem_from_proto
 from services.rounds.plan_mapping import LegSource, plan_to_proto, unserved_to_proto
 from services.rounds.polishing import Polisher
@@ -30,7 +31,7 @@ REPLY_MARGIN_S = 0.5
 """Kept back from the caller's deadline, so that the last plan arrives in time."""
 
 
-class RoundsServicer(rounds_service_pb2_grpc.RoundsServiceServicer):
+class RoundsServicer(ExplainingServicer, rounds_service_pb2_grpc.RoundsServiceServicer):
     """Delivery rounds of one city.
 
     Parameters
@@ -141,25 +142,6 @@ class RoundsServicer(rounds_service_pb2_grpc.RoundsServiceServicer):
         stamp = self._city.stamp(changed.built.traffic)
         plan = await self._plan(changed, change if request.only_changed else None)
         return pb.ReportEventResponse(reordered=bool(change.moved), changes=words, plan=plan, stamp=stamp)
-
-    async def ExplainUnserved(  # noqa: N802
-        self,
-        request: pb.ExplainUnservedRequest,
-        context: Context,  # noqa: ARG002
-    ) -> pb.ExplainUnservedResponse:
-        """Why shipments are not served."""
-        stored = await self._store.get(request.rounds_id, current_principal().tenant)
-        require_known(list(request.shipment_ids), stored)
-        plan, mapped, built = await self._live.explained(stored)
-        wanted = set(request.shipment_ids)
-        found = [unserved_to_proto(one, mapped, built) for one in plan.unserved]
-        return pb.ExplainUnservedResponse(
-            explanations=[
-                pb.Explanation(shipment_id=one.shipment_id, reason=one.reason, summary=one.explanation)
-                for one in found
-                if not wanted or one.shipment_id in wanted
-            ]
-        )
 
     async def _plan(self, changed: Changed, only: Change | None = None) -> plan_pb2.Plan:
         """Message of a changed plan; with `only` of the rounds that changed alone, their ways not drawn."""

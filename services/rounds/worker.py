@@ -20,6 +20,7 @@ from services.rounds.codec import (
     Failure,
     Improvement,
     Message,
+    Order,
     Polished,
     PolishOrder,
     Ready,
@@ -30,6 +31,7 @@ from services.rounds.codec import (
     map_times,
     unpack_times,
 )
+from services.rounds.studies import study
 
 HEADER = struct.Struct("!Q")
 LARGEST_FRAME = 1 << 32
@@ -48,6 +50,8 @@ def main(arguments: list[str]) -> int:
                 _serve(channel, order)
             elif isinstance(order, PolishOrder):
                 _polish(channel, order)
+            elif isinstance(order, Order):
+                _study(channel, order)
             del order
     return 0
 
@@ -117,6 +121,14 @@ def _polish(channel: socket.socket, order: PolishOrder) -> None:
     was, now = (whole_routes(rest, routes, visits) for routes in (rest.routes, found.routes))
     changed = {r: tuple(now[r]) for r in range(len(now)) if now[r] != was[r]}
     _send(channel, Polished(changed, found.saved, found.iterations))
+
+
+def _study(channel: socket.socket, order: Order) -> None:
+    try:
+        for answer in study(order, time.monotonic):
+            _send(channel, answer)
+    except RoutingError as error:
+        _send(channel, Failure(error.kind, str(error), error.field or ""))
 
 
 def _send(channel: socket.socket, message: Message) -> None:

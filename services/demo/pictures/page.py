@@ -24,6 +24,7 @@ font-variant-numeric:tabular-nums}
 .facts{display:flex;flex-wrap:wrap;gap:.7rem;margin:.7rem 0}.fact{flex:1 1 9rem;
 border:1px solid var(--line);border-radius:10px;padding:.55rem .8rem}
 .fact b{display:block;font-size:1.35rem}.fact span{color:var(--soft);font-size:.88rem}
+.beside{display:grid;grid-template-columns:repeat(auto-fit,minmax(380px,1fr));gap:1rem}
 .note{border-left:4px solid var(--accent);padding:.3rem .9rem;color:var(--soft);margin:.8rem 0}.empty{color:var(--soft)}
 code{background:var(--sea);padding:.1rem .35rem;border-radius:5px;font-size:.9em}pre{background:var(--sea);padding:.8rem;
 border-radius:8px;overflow-x:auto}a{color:var(--accent)}nav a{margin-right:1rem}
@@ -85,6 +86,11 @@ def facts(values: Iterable[tuple[str, str]]) -> str:
     """Big figures with a caption each: (figure, caption)."""
     cells = "".join(f'<div class="fact"><b>{escape(big)}</b><span>{escape(small)}</span></div>' for big, small in values)
     return f'<div class="facts">{cells}</div>'
+
+
+def side_by_side(*parts: str) -> str:
+    """Ready HTML parts beside each other, below each other where the page is narrow."""
+    return f'<div class="beside">{"".join(f"<div>{part}</div>" for part in parts)}</div>'
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -3,7 +3,19 @@
 import importlib
 import sys
 
-NAMES = ("transit", "street", "match", "rounds", "rounds_value", "rounds_live", "signals", "feeds", "grpc", "city")
+NAMES = (
+    "transit",
+    "street",
+    "match",
+    "rounds",
+    "rounds_value",
+    "rounds_live",
+    "rounds_sure",
+    "signals",
+    "feeds",
+    "grpc",
+    "city",
+)
 
 
 def main(argv: list[str]) -> int:

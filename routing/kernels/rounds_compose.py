@@ -129,16 +129,19 @@ def arrival_function(times: TimesArrays, p: int, i: int, j: int, low: float, hig
 
 @kernel
 def window_function(windows: Records, first: int, last: int, low: float, service: float) -> tuple[F64, F64]:
-    """Departure after service as a function of the arrival: waits for a window, is undefined after the last one."""
+    """Departure after service as a function of the arrival: waits for a window, is undefined after the last one.
+
+    A window may close to arrivals before it opens (`routing.rounds.sure`).
+    """
     n = last - first
     xs, ys = np.empty(3 * n + 1), np.empty(3 * n + 1)
-    xs[0], ys[0] = min(low, windows[first].opens_s), windows[first].opens_s + service
+    xs[0], ys[0] = min(low, windows[first].opens_s, windows[first].closes_s), windows[first].opens_s + service
     m = 1
     for k in range(first, last):
         if k > first:
             xs[m], ys[m] = windows[k - 1].closes_s, windows[k].opens_s + service
             m += 1
-        xs[m], ys[m] = windows[k].opens_s, windows[k].opens_s + service
-        xs[m + 1], ys[m + 1] = windows[k].closes_s, windows[k].closes_s + service
+        xs[m], ys[m] = min(windows[k].opens_s, windows[k].closes_s), windows[k].opens_s + service
+        xs[m + 1], ys[m + 1] = windows[k].closes_s, max(windows[k].opens_s, windows[k].closes_s) + service
         m += 2
     return xs[:m], ys[:m]

@@ -79,6 +79,7 @@ def _next_day(context: CommandContext, shift: str) -> dt.date:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--seconds", type=click.FloatRange(0.1, 3600), default=10.0, show_default=True, help="How long to look.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the search.")
+@click.option("--sure", type=click.FloatRange(0.5, 0.999), help="Probability with which every window is to be kept, as 0.95.")
 @click.option("--picture", type=click.Path(path_type=Path), help="Write map and Gantt chart (HTML) here.")
 @click.option("--geojson", type=click.Path(path_type=Path), help="Write the rounds as GeoJSON here.")
 @click.option("--csv", "csv_file", type=click.Path(path_type=Path), help="Write the stops as CSV here.")
@@ -91,7 +92,7 @@ def _next_day(context: CommandContext, shift: str) -> dt.date:
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 @click.pass_obj
 @plain_errors
-def solve(context: CommandContext, /, file: Path, seconds: float, seed: int, **out: Any) -> None:
+def solve(context: CommandContext, /, file: Path, seconds: float, seed: int, sure: float | None, **out: Any) -> None:
     """Plan the rounds of FILE and show every better plan as it is found.
 
     FILE is a rounds problem (JSON), VROOM (JSON), MAMUT, Solomon/Homberger or Li & Lim, or orders (CSV). Files that bring
@@ -99,6 +100,7 @@ def solve(context: CommandContext, /, file: Path, seconds: float, seed: int, **o
 
     \b
       traboule rounds solve cities/porto/examples/deliveries.json --seconds 20 --picture rounds.html
+      traboule rounds solve cities/porto/examples/deliveries.json --sure 0.95
       traboule rounds solve orders.csv --depot 41.17,-8.65 --vehicles 3 --shift 08:00-17:00 --gpx drivers
       traboule rounds solve C101.txt --objective vehicles-distance
     """
@@ -107,19 +109,19 @@ def solve(context: CommandContext, /, file: Path, seconds: float, seed: int, **o
     if found.instance is not None and found.instance.travel_times is not None:
         if found.instance.points is None and (out["geojson"] or out["gpx"]):
             raise click.ClickException(f"{file} gives no coordinates in degrees: --geojson and --gpx cannot be written")
-        plan = solve_here(found.instance, seconds, seed)
+        plan = solve_here(found.instance, seconds, seed, sure)
         show_local(found.instance, plan)
         _finish(context, plan, out, found.instance)
         return
-    _finish(context, _ask(context, read_request(context, found, file, out), seconds, seed), out)
-
-
-def _ask(context: CommandContext, problem: problem_pb2.Problem, seconds: float, seed: int) -> plan_pb2.Plan:
-    """The best plan of the running city."""
-    request = rounds_service_pb2.SolveRoundsRequest(
-        problem=problem,
-        limits=rounds_service_pb2.SolveLimits(time_limit_s=seconds, seed=seed, with_polylines=True),
+    limits = rounds_service_pb2.SolveLimits(
+        time_limit_s=seconds, seed=seed, with_polylines=True, window_probability=sure or 0.0
     )
+    _finish(context, _ask(context, read_request(context, found, file, out), limits), out)
+
+
+def _ask(context: CommandContext, problem: problem_pb2.Problem, limits: rounds_service_pb2.SolveLimits) -> plan_pb2.Plan:
+    """The best plan of the running city."""
+    request = rounds_service_pb2.SolveRoundsRequest(problem=problem, limits=limits)
     last = rounds_service_pb2.SolveRoundsResponse()
     with Live(Text("sending …"), console=console, transient=True, refresh_per_second=8) as live:
 
@@ -127,7 +129,7 @@ def _ask(context: CommandContext, problem: problem_pb2.Problem, seconds: float, 
             nonlocal last
             if message.HasField("plan"):
                 last = message
-            live.update(Text(_progress(message, seconds)))
+            live.update(Text(_progress(message, limits.time_limit_s)))
             return not message.final
 
         context.client.stream("rounds", Stub, "SolveRounds", request, each)
@@ -173,6 +175,8 @@ def show_plan(plan: plan_pb2.Plan, zone: ZoneInfo) -> None:
         ("vehicle", "round", "stops", "driving", "service", "waiting", "distance", "CO2"), rows, right=(2, 3, 4, 5, 6, 7)
     )
     say(f"[bold]{plan.served_count} served[/], {duration(plan.drive_s)} driving, {distance(plan.distance_m)}")
+    for warning in plan.warnings:
+        say(f"[yellow]{plain(warning)}[/]")
     for left in plan.unserved:
         reason = plan_pb2.UnservedReason.Name(left.reason).removeprefix("UNSERVED_REASON_").lower().replace("_", " ")
         known = left.reason != plan_pb2.UNSERVED_REASON_UNSPECIFIED

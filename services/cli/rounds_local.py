@@ -2,6 +2,7 @@
 
 import datetime as dt
 import time
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,7 @@ from routing.model.modes import StreetMode
 from routing.rounds.api import Plan, Visit, solve
 from routing.rounds.formats.instance import Instance
 from routing.rounds.problem import TimeWindow
+from routing.rounds.sure import solve_surely
 from routing.street.access_rules import EmissionClass
 from services.cli.output import console, duration
 from services.cli.rounds_export import has_places
@@ -37,13 +39,14 @@ KINDS = {
 """Profile of a file → kind of vehicle."""
 
 
-def solve_here(instance: Instance, seconds: float, seed: int) -> plan_pb2.Plan:
+def solve_here(instance: Instance, seconds: float, seed: int, sure: float | None = None) -> plan_pb2.Plan:
     """Plan an instance with its own travel times; the plan in the form of the contract."""
-    return local_plan(instance, solve_instance(instance, seconds, seed))
+    return local_plan(instance, solve_instance(instance, seconds, seed, sure))
 
 
-def solve_instance(instance: Instance, seconds: float, seed: int) -> Plan:
-    """Plan an instance with its own travel times, showing every better plan."""
+def solve_instance(instance: Instance, seconds: float, seed: int, sure: float | None = None) -> Plan:
+    """Plan an instance with its own travel times, showing every better plan; with `sure` windows are kept that surely."""
+    work = partial(solve_surely, probability=sure) if sure else solve
     began = time.monotonic()
     with Live(Text("planning …"), console=console, transient=True, refresh_per_second=8) as live:
 
@@ -52,7 +55,7 @@ def solve_instance(instance: Instance, seconds: float, seed: int) -> Plan:
             words = f"{served} served, {len(plan.unserved)} not   {len(plan.rounds)} rounds   cost {cost:,.2f}"
             live.update(Text(f"{time.monotonic() - began:5.1f} of {seconds:g} s   {words}"))
 
-        return solve(
+        return work(
             instance.problem, instance.times, time_limit_s=seconds, elapsed_s=time.monotonic, seed=seed, on_improvement=better
         )
 

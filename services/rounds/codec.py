@@ -39,6 +39,7 @@ class SolveOrder(msgspec.Struct, frozen=True, tag=True):
     iterations: int | None
     seed: int
     threads: int = 1
+    window_probability: float = 0.0
 
 
 class SharedTimes(msgspec.Struct, frozen=True):
@@ -137,7 +138,8 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
     pid: int
 
 
-Order = SolveOrder | PolishOrder | AdviseOrder | PriceOrder
+Study = AdviseOrder | PriceOrder
+Order = SolveOrder | PolishOrder | Study
 Answer = Improvement | Polished | Advised | Priced
 Message = Order | Answer | Failure | Ready
 _encoder = msgspec.msgpack.Encoder()

@@ -46,9 +46,15 @@ def order_of(
     """What a solver process is told: the time limit always holds, with `max_iterations` it is an hour unless given."""
     unsaid_s = ITERATIONS_TIME_LIMIT_S if limits.max_iterations else DEFAULT_TIME_LIMIT_S
     time_limit_s = min(limits.time_limit_s or unsaid_s, longest_s)
-    threads = threads_of(limits, len(mapped.problem.visits), cores)
-    times = pack_times(built.travel_times)
-    return SolveOrder(parts_of(mapped.problem), times, time_limit_s, limits.max_iterations or None, limits.seed, threads)
+    return SolveOrder(
+        parts_of(mapped.problem),
+        pack_times(built.travel_times),
+        time_limit_s,
+        limits.max_iterations or None,
+        limits.seed,
+        threads_of(limits, len(mapped.problem.visits), cores),
+        limits.window_probability,
+    )
 
 
 async def prepare(

@@ -7,15 +7,15 @@ from routing.rounds.arrays import build_arrays
 from routing.rounds.prices import price_constraints
 from routing.rounds.remedies import Advice, find_remedies
 from routing.rounds.search import Search
-from services.rounds.codec import Advised, AdviseOrder, Answer, Order, Priced, PriceOrder, build_problem, unpack_times
+from services.rounds.codec import Advised, AdviseOrder, Answer, Priced, Study, build_problem, unpack_times
 
 
-def study(order: Order, elapsed_s: Callable[[], float]) -> Iterator[Answer]:
+def study(order: Study, elapsed_s: Callable[[], float]) -> Iterator[Answer]:
     """Answers to an order, the last with `final`."""
     problem, travel_times = build_problem(order.problem), unpack_times(order.times)
     if isinstance(order, AdviseOrder):
         yield _advise(order, problem, travel_times, elapsed_s)
-    elif isinstance(order, PriceOrder):
+    else:
         steps = price_constraints(
             problem, travel_times, order.routes, order.constraints, time_limit_s=order.time_limit_s, elapsed_s=elapsed_s,
             seed=order.seed,

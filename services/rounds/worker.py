@@ -9,22 +9,24 @@ import socket
 import struct
 import sys
 import time
+from functools import partial
 
 from routing.errors import RoutingError
 from routing.rounds.api import Plan, solve
 from routing.rounds.polish import polish, visits_of, whole_routes
 from routing.rounds.replan import residual
 from routing.rounds.stability import Stability
+from routing.rounds.sure import solve_surely
 from routing.rounds.warm import warm
 from services.rounds.codec import (
     Failure,
     Improvement,
     Message,
-    Order,
     Polished,
     PolishOrder,
     Ready,
     SolveOrder,
+    Study,
     build_problem,
     decode,
     encode,
@@ -50,7 +52,7 @@ def main(arguments: list[str]) -> int:
                 _serve(channel, order)
             elif isinstance(order, PolishOrder):
                 _polish(channel, order)
-            elif isinstance(order, Order):
+            elif isinstance(order, Study):
                 _study(channel, order)
             del order
     return 0
@@ -69,8 +71,9 @@ def _serve(channel: socket.socket, order: SolveOrder) -> None:
     def is_over() -> bool:
         return time.monotonic() - began >= order.time_limit_s
 
+    surely = partial(solve_surely, probability=order.window_probability)
     try:
-        plan = solve(
+        plan = (surely if order.window_probability else solve)(
             build_problem(order.problem),
             unpack_times(order.times),
             iterations=order.iterations,
@@ -123,7 +126,7 @@ def _polish(channel: socket.socket, order: PolishOrder) -> None:
     _send(channel, Polished(changed, found.saved, found.iterations))
 
 
-def _study(channel: socket.socket, order: Order) -> None:
+def _study(channel: socket.socket, order: Study) -> None:
     try:
         for answer in study(order, time.monotonic):
             _send(channel, answer)

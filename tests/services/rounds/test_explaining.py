@@ -74,3 +74,23 @@ async def test_prices_and_comparisons(service: Any) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await stub.ComparePlans(pb.ComparePlansRequest(before=same, after=pb.PlanReference(rounds_id="nobody's")))
     assert caught.value.code() == grpc.StatusCode.NOT_FOUND
+
+
+async def test_windows_are_planned_to_be_sure(service: Any) -> None:
+    """With a wanted probability every stop's window is about that sure, or is named; too small a probability is refused."""
+    stub, *_ = service
+    problem = drawn_problem()
+    for k, one in enumerate(problem.shipments):
+        opens = MORNING + 3600 + 1800 * (k % 4)
+        one.delivery.windows.add(start_unix_s=opens, end_unix_s=opens + 1800)
+    limits = pb.SolveLimits(max_iterations=400, window_probability=0.95)
+    last = [message async for message in stub.SolveRounds(pb.SolveRoundsRequest(problem=problem, limits=limits))][-1]
+    chances = [stop.window_probability for one in last.plan.rounds for stop in one.stops if stop.HasField("window_probability")]
+    assert len(delivered(last.plan)) == 12
+    assert len(chances) == 12
+    assert sum(chance < 0.92 for chance in chances) <= len(last.plan.warnings)
+    limits.window_probability = 0.3
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        async for _ in stub.SolveRounds(pb.SolveRoundsRequest(problem=problem, limits=limits)):
+            pass
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT

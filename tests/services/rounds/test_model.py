@@ -1,6 +1,6 @@
 """What the contract asks of rounds reaches the engine: service by vehicle, bonds, wishes, dues, rides, parking, weights."""
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -9,14 +9,15 @@ from traboule.rounds.v1 import plan_pb2, problem_pb2
 
 from routing.model.emissions import mean_co2_g_per_m
 from routing.model.modes import StreetMode
-from routing.rounds.api import DrivingRules, TimeWindow, TravelTimes, build_plan, solve
+from routing.rounds.api import DrivingRules, Plan, TimeWindow, TravelTimes, build_plan, solve
 from services.city.snapshot import CitySnapshot
 from services.common.clock import CityClock
-from services.common.errors import InvalidInput
+from services.common.errors import InvalidInput, Unimplemented
 from services.common.status import InvalidRequest
 from services.rounds.city import RoundsCity
 from services.rounds.mapping import MappedProblem, problem_from_proto
 from services.rounds.plan_mapping import plan_to_proto
+from services.rounds.rebuilt import rest_of
 from tests.builders.journeys import at
 from tests.builders.zoned_town import build_zoned_town, middle
 
@@ -244,3 +245,10 @@ def test_travel_times_hold_the_time_to_park(town: CitySnapshot) -> None:
     extended = city.extend_times(city.build_times(first), len(first.points), both)
     assert (extended.travel_times.arrays.slot_s[0, 0] == parked.travel_times.arrays.slot_s[0, 0]).all()
     assert extended.parking_s == parked.parking_s
+
+
+def test_changes_of_rounds_with_reloads_are_refused_by_name() -> None:
+    """What is on board cannot be told from what is loaded later: the contract's field is named."""
+    mapped = _mapped({}, vehicles=({}, {"may_reload": True}))
+    with pytest.raises(Unimplemented, match=r"vehicles\[1\]\.may_reload"):
+        rest_of(mapped, cast(Any, None), Plan((), (), 0.0), cast(Any, None), 0.0)

@@ -24,7 +24,7 @@ NO_UNIT = {
     "count", "sequence", "version", "plan_version", "position", "seed", "iterations", "max_iterations", "threads", "priority",
     "quality", "occupancy", "saturation", "score", "speed_factor", "lanes", "weekdays", "mean_stops", "max_stops",
     "max_transfers", "max_departures", "max_places", "max_itineraries", "max_alternatives", "max_remedies",
-    "route_type", "route_types",
+    "max_reloads", "route_type", "route_types",
     "loads", "capacities", "shortfall", "amount", "cost", "cost_delta", "move_cost", "fixed", "prize",
     "exit_number", "shared", "per_kg_co2", "late_cost", "other_vehicle_cost", "weight_per_vehicle", "service_factor",
 }  # fmt: skip

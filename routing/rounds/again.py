@@ -44,10 +44,10 @@ def plan_again(
 
 
 def routes_of(problem: Problem, plan: Plan) -> list[list[int]]:
-    """Visits of a plan, one list per vehicle."""
+    """Visits of a plan, reloads among them, one list per vehicle."""
     routes: list[list[int]] = [[] for _ in problem.vehicles]
     for one in plan.rounds:
-        routes[one.vehicle_idx] = [stop.visit_idx for stop in one.stops]
+        routes[one.vehicle_idx] = [halt.visit_idx for halt in one.halts]
     return routes
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from routing.rounds.again import routes_of
 from routing.rounds.api import (
     Depot,
     DrivingRules,
@@ -193,6 +194,12 @@ ASKED = problem(
     4, [van("v", 4, max_reloads=2, reload_s=20.0)], [delivery(f"o{k}", k + 1, None, 5, load=(4,)) for k in range(2)]
 )
 PLAN = build_plan(ASKED, LINE, [[0, 2, 1]])
+
+
+def test_routes_hold_the_reloads() -> None:
+    """What is planned again, or checked again, comes back to load where it did."""
+    assert PLAN.routes() == routes_of(ASKED, PLAN) == [[0, 2, 1]]
+    assert build_plan(ASKED, LINE, PLAN.routes()) == PLAN
 
 
 def _changed(**values: Any) -> Plan:

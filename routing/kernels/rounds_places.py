@@ -10,7 +10,7 @@ departures; the round is then timed exactly.
 import numpy as np
 
 from routing.kernels.jit import inlined, kernel
-from routing.kernels.rounds_refresh import route_metres
+from routing.kernels.rounds_refresh import route_metres, unliked
 from routing.kernels.rounds_route import ProblemArrays, backward, serve, service_of, time_cost
 from routing.kernels.rounds_state import State, is_timed
 from routing.kernels.rounds_tails import between
@@ -169,7 +169,8 @@ def whole_cost(problem: ProblemArrays, times: TimesArrays, state: State, r: int,
             end, late = time_whole(problem, times, r, route, start, starts, not_before)
             if end < np.inf:
                 running = min(running, running_cost(problem, r, start, end, late))
-    return running + problem.vehicles[r].fixed_cost + problem.vehicles[r].cost_per_m * metres - state.rounds[r].cost
+    there = state.rounds[r].cost - unliked(problem, state, r)  # what rides with a vehicle it does not prefer stays as dear
+    return running + problem.vehicles[r].fixed_cost + problem.vehicles[r].cost_per_m * metres - there
 
 
 @inlined

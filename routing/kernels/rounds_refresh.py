@@ -150,7 +150,7 @@ def _price(problem: ProblemArrays, times: TimesArrays, state: State, r: int) -> 
         problem.vehicles[r].fixed_cost
         + time_cost(problem, r, end - start)
         + problem.vehicles[r].cost_per_m * metres
-        + _unliked(problem, state, r)
+        + unliked(problem, state, r)
         + late
     )
     inside = end - start <= problem.vehicles[r].max_duration_s + 1e-6 and metres <= problem.vehicles[r].max_length_m + 1e-6
@@ -158,7 +158,7 @@ def _price(problem: ProblemArrays, times: TimesArrays, state: State, r: int) -> 
 
 
 @lean
-def _unliked(problem: ProblemArrays, state: State, r: int) -> float:
+def unliked(problem: ProblemArrays, state: State, r: int) -> float:
     """Cost of shipments that would rather ride with another vehicle."""
     total = 0.0
     for v in state.routes[r, : state.rounds[r].length]:

@@ -10,11 +10,11 @@ from routing.kernels.rounds_refresh import refresh
 from routing.kernels.rounds_route import best_departure
 from routing.kernels.rounds_state import set_route
 from routing.kernels.rounds_times import arrival, latest_departure
-from routing.rounds.api import Problem, TravelTimes, list_violations, solve
+from routing.rounds.api import Break, Problem, TravelTimes, list_violations, solve
 from routing.rounds.arrays import build_arrays
 from routing.rounds.errors import InvalidProblemError
 from routing.rounds.search import Search
-from tests.builders.rounds import problem, random_problem, random_times, van
+from tests.builders.rounds import delivery, line_times, problem, random_problem, random_times, van
 
 SEEDS = st.integers(0, 2**31)
 
@@ -129,3 +129,17 @@ def test_rounds_stay_drivable_where_stops_lie_on_short_cuts(seed: int) -> None:
     left_out = sum(asked.shipments[one.shipment_idx].penalty for one in plan.unserved)
     assert plan.cost == pytest.approx(sum(one.cost for one in plan.rounds) + left_out)
     assert plan.cost <= plan.first_cost + 1e-6
+
+
+def test_what_rides_unliked_does_not_make_others_cheaper() -> None:
+    """In a round timed whole (a break) an order joins one that would rather ride elsewhere: the cost told is the change."""
+    fleet = [van("a", breaks=(Break(300, 900, 60),)), van("b")]
+    wish = {"preferred_vehicle_ids": frozenset({"b"}), "other_vehicle_cost": 5000.0, "vehicle_ids": frozenset({"a"})}
+    orders = [delivery("wished", 1, **wish), delivery("other", 2, vehicle_ids=frozenset({"a"}))]
+    asked, times = problem(3, fleet, orders), line_times([0, 100, 250])
+    search = Search(build_arrays(asked, times), times.arrays)
+    for s, before in ((0, 0.0), (1, None)):
+        was = float(search.state.rounds.cost.sum()) if before is None else before
+        told = search.insert(s)
+        assert told is not None
+        assert told[0] == pytest.approx(float(search.state.rounds.cost.sum()) - was)

@@ -11,7 +11,7 @@ vehicle routing problems with time-windows, doi:10.1016/j.cor.2012.07.018.
 
 import numpy as np
 
-from routing.kernels.jit import lean
+from routing.kernels.jit import lean, merged
 from routing.kernels.rounds_insertion import (
     best_in_route,
     best_insertion,
@@ -27,7 +27,7 @@ from routing.kernels.rounds_state import SHORTLIST, State, is_whole
 from routing.kernels.rounds_times import EPS_S, I32, TimesArrays
 
 
-@lean
+@merged
 def best_near(
     problem: ProblemArrays, times: TimesArrays, state: State, s: int, mixed: bool, blink: float, seed: np.ndarray, near: I32
 ) -> tuple[float, int, int, int]:
@@ -69,7 +69,7 @@ def best_near(
     if vehicle < 0:
         return best_insertion(problem, times, state, s, mixed, 0.0, seed)
     if asks_for_reload(problem, state, s, best, vehicle, seed):
-        return best_with_reload(problem, times, state, s, best, vehicle, at, -1)
+        return best_with_reload(problem, times, state, s, best, vehicle, at, np.int64(-1))
     return best, vehicle, at, -1
 
 

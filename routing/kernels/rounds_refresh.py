@@ -5,7 +5,7 @@
 
 import numpy as np
 
-from routing.kernels.jit import inlined, kernel, lean
+from routing.kernels.jit import inlined, kernel, lean, merged
 from routing.kernels.rounds_route import ProblemArrays, best_departure, end_of_round, location_before, rests, serve, time_cost
 from routing.kernels.rounds_state import SEARCH_STEPS, State, is_timed, rest_is_due
 from routing.kernels.rounds_sweep import sweep_departures
@@ -100,7 +100,7 @@ def _look_closely(problem: ProblemArrays, times: TimesArrays, state: State, r: i
     fill_heads(problem, times, state, r, state.rounds[r].latest_s, start, step)
 
 
-@lean
+@merged
 def _refined_start(problem: ProblemArrays, times: TimesArrays, state: State, r: int, start: float, latest: float) -> float:
     """Start of a shorter round between the points of the tail, by timing some starts whole, then some near the best."""
     low, high = problem.vehicles[r].leave_from_s, min(latest, problem.vehicles[r].leave_by_s)

@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from routing.kernels.jit import kernel, lean
+from routing.kernels.jit import kernel, lean, merged
 from routing.kernels.rounds_insertion import (
     apply_insertion,
 )
@@ -151,7 +151,7 @@ def total_cost(problem: ProblemArrays, state: State) -> float:
     return total
 
 
-@lean
+@merged
 def recreate(
     problem: ProblemArrays, times: TimesArrays, state: State, backup: State, queue: I64, mixed: bool, blink: float,
     seed: np.ndarray, near: I32, touched: np.ndarray,
@@ -238,7 +238,7 @@ def improve(
     return improved
 
 
-@lean
+@merged
 def _call_absent(problem: ProblemArrays, state: State, removed: I64, count: int, seed: np.ndarray) -> int:
     """Append up to ten shipments left out before, each by a coin, to those just removed; return how many there are now."""
     absent, shipments = count, len(problem.shipments)
@@ -257,7 +257,7 @@ def _call_absent(problem: ProblemArrays, state: State, removed: I64, count: int,
     return absent
 
 
-@lean
+@merged
 def _refresh_touched(problem: ProblemArrays, times: TimesArrays, state: State, touched: np.ndarray) -> bool:
     """Refresh the ruined rounds; False = one cannot be driven, since what was left out lay on a short cut."""
     for r in range(len(touched)):  # noqa: SIM110 - no generators in nopython mode
@@ -266,7 +266,7 @@ def _refresh_touched(problem: ProblemArrays, times: TimesArrays, state: State, t
     return True
 
 
-@lean
+@merged
 def _sharpen_touched(problem: ProblemArrays, times: TimesArrays, state: State, touched: np.ndarray) -> float:
     """Find the surely best departures of the touched rounds; answer the change of cost (inf = one is infeasible)."""
     change = 0.0
@@ -279,7 +279,7 @@ def _sharpen_touched(problem: ProblemArrays, times: TimesArrays, state: State, t
     return change
 
 
-@lean
+@merged
 def _any_out(problem: ProblemArrays, state: State, queue: I64) -> bool:
     for s in queue:  # noqa: SIM110 - no generators in nopython mode
         if state.route_of[problem.shipments[s].first_visit] < 0:
@@ -311,7 +311,7 @@ def restore(state: State, backup: State, touched: np.ndarray) -> None:
                 state.route_of[v], state.position[v] = r, k
 
 
-@lean
+@merged
 def _keep_best(state: State, best: I32, changed: np.ndarray) -> None:
     for r in range(len(changed)):
         if changed[r]:

@@ -69,7 +69,7 @@ def best_near(
     if vehicle < 0:
         return best_insertion(problem, times, state, s, mixed, 0.0, seed)
     if asks_for_reload(problem, state, s, best, vehicle, seed):
-        return best_with_reload(problem, times, state, s, best, vehicle, at, np.int64(-1))
+        return best_with_reload(problem, times, state, s, best, vehicle, at, int(np.int64(-1)))
     return best, vehicle, at, -1
 
 

@@ -11,6 +11,7 @@ import pytest
 from traboule.rounds.v1 import problem_pb2, rounds_service_pb2_grpc
 from traboule.rounds.v1 import rounds_service_pb2 as pb
 
+from routing.rounds.warm import warm
 from services.common.channel import development_tokens, open_channel
 from services.common.processes import is_alive
 from services.common.rules import Role
@@ -47,6 +48,7 @@ async def _until(check: Callable[[], Awaitable[bool]]) -> None:
 
 async def test_jobs_and_plans_outlive_a_service_that_is_killed(tmp_path: Path) -> None:
     """Killed while it works: the other process finishes the job; killed again, a new process finishes it and keeps plans."""
+    warm()  # or each process would compile for itself where nothing is cached yet
     first_home, second_home = tmp_path / "one", tmp_path / "two"
     build(draw_city(tmp_path / "drawn"), first_home)
     shutil.copytree(first_home, second_home)

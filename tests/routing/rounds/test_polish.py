@@ -93,12 +93,13 @@ def test_a_vehicle_that_set_off_otherwise_refuses_better_rounds() -> None:
     """Once a van drives to its planned stop, rounds that begin with another one are too late."""
     orders = [delivery(f"o{k}", k, None, 10) for k in range(1, 4)]
     whole, times = problem(4, [van("one", 4)], orders), line_times([0, 100, 200, 300])
-    plan = build_plan(whole, times, [[2, 0, 1]])
-    _, routes, _ = _better(whole, times, plan, -10.0, Stability())
-    assert routes[0] != [2, 0, 1]
+    plan = build_plan(whole, times, [[1, 0, 2]])
+    better = [[0, 1, 2]]
+    assert build_plan(whole, times, better).cost < plan.cost
+    assert LivePlan(whole, times, plan, -10.0).adopt(better) is not None
     live = LivePlan(whole, times, plan, plan.rounds[0].departure_s + 5.0)
     before = live.plan
-    assert live.adopt(routes) is None
+    assert live.adopt(better) is None
     assert live.plan == before
     live.check()
 

@@ -91,12 +91,16 @@ def way_of(row: plan_pb2.DeliveryRound) -> list[tuple[float, float]]:
 
 
 def write_gpx(plan: plan_pb2.Plan, folder: Path) -> list[Path]:
-    """Write one GPX 1.1 file for every driver: the stops as waypoints, in order and with times, and the way as a track."""
+    """Write a GPX 1.1 file for each driver: stops in order with times, bays before them, as waypoints, the way as a track."""
     folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
     for row in plan.rounds:
         root = ElementTree.Element("gpx", {"version": "1.1", "creator": "Traboule", "xmlns": GPX})
         for number, stop in enumerate(row.stops):
+            if stop.bay_id:
+                bay = ElementTree.SubElement(root, "wpt", _degrees(stop.bay_location.lat_deg, stop.bay_location.lon_deg))
+                ElementTree.SubElement(bay, "name").text = _printable(f"{number} {stop.bay_id}, {stop.walk_s} s on foot")
+                ElementTree.SubElement(bay, "type").text = "bay"
             at = ElementTree.SubElement(root, "wpt", _degrees(stop.location.lat_deg, stop.location.lon_deg))
             arrival = dt.datetime.fromtimestamp(stop.arrival_unix_s, dt.UTC)
             ElementTree.SubElement(at, "time").text = f"{arrival:%Y-%m-%dT%H:%M:%SZ}"

@@ -11,6 +11,7 @@ from routing.rounds.api import TravelTimes
 from routing.street.api import Snaps
 from services.common.live.traffic import LiveTraffic
 from services.rounds.incidents import RoadIncident
+from services.rounds.kerb import Parked
 from services.rounds.mapping import Point
 
 KEPT_TIMES = 16
@@ -22,7 +23,7 @@ class BuiltTimes:
 
     `incidents` were reported of the rounds and hold on top of the city's traffic. `zone_notes` says of locations in a zone
     that is closed to some profile at some time which one it is; `parking_s` is the time to find a place to stop that the
-    travel times to each location hold.
+    travel times to each location hold, `parked` the stands where that is more than one number.
     """
 
     travel_times: TravelTimes
@@ -32,6 +33,7 @@ class BuiltTimes:
     zone_notes: Mapping[int, str] = field(default_factory=dict)
     parking_s: tuple[int, ...] = ()
     incidents: tuple[RoadIncident, ...] = ()
+    parked: Parked | None = None
 
 
 class KeptTimes:

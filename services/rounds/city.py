@@ -4,7 +4,7 @@ import math
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -15,7 +15,6 @@ from traboule.common.v1 import geo_pb2, stamp_pb2
 from traboule.rounds.v1 import problem_pb2 as pb
 
 from routing.forecast.traffic import TrafficForecast, TrafficProfile
-from routing.kernels.rounds_times import NO_WAY_S
 from routing.model.modes import UNREACHABLE_MS, StreetMode
 from routing.model.timetable import index_of
 from routing.rounds.api import TravelTimes
@@ -30,11 +29,13 @@ from services.common.live.closures import closure_rules
 from services.common.live.traffic import LiveTraffic
 from services.rounds.built import BuiltTimes, KeptTimes
 from services.rounds.incidents import CityIncidents, RoadIncident, in_force, incident_changes
+from services.rounds.kerb import add_parking, parked
+from services.rounds.kerb_mapping import Kerbs
 from services.rounds.lengths import Lengths, Metres
 from services.rounds.mapping import MOTOR_MODES, MappedProblem, Point
 from services.rounds.zones import RoundsZones
 
-__all__ = ["BuiltTimes", "KeptTimes", "RoundsCity", "add_parking"]
+__all__ = ["BuiltTimes", "KeptTimes", "RoundsCity"]
 MOST_SEARCHES = 600
 """Street searches for one problem without hierarchies; where a quarter of an hour would need more, hierarchies are built."""
 MOST_CELLS = 60_000_000
@@ -116,10 +117,15 @@ class RoundsCity:
         InvalidInput
             A location is not near any street; the message names its field.
         """
-        traffic = self.traffic
-        snaps = tuple(self._snap(mapped.points, mapped.fields, mode) for mode in mapped.modes)
-        slots = self._slots(mapped)
-        n = len(mapped.points)
+        return self.build_times_under(self.traffic, mapped, incidents)
+
+    def build_times_under(
+        self, traffic: LiveTraffic | None, mapped: MappedProblem, incidents: tuple[RoadIncident, ...]
+    ) -> BuiltTimes:
+        """Travel times as `build_times`, under some traffic."""
+        places = tuple(self._snap(mapped.points, mapped.fields, mode) for mode in mapped.modes)
+        snaps = tuple(self._with_bays(mapped, mode, own) for mode, own in zip(mapped.modes, places, strict=True))
+        slots, n = self._slots(mapped), len(mapped.points) + len(mapped.kerbs.points)
         durations = np.empty((len(mapped.modes), len(slots), n, n), np.int32)
         made: dict[tuple[object, ...], int] = {}
         for p, mode in enumerate(mapped.modes):
@@ -134,11 +140,22 @@ class RoundsCity:
             self.slot_matrices(p, mapped, traffic, incidents, snaps[p], slots, range(len(slots)), durations[p])
             stitch_in_place(slots, durations[p])
             wait_until_open(slots, durations[p])
-        for p in range(len(mapped.modes)):
-            add_parking(mapped, p, mapped.parking_s, durations[p])
-        built = TravelTimes.slots(slots, durations, self._all_lengths(mapped, snaps))
-        notes = self.zones.notes(mapped, slots, snaps)
-        return BuiltTimes(built, snaps, slots, traffic, notes, tuple(mapped.parking_s), incidents)
+        times, stands = parked(mapped, slots, durations, snaps)
+        built = TravelTimes.slots(slots, times, self._all_lengths(mapped, places))
+        notes = self.zones.notes(mapped, slots, places)
+        return BuiltTimes(built, places, slots, traffic, notes, tuple(mapped.parking_s), incidents, stands)
+
+    def _with_bays(self, mapped: MappedProblem, mode: StreetMode, places: Snaps) -> Snaps:
+        """Locations, then bays; who needs none is not asked to get there."""
+        count, bays = len(places), mapped.kerbs
+        if not bays.points:
+            return places
+        new = (
+            self._snap(bays.points, bays.fields, mode)
+            if mode in MOTOR_MODES
+            else places.take(np.zeros(len(bays.points), np.int64))
+        )
+        return _joined(places, count, new)
 
     def _need_hierarchy(self, mode: StreetMode, searches: int) -> None:
         """Build the mode's hierarchy if it has none and so many searches would take longer."""
@@ -177,8 +194,11 @@ class RoundsCity:
 
     def extend_times(self, built: BuiltTimes, before: int, mapped: MappedProblem) -> BuiltTimes:
         """Times of a problem that only has more locations (from index `before` on) than the one `built` is for."""
-        if len(mapped.points) == before and tuple(mapped.parking_s) == built.parking_s:
+        same = len(mapped.points) == before and tuple(mapped.parking_s) == built.parking_s
+        if same and mapped.kerbs == (Kerbs() if built.parked is None else built.parked.kerbs):
             return built
+        if mapped.kerbs.at or built.parked is not None:
+            return self.build_times_under(built.traffic, mapped, built.incidents)
         times = _with_longer_parking(built, before, mapped)
         return self.grow_times(GrowingTimes(times, len(mapped.points) - before, before), built, mapped)
 
@@ -284,7 +304,7 @@ class RoundsCity:
             return np.array([0.0])
         if mapped.kind == pb.TRAVEL_TIMES_TYPICAL:
             return np.array([(low + high) / 2])
-        cells = len(mapped.modes) * len(mapped.points) ** 2
+        cells = len(mapped.modes) * (len(mapped.points) + len(mapped.kerbs.points)) ** 2
         for length in SLOT_LENGTHS_S:
             count = math.ceil((high - low) / length) + 1
             if count * cells <= MOST_CELLS:
@@ -335,17 +355,6 @@ def _joined(known: Snaps, count: int, new: Snaps) -> Snaps:
     """The first positions of some, and new ones."""
     fields = ("arc", "fraction", "distance_m", "lat_deg", "lon_deg", "side", "directed")
     return Snaps(*(np.concatenate([getattr(known, name)[:count], getattr(new, name)]) for name in fields))
-
-
-def add_parking(mapped: MappedProblem, p: int, more_s: Sequence[int], durations: npt.NDArray[np.int32]) -> None:
-    """Add the time to find a place to stop, by location arrived at, to durations ``[…, from, to]`` in whole seconds.
-
-    What a profile on two wheels or on foot takes stays; so does the zero from a place to itself where `durations` is square.
-    """
-    if mapped.modes[p] in MOTOR_MODES and any(more_s):
-        np.add(durations, np.array(more_s, np.int32), out=durations, where=durations < NO_WAY_S)
-        if durations.shape[-1] == durations.shape[-2]:
-            np.einsum("kii->ki", durations)[:] = 0
 
 
 def _with_longer_parking(built: BuiltTimes, before: int, mapped: MappedProblem) -> TravelTimes:

@@ -148,6 +148,8 @@ def note(rounds: Rounds, city: RoundsCity, request: pb.ReportEventRequest, plan:
             reported, cause = _completed(before, request.completion, mapped.zero_s + round(now_s))
         case "incident" | "traffic_change":
             road = roads(rounds, city, request, now_s)
+            if mapped.kerbs.at:
+                return plan, replace(road, built=city.build_times_under(road.built.traffic, mapped, road.reported.incidents))
             copied = replace(taken.travel_times, arrays=_copied(taken))
             new = new_slots(city, mapped, taken, road.reported.incidents, road.built.traffic, now_s)
             return plan, replace(road, built=lay_slots(new, taken, copied))

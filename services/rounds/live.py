@@ -132,7 +132,7 @@ class LiveRounds:
             raise AlreadyExists(f"shipment.shipment_id: {name!r} is already in these rounds", field="shipment.shipment_id")
         live = kept.live
         shipment, mapped = await run_in_thread(joined, kept.mapped, request.shipment, self._city.resolve)
-        if live is None or not is_plain_shipment(shipment) or any(mapped.parking_s):
+        if live is None or not is_plain_shipment(shipment) or mapped.parks:
             return await self._insert_anew(kept, request)
 
         def work() -> tuple[Change, MappedProblem, BuiltTimes, Plan]:
@@ -298,7 +298,7 @@ class LiveRounds:
         shipments = {one.shipment_id: s for s, one in enumerate(stored.problem.shipments)}
         reported = stored.reported
         live = None
-        if is_plain(mapped.problem, mapped.parking_s):
+        if not mapped.kerbs.at and is_plain(mapped.problem, mapped.parking_s):
             make = partial(
                 LivePlan, mapped.problem, built.travel_times, plan, now_s,
                 held_until_s={vehicles[name]: float(at - mapped.zero_s) for name, at in reported.held_until_s.items()},

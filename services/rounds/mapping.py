@@ -6,6 +6,7 @@ yet is refused with the field's name, never silently dropped.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -20,6 +21,7 @@ from routing.street.access_rules import EmissionClass
 from services.common.errors import InvalidInput, Unimplemented
 from services.common.status import InvalidRequest
 from services.rounds.driver_mapping import driving_rules, reloads
+from services.rounds.kerb_mapping import Kerbs, kerbs_from, tasks_of
 
 Point = tuple[float, float]
 Resolve = Callable[[geo_pb2.Location, str], Point]
@@ -66,6 +68,8 @@ class MappedProblem:
         Whether distances count.
     parking_s : list of int
         Location index → seconds a motor vehicle looks for a place to stop.
+    kerbs : Kerbs
+        Places where that changes with the time, or where there are bays.
     """
 
     problem: Problem
@@ -78,6 +82,12 @@ class MappedProblem:
     kind: "pb.TravelTimes.ValueType"
     needs_lengths: bool
     parking_s: list[int] = field(default_factory=list)
+    kerbs: Kerbs = field(default_factory=Kerbs)
+
+    @property
+    def parks(self) -> bool:
+        """Whether stopping takes time anywhere."""
+        return any(self.parking_s) or bool(self.kerbs.at)
 
     def parking_of(self, profile: int, at: int, to: int) -> int:
         """Seconds a vehicle from location `at` looks for a place to stop at `to`."""
@@ -147,9 +157,13 @@ def problem_from_proto(message: pb.Problem, resolve: Resolve) -> MappedProblem:
     except InvalidProblemError as error:
         raise InvalidRequest([(one.field, one.message) for one in error.findings]) from None
     lengths = any(v.cost_per_m or v.max_length_m is not None for v in vehicles)
+    tasks = [one for k, own in enumerate(message.shipments) for one in _placed(shipments[k], own, f"shipments[{k}]")]
+    starts = {one.location_idx for one in listed}
+    kerbs = kerbs_from(tasks, resolve, partial(_window, zero_s=zero_s), message.travel_times, starts)
     return MappedProblem(
         problem, places.points, places.fields, [mode for mode, _ in profiles], [emission for _, emission in profiles],
         zero_s, (0.0, float(span_s)), message.travel_times, lengths, _parking(message, problem),
+        kerbs,
     )  # fmt: skip
 
 
@@ -342,7 +356,18 @@ def joined(mapped: MappedProblem, message: pb.Shipment, resolve: Resolve) -> tup
     _park(parking, shipment, message)
     for depot in mapped.problem.depots:
         parking[depot.location_idx] = 0
-    return shipment, replace(mapped, points=places.points, fields=places.fields, parking_s=parking)
+    tasks, starts = _placed(shipment, message, "shipment"), {one.location_idx for one in mapped.problem.depots}
+    new = kerbs_from(tasks, resolve, partial(_window, zero_s=mapped.zero_s), mapped.kind, starts)
+    kerbs = (
+        mapped.kerbs if mapped.kerbs.at else new
+    )  # with any, all is mapped anew with the shipment: it does not change in place
+    return shipment, replace(mapped, points=places.points, fields=places.fields, parking_s=parking, kerbs=kerbs)
+
+
+def _placed(shipment: Shipment, message: pb.Shipment, path: str) -> list[tuple[int, pb.Task, str]]:
+    """Location, task and field of what is done for a shipment."""
+    visits = [visit for visit in (shipment.pickup, shipment.delivery) if visit is not None]
+    return [(visit.location_idx, *one) for visit, one in zip(visits, tasks_of(message, path), strict=True)]
 
 
 def _park(parking_s: list[int], shipment: Shipment, message: pb.Shipment) -> None:

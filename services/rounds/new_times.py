@@ -12,8 +12,9 @@ from routing.rounds.api import TravelTimes
 from routing.rounds.travel_times import restore_fifo
 from routing.street.pair_functions import TOO_LATE_S, stitch_in_place, wait_until_open
 from services.common.live.traffic import LiveTraffic
-from services.rounds.city import BuiltTimes, RoundsCity, add_parking
+from services.rounds.city import BuiltTimes, RoundsCity
 from services.rounds.incidents import RoadIncident, in_force
+from services.rounds.kerb import add_parking
 from services.rounds.mapping import MOTOR_MODES, MappedProblem
 
 MOST_REACH_S = 4 * 3600

@@ -17,6 +17,7 @@ from routing.rounds.standing import frozen_stops, leaves_stop_s
 from services.common.polyline import decode, encode
 from services.rounds.city import BuiltTimes, RoundsCity
 from services.rounds.incidents import in_force
+from services.rounds.kerb import Standing, standing_at
 from services.rounds.mapping import MappedProblem
 
 FREE_FLOW = problem_pb2.TRAVEL_TIMES_FREE_FLOW
@@ -96,18 +97,21 @@ def _round(one: DeliveryRound, mapped: MappedProblem, legs: LegSource | None, do
         )
     ]  # fmt: skip
     at, left, service, rest, metres = start, one.departure_s, 0.0, 0.0, 0.0
+    parked, slots = (None, None) if legs is None else (legs.built.parked, legs.built.slots_s)
+    stands = Standing(start)
     ranges = {} if legs is None else _ranges(one, mapped, float(legs.city.now() - mapped.zero_s))
     for halt in one.halts:
         to = problem.location_of(halt)
         drives, rested = halt.driven_s(left), resting_s(halt.breaks_before)
-        leg = _leg(mapped, legs, vehicle.profile, at, to, left, halt.arrival_s, drives)
+        stood, stands = stands, standing_at(mapped, parked, slots, vehicle.profile, stands, at, to, left)
+        leg = _leg(mapped, legs, vehicle.profile, stood.road_idx, stands.road_idx, left, halt.arrival_s, drives)
         stops += _road_rests(halt.road_rests, mapped, (at, to), drives, leg, stops[-1].loads)
         stops += _breaks(halt.breaks_before, mapped, to, halt.load_after)
         stops.append(
             pb.RoundStop(
                 location=_place(mapped, to), arrival_unix_s=unix(halt.arrival_s), start_unix_s=unix(halt.start_s),
                 departure_unix_s=unix(halt.departure_s), wait_s=max(0, round(halt.start_s - halt.arrival_s - rested)),
-                loads=halt.load_after, leg=leg, parking_s=mapped.parking_of(vehicle.profile, at, to),
+                loads=halt.load_after, leg=leg, parking_s=stands.search_s, **_bay(mapped, stands),
                 **_task(mapped, halt, done), **ranges.get(halt.visit_idx, {}),
             )
         )  # fmt: skip
@@ -118,7 +122,8 @@ def _round(one: DeliveryRound, mapped: MappedProblem, legs: LegSource | None, do
     if vehicle.end_depot_idx is not None:
         end = problem.depots[vehicle.end_depot_idx].location_idx
         drives = one.end_s - left - resting_s(one.road_rests)
-        leg, rest = _leg(mapped, legs, vehicle.profile, at, end, left, one.end_s, drives), rest + resting_s(one.road_rests)
+        leg = _leg(mapped, legs, vehicle.profile, stands.road_idx, end, left, one.end_s, drives)
+        rest += resting_s(one.road_rests)
         stops += _road_rests(one.road_rests, mapped, (at, end), drives, leg, stops[-1].loads)
         metres += leg.distance_m
         stops.append(
@@ -135,6 +140,15 @@ def _round(one: DeliveryRound, mapped: MappedProblem, legs: LegSource | None, do
         co2_g=metres * mean_co2_g_per_m(mapped.modes[vehicle.profile]), cost=one.cost,
         done_count=sum(stop.done for stop in stops),
     )  # fmt: skip
+
+
+def _bay(mapped: MappedProblem, stands: Standing) -> dict[str, Any]:
+    """The bay a vehicle has stopped in, as fields of the contract."""
+    if stands.bay_idx is None:
+        return {}
+    lat, lon = mapped.kerbs.points[stands.bay_idx]
+    where = geo_pb2.LatLng(lat_deg=lat, lon_deg=lon)
+    return {"bay_id": mapped.kerbs.names[stands.bay_idx], "bay_location": where, "walk_s": stands.walk_s}
 
 
 def _task(mapped: MappedProblem, halt: PlannedStop | PlannedReload, done: Collection[str]) -> dict[str, Any]:
@@ -225,7 +239,8 @@ def _leg(
         return leg
     if tail == head:
         return leg
-    city, mode, snaps = legs.city, mapped.modes[profile], legs.built.snaps[profile]
+    city, mode, parked = legs.city, mapped.modes[profile], legs.built.parked
+    snaps = (legs.built.snaps if parked is None else parked.snaps)[profile]
     slots, path = legs.built.slots_s, None
     for moment_s in (left_s, arrived_s):  # one that waited for a zone to open sets off later than it leaves the stop
         k = max(0, int(np.searchsorted(slots, moment_s, "right")) - 1)

@@ -158,6 +158,19 @@ def test_gpx_files_have_safe_names_and_whole_names_inside(tmp_path: Path) -> Non
     assert roots[0].findtext(f"{{{GPX}}}wpt/{{{GPX}}}time") == "1970-01-01T00:00:00Z"
 
 
+def test_gpx_files_lead_to_bays(tmp_path: Path) -> None:
+    """A waypoint where the van stops comes before that of the door."""
+    plan = drawn_plan()
+    plan.rounds[0].stops[1].MergeFrom(
+        plan_pb2.RoundStop(bay_id="Rua X", bay_location=geo_pb2.LatLng(lat_deg=41.5, lon_deg=-8.5), walk_s=40)
+    )
+    root = ElementTree.parse(write_gpx(plan, tmp_path)[0]).getroot()
+    waypoints = root.findall(f"{{{GPX}}}wpt")
+    assert len(waypoints) == len(plan.rounds[0].stops) + 1
+    assert waypoints[1].attrib == {"lat": "41.500000", "lon": "-8.500000"}
+    assert waypoints[1].findtext(f"{{{GPX}}}name") == "1 Rua X, 40 s on foot"
+
+
 def test_orders_are_read_by_the_names_of_their_columns() -> None:
     """Semicolons and decimal commas, minutes, local hours of the day, skills; a row without coordinates by its address."""
     assert looks_like_orders(ORDERS)

@@ -10,7 +10,7 @@ from traboule.rounds.v1 import rounds_service_pb2 as pb
 from services.common.state.embedded import EmbeddedState
 from services.common.tokens import DEVELOPMENT_TENANT
 from services.rounds.store import RoundsStore
-from tests.builders.carriers import MORNING, delivered, departures, drawn_problem, planned, shipment
+from tests.builders.carriers import MORNING, delivered, departures, drawn_problem, location, planned, shipment
 from tests.builders.servers import state_of
 
 pytestmark = pytest.mark.slow
@@ -121,6 +121,24 @@ async def test_a_position_shifts_what_follows(service: Any) -> None:
     )
     assert again.served
     assert [one.vehicle_id for one in again.plan.rounds] == [again.vehicle_id]
+
+
+async def test_bays_are_kept_when_plans_change(service: Any) -> None:
+    """An order with a bay joins plain rounds; after an incident and another order it is still delivered from there."""
+    stub, *_ = service
+    rounds_id = await planned(stub)
+    bay = {"bay_id": "bay 1", "location": location(41.1581, -8.6302), "walk_s": 40}
+    order = shipment(50, 41.1580, -8.6300, task={"parking_s": 900, "bays": [bay]}, locked_vehicle_id="van")
+    inserted = await stub.InsertOrder(pb.InsertOrderRequest(rounds_id=rounds_id, shipment=order))
+    assert inserted.served
+    corners = ((41.155, -8.635), (41.155, -8.625), (41.161, -8.625), (41.161, -8.635))
+    slow = pb.Incident(area=[{"lat_deg": lat, "lon_deg": lon} for lat, lon in corners], speed_factor=0.2)
+    told = await stub.ReportEvent(pb.ReportEventRequest(rounds_id=rounds_id, incident=slow))
+    more = await stub.InsertOrder(pb.InsertOrderRequest(rounds_id=rounds_id, shipment=shipment(51, 41.1570, -8.6200)))
+    for plan in (inserted.plan, told.plan, more.plan):
+        stop = next(stop for one in plan.rounds for stop in one.stops if stop.shipment_id == "o50")
+        assert (stop.bay_id, stop.walk_s, stop.parking_s) == ("bay 1", 40, 0)
+    assert delivered(more.plan) == sorted([*delivered(inserted.plan), "o51"])
 
 
 async def test_wishes_are_kept_when_plans_change(service: Any) -> None:

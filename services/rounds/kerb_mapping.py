@@ -72,9 +72,9 @@ def kerbs_from(
         _refuse_changes(task, path, kind)
         for k, message in enumerate(task.bays):
             here = f"{path}.bays[{k}]"
-            if message.vehicles:
+            if message.max_vehicles:
                 raise Unimplemented(
-                    f"{here}.vehicles: vehicles are not counted in bays yet; leave it out", field=f"{here}.vehicles"
+                    f"{here}.max_vehicles: vehicles are not counted in bays yet; leave it out", field=f"{here}.max_vehicles"
                 )
             lat, lon = resolve(message.location, f"{here}.location")
             key = ((round(lat, 6), round(lon, 6)), message.bay_id)

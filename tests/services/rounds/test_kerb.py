@@ -96,7 +96,7 @@ def test_an_order_that_joins_brings_its_bays() -> None:
     [
         ({"bays": [_bay("BC", 10, hours=[_span("06:00", "07:00")])]}, InvalidRequest, "shipments[0].delivery.bays[0].hours"),
         ({"parking_during": [{"span": _span("06:00", "07:00")}]}, InvalidRequest, "shipments[0].delivery.parking_during"),
-        ({"bays": [_bay("BC", 10, vehicles=2)]}, Unimplemented, "shipments[0].delivery.bays[0].vehicles"),
+        ({"bays": [_bay("BC", 10, max_vehicles=2)]}, Unimplemented, "shipments[0].delivery.bays[0].max_vehicles"),
     ],
 )
 def test_what_cannot_be_kept_is_refused_by_name(task: dict[str, Any], error: type[Exception], name: str) -> None:

@@ -19,8 +19,10 @@ def build_arrays(problem: Problem, travel_times: TravelTimes) -> ProblemArrays:
     Raises
     ------
     InvalidProblemError
-        The travel times do not cover its locations or profiles.
+        The travel times do not cover its locations or profiles, or there are micro-hubs.
     """
+    if problem.hubs:
+        raise InvalidProblemError.of("hubs", "cannot be combined with what is asked for; only planning knows micro-hubs yet")
     if travel_times.location_count < problem.location_count:
         raise InvalidProblemError.of(
             "travel_times", f"covers {travel_times.location_count} locations, the problem has {problem.location_count}"

@@ -124,7 +124,8 @@ class Unserved:
 class Plan:
     """Rounds (only vehicles that drive), unserved shipments, total cost with penalties, and how it was found.
 
-    `warnings` says what was mended in the input.
+    `warnings` says what was mended in the input. `hub_of` says over which micro-hub each order goes (-1 = directly);
+    empty = there are none.
     """
 
     rounds: tuple[DeliveryRound, ...]
@@ -133,6 +134,7 @@ class Plan:
     iterations: int = 0
     first_cost: float = 0.0
     warnings: tuple[str, ...] = ()
+    hub_of: tuple[int, ...] = ()
 
     @property
     def duration_s(self) -> float:

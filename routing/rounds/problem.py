@@ -1,7 +1,7 @@
 """The delivery problem: fleet, shipments and what a good plan is.
 
 Times are seconds from the start of the planning day (integers from the service; benchmark instances may use fractions).
-Locations are indices into the travel-time matrices. Not supported yet: two echelons.
+Locations are indices into the travel-time matrices. With micro-hubs it is planned by `hub_search.solve_over_hubs`.
 """
 
 from bisect import bisect_left
@@ -10,12 +10,13 @@ from dataclasses import dataclass, field, fields
 
 from routing.rounds.checks import TimeWindow
 from routing.rounds.errors import FieldFinding, InvalidProblemError
+from routing.rounds.hub import Hub, check_hubs
 from routing.rounds.plan import PlannedReload, PlannedStop
 from routing.rounds.shipment import MANDATORY_PENALTY, Shipment, Visit
 from routing.rounds.vehicle import Break, Depot, DrivingRules, Vehicle
 
 __all__ = [
-    "MANDATORY_PENALTY", "Break", "Depot", "DrivingRules", "Problem", "Shipment", "TimeWindow", "Vehicle", "Visit",
+    "MANDATORY_PENALTY", "Break", "Depot", "DrivingRules", "Hub", "Problem", "Shipment", "TimeWindow", "Vehicle", "Visit",
 ]  # fmt: skip
 
 
@@ -33,6 +34,7 @@ class Problem:
     depots: tuple[Depot, ...]
     vehicles: tuple[Vehicle, ...]
     shipments: tuple[Shipment, ...]
+    hubs: tuple[Hub, ...] = ()
     visits: tuple[tuple[int, bool], ...] = field(init=False)
     """(shipment index, is the delivery) of every visit, in the order of the shipments, pickups first."""
     dimensions: int = field(init=False)
@@ -48,6 +50,8 @@ class Problem:
             *self._check_depots(),
             *self._check_vehicles(),
             *self._check_shipments(),
+            *_duplicates("hubs", (hub.id for hub in self.hubs)),
+            *check_hubs(self.hubs, self.depots, self.vehicles, self.shipments),
         ]
         if findings:
             raise InvalidProblemError(findings)

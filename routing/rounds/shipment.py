@@ -75,6 +75,8 @@ class Shipment:
         Riding with any vehicle but these costs that much.
     max_ride_s : float, optional
         Longest time from the end of the pickup's service to the start of the delivery's.
+    direct_only : bool
+        Whether it may not go over a micro-hub.
     """
 
     id: str
@@ -90,6 +92,7 @@ class Shipment:
     preferred_vehicle_ids: frozenset[str] = frozenset()
     other_vehicle_cost: float = 0.0
     max_ride_s: float | None = None
+    direct_only: bool = False
 
     def __post_init__(self) -> None:
         if self.pickup is None and self.delivery is None:

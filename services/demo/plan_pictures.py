@@ -30,7 +30,7 @@ def plan_map(plan: plan_pb2.Plan, snapshot: CitySnapshot | None) -> str:
                 picture.add_line(points, colour, width=2.6, tip=row.vehicle_id)
             at = (stop.location.lat_deg, stop.location.lon_deg)
             depot = stop.kind in (Stop.KIND_START, Stop.KIND_END, Stop.KIND_RELOAD)
-            tip = row.vehicle_id if depot else f"{row.vehicle_id}, stop {number}: {stop.shipment_id}"
+            tip = row.vehicle_id if depot else f"{row.vehicle_id}, stop {number}: {_what(stop)}"
             picture.add_marker(at, "#17202a" if depot else colour, radius=7 if depot else 4, tip=tip)
     return picture.draw()
 
@@ -50,11 +50,17 @@ def plan_gantt(plan: plan_pb2.Plan, timezone: ZoneInfo) -> str:
                 bars.append(Bar(stop.arrival_unix_s, stop.start_unix_s, "waiting", stop.shipment_id))
             kind = "break" if stop.kind == Stop.KIND_BREAK else "service"
             if stop.departure_unix_s > stop.start_unix_s and stop.kind not in (Stop.KIND_START, Stop.KIND_END):
-                name = "reload" if stop.kind == Stop.KIND_RELOAD else stop.shipment_id
-                bars.append(Bar(stop.start_unix_s, stop.departure_unix_s, kind, name))
+                bars.append(Bar(stop.start_unix_s, stop.departure_unix_s, kind, _what(stop)))
         if bars:
             rows.append((row.vehicle_id, bars))
     return gantt(rows, timezone, COLOURS)
+
+
+def _what(stop: Stop) -> str:
+    """What is done at a stop, in a tool tip."""
+    if stop.kind == Stop.KIND_RELOAD:
+        return "reload"
+    return f"{stop.shipment_id} to {stop.hub_id}" if stop.hub_id else stop.shipment_id
 
 
 def plan_facts(plan: plan_pb2.Plan) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from routing.kernels.rounds_times import SLOTS, TimesArrays
 from routing.rounds.api import Depot, Plan, Problem, Shipment, TravelTimes, Vehicle
+from routing.rounds.hub import Hub
 from routing.rounds.prices import Prices
 from routing.rounds.remedies import Advice
 
@@ -28,6 +29,7 @@ class ProblemParts(msgspec.Struct, frozen=True):
     depots: tuple[Depot, ...]
     vehicles: tuple[Vehicle, ...]
     shipments: tuple[Shipment, ...]
+    hubs: tuple[Hub, ...] = ()
 
 
 class SolveOrder(msgspec.Struct, frozen=True, tag=True):
@@ -169,12 +171,12 @@ def decode_plan(data: bytes) -> Plan:
 
 def parts_of(problem: Problem) -> ProblemParts:
     """What is sent of a problem."""
-    return ProblemParts(problem.location_count, problem.depots, problem.vehicles, problem.shipments)
+    return ProblemParts(problem.location_count, problem.depots, problem.vehicles, problem.shipments, problem.hubs)
 
 
 def build_problem(parts: ProblemParts) -> Problem:
     """Problem from its parts, validated."""
-    return Problem(parts.location_count, parts.depots, parts.vehicles, parts.shipments)
+    return Problem(parts.location_count, parts.depots, parts.vehicles, parts.shipments, parts.hubs)
 
 
 def pack_times(travel_times: TravelTimes) -> tuple[int, tuple[ArrayBytes, ...]]:

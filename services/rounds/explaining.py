@@ -18,6 +18,7 @@ from services.rounds.advice import explain
 from services.rounds.city import RoundsCity
 from services.rounds.codec import Priced, PriceOrder, pack_times, parts_of
 from services.rounds.comparison import compare
+from services.rounds.hub_mapping import refuse_hubs
 from services.rounds.live import LiveRounds
 from services.rounds.plan_mapping import LegSource, plan_to_proto
 from services.rounds.pool import SolverPool
@@ -43,6 +44,7 @@ class ExplainingServicer:
     ) -> pb.ExplainUnservedResponse:
         """Why shipments are not served, and what would help."""
         stored = await self._store.get(request.rounds_id, current_principal().tenant)
+        refuse_hubs(stored.problem)
         return await explain(self._live, self._city, self._pool, stored, request)
 
     async def PriceConstraints(  # noqa: N802
@@ -59,6 +61,7 @@ class ExplainingServicer:
                     field=f"constraints[{k}]",
                 )
         stored = await self._store.get(request.rounds_id, current_principal().tenant)
+        refuse_hubs(stored.problem)
         plan = planned(stored)
         mapped, built = await self._live.times(stored.job.id, stored.problem, stored.reported.incidents)
         longest = max(0.1, current_deadline().remaining_s - REPLY_MARGIN_S)

@@ -24,6 +24,7 @@ from services.rounds.changes import improved_in_words, in_words
 from services.rounds.city import BuiltTimes, RoundsCity
 from services.rounds.codec import Polished, PolishOrder, share_times
 from services.rounds.events import LATE_NEWS, NOT_IN_PLACE, Rounds, Taken, note, take_in
+from services.rounds.hub_mapping import refuse_hubs
 from services.rounds.incidents import RoadIncident
 from services.rounds.mapping import MappedProblem, joined, problem_from_proto
 from services.rounds.rebuilt import inserted, polish_order, polished, repaired
@@ -291,6 +292,7 @@ class LiveRounds:
             self._plans.move_to_end(rounds_id)
             return kept
         stored = await self._store.get(rounds_id, tenant)
+        refuse_hubs(stored.problem)
         plan = planned(stored)
         mapped, built = await self.times(rounds_id, stored.problem, stored.reported.incidents)
         now_s = float((until_s or self._city.now()) - mapped.zero_s)

@@ -17,11 +17,13 @@ from routing.model.emissions import mean_co2_g_per_m
 from routing.model.modes import StreetMode
 from routing.rounds.api import Break, Depot, Problem, Shipment, TimeWindow, Vehicle, Visit
 from routing.rounds.errors import InvalidProblemError
+from routing.rounds.hub import Hub
 from routing.street.access_rules import EmissionClass
 from services.common.errors import InvalidInput, Unimplemented
 from services.common.status import InvalidRequest
 from services.rounds.driver_mapping import driving_rules, reloads
 from services.rounds.kerb_mapping import Kerbs, kerbs_from, tasks_of
+from services.rounds.hub_mapping import home_of, hubs_from_proto
 
 Point = tuple[float, float]
 Resolve = Callable[[geo_pb2.Location, str], Point]
@@ -144,8 +146,9 @@ def problem_from_proto(message: pb.Problem, resolve: Resolve) -> MappedProblem:
     dimensions = max((len(vehicle.capacities) for vehicle in message.vehicles), default=0)
     dimensions = max([dimensions, *(len(shipment.loads) for shipment in message.shipments)])
     try:
+        hubs = hubs_from_proto(message, depot, lambda window: _window(window, zero_s), always, dimensions)
         vehicles = tuple(
-            _vehicle(vehicle, k, depot, profiles, zero_s, dimensions, message.objective)
+            _vehicle(vehicle, k, depot, profiles, zero_s, dimensions, message.objective, hubs)
             for k, vehicle in enumerate(message.vehicles)
         )
         shipments = tuple(
@@ -153,7 +156,7 @@ def problem_from_proto(message: pb.Problem, resolve: Resolve) -> MappedProblem:
             for k, shipment in enumerate(message.shipments)
         )
         listed = tuple(Depot(f"depot {k}", location, window) for (location, window), k in depots.items())
-        problem = Problem(len(places.points), listed, vehicles, shipments)
+        problem = Problem(len(places.points), listed, vehicles, shipments, hubs)
     except InvalidProblemError as error:
         raise InvalidRequest([(one.field, one.message) for one in error.findings]) from None
     lengths = any(v.cost_per_m or v.max_length_m is not None for v in vehicles)
@@ -212,7 +215,7 @@ def shipment_from_proto(
         return Shipment(
             message.shipment_id, load, pickup, delivery, frozenset(message.skills), ids, prize, message.priority,
             message.together, message.apart, frozenset(message.preferred_vehicle_ids), message.other_vehicle_cost,
-            float(message.max_ride_s) or None,
+            float(message.max_ride_s) or None, message.direct_only,
         )  # fmt: skip
     except InvalidProblemError as error:
         raise error.within(path) from None
@@ -221,9 +224,11 @@ def shipment_from_proto(
 def _vehicle(
     message: pb.Vehicle, k: int, depot: Callable[..., int],
     profiles: list[tuple[StreetMode, EmissionClass]], zero_s: int, dimensions: int, objective: pb.Objective,
+    hubs: tuple[Hub, ...],
 ) -> Vehicle:  # fmt: skip
     path, mode = f"vehicles[{k}]", MODES[message.kind]
-    start = depot(message.start, f"{path}.start")
+    home = home_of(message, path, hubs)
+    start = depot(message.start, f"{path}.start") if home is None else home
     end = depot(message.end, f"{path}.end") if message.HasField("end") else start
     capacity = (*message.capacities, *([UNLIMITED] * (dimensions - len(message.capacities))))
     reloading = reloads(message, path)
@@ -330,7 +335,7 @@ def _merged(windows: tuple[TimeWindow, ...]) -> tuple[TimeWindow, ...]:
 
 def _refuse_unsupported(message: pb.Problem) -> None:
     """Refuse parts of the contract that the engine cannot do yet."""
-    asked = [("hubs", bool(message.hubs)), ("restricted_zones", bool(message.restricted_zones))]
+    asked = [("restricted_zones", bool(message.restricted_zones))]
     asked.append(("objective.kind", message.objective.kind == pb.Objective.KIND_MAKESPAN))
     _check_weights(message.objective)
     for path, wanted in asked:

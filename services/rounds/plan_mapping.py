@@ -16,6 +16,7 @@ from routing.rounds.ranges import Uncertainty, round_ranges
 from routing.rounds.standing import frozen_stops, leaves_stop_s
 from services.common.polyline import decode, encode
 from services.rounds.city import BuiltTimes, RoundsCity
+from services.rounds.hub_mapping import add_transfers, rounds_problem
 from services.rounds.incidents import in_force
 from services.rounds.kerb import Standing, standing_at
 from services.rounds.mapping import MappedProblem
@@ -58,8 +59,10 @@ def plan_to_proto(
     plan: Plan, mapped: MappedProblem, legs: LegSource | None = None, version: int = 0, done: Collection[str] = ()
 ) -> pb.Plan:
     """Map a plan; with `legs` every stop has the way to it, its length and free-flow time. `done` are keys of stops."""
+    given = mapped.problem
+    mapped = replace(mapped, problem=rounds_problem(given, plan))
     rounds = [_round(one, mapped, legs, done) for one in plan.rounds]
-    return pb.Plan(
+    message = pb.Plan(
         rounds=rounds,
         unserved=[unserved_to_proto(one, mapped, None if legs is None else legs.built) for one in plan.unserved],
         cost=sum(one.cost for one in plan.rounds),
@@ -68,10 +71,12 @@ def plan_to_proto(
         wait_s=sum(one.wait_s for one in rounds),
         distance_m=sum(one.distance_m for one in rounds),
         co2_g=sum(one.co2_g for one in rounds),
-        served_count=len(mapped.problem.shipments) - len(plan.unserved),
+        served_count=len(given.shipments) - len(plan.unserved),
         version=version,
         warnings=plan.warnings,
     )
+    add_transfers(message, given, plan, mapped.zero_s)
+    return message
 
 
 def unserved_to_proto(one: Unserved, mapped: MappedProblem, built: BuiltTimes | None = None) -> pb.UnservedShipment:

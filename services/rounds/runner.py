@@ -12,7 +12,7 @@ from traboule.rounds.v1 import rounds_service_pb2 as pb
 
 from routing.errors import RoutingError
 from services.common.deadline import run_in_thread
-from services.common.errors import ServiceError, StateUnavailable
+from services.common.errors import ServiceError, StateUnavailable, Unimplemented
 from services.common.state import State
 from services.common.state.jobs import ClaimedJob
 from services.rounds.city import BuiltTimes, RoundsCity
@@ -44,6 +44,8 @@ def order_of(
     mapped: MappedProblem, built: BuiltTimes, limits: pb.SolveLimits, cores: int, longest_s: float = 3600.0
 ) -> SolveOrder:
     """What a solver process is told: the time limit always holds, with `max_iterations` it is an hour unless given."""
+    if mapped.problem.hubs and limits.window_probability:
+        raise Unimplemented("limits.window_probability: cannot be combined with hubs yet", field="limits.window_probability")
     unsaid_s = ITERATIONS_TIME_LIMIT_S if limits.max_iterations else DEFAULT_TIME_LIMIT_S
     time_limit_s = min(limits.time_limit_s or unsaid_s, longest_s)
     return SolveOrder(

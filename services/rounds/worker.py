@@ -13,6 +13,7 @@ from functools import partial
 
 from routing.errors import RoutingError
 from routing.rounds.api import Plan, solve
+from routing.rounds.hub_search import solve_hubs
 from routing.rounds.polish import polish, visits_of, whole_routes
 from routing.rounds.replan import residual
 from routing.rounds.stability import Stability
@@ -73,8 +74,10 @@ def _serve(channel: socket.socket, order: SolveOrder) -> None:
 
     surely = partial(solve_surely, probability=order.window_probability)
     try:
-        plan = (surely if order.window_probability else solve)(
-            build_problem(order.problem),
+        problem = build_problem(order.problem)
+        planned = solve_hubs if problem.hubs else surely if order.window_probability else solve
+        plan = planned(
+            problem,
             unpack_times(order.times),
             iterations=order.iterations,
             time_limit_s=order.time_limit_s if order.iterations is None else None,

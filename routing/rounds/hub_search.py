@@ -29,6 +29,8 @@ LAST_SHARE = 0.2
 """Share of it at the end for the rounds of the best assignment."""
 STARTS = 12
 """Assignments to begin with, at most."""
+DOUBT_SHARE = 0.5
+"""Share of it after which no hub is tried any more where vans alone are best so far: the rest is theirs."""
 START_PART, CANDIDATE_PART = 0.02, 0.004
 """Iterations for a start and for a candidate, as a share of all; by time a start gets this share of it."""
 CANDIDATE_ITERATIONS = 60
@@ -195,7 +197,7 @@ def _searched(
             _tell(on_improvement, best[0])
     steps = budget.counted(CANDIDATE_PART, CANDIDATE_ITERATIONS) or CANDIDATE_ITERATIONS
     began = budget.progress()
-    while (progress := budget.progress()) < until:
+    while (progress := budget.progress()) < (until if best[0].transfers else DOUBT_SHARE):
         found = work.judged(moves.draw(now[0], now[1][1]), now[0], steps, budget.share)
         warmth = TOLERANCE * max(0.0, 1.0 - (progress - began) / max(until - began, 1e-9))
         if found[0].cost < now[0].cost + warmth * sum(one.cost for one in now[0].plan.rounds):

@@ -1,6 +1,7 @@
 """``traboule rounds solve|value|submit|show|cancel|list``."""
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +24,7 @@ from services.demo.plan_pictures import write_plan_page
 
 Stub = rounds_service_pb2_grpc.RoundsServiceStub
 MOST_LISTED = 200
+VISITS = (plan_pb2.RoundStop.KIND_DELIVERY, plan_pb2.RoundStop.KIND_PICKUP, plan_pb2.RoundStop.KIND_TRANSFER)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -166,7 +168,7 @@ def show_plan(plan: plan_pb2.Plan, zone: ZoneInfo) -> None:
     """Print a plan, a line per round, then what is not served and why."""
     rows = []
     for row in plan.rounds:
-        visits = sum(stop.kind in (plan_pb2.RoundStop.KIND_DELIVERY, plan_pb2.RoundStop.KIND_PICKUP) for stop in row.stops)
+        visits = sum(stop.kind in VISITS for stop in row.stops)
         if visits:
             times = f"{clock(row.departure_unix_s, zone)}–{clock(row.arrival_unix_s, zone)}"
             rows.append((row.vehicle_id, times, visits, duration(row.drive_s), duration(row.service_s), duration(row.wait_s),
@@ -175,6 +177,9 @@ def show_plan(plan: plan_pb2.Plan, zone: ZoneInfo) -> None:
         ("vehicle", "round", "stops", "driving", "service", "waiting", "distance", "CO2"), rows, right=(2, 3, 4, 5, 6, 7)
     )
     say(f"[bold]{plan.served_count} served[/], {duration(plan.drive_s)} driving, {distance(plan.distance_m)}")
+    hubs = Counter(one.hub_id for one in plan.transfers)
+    for hub, count in sorted(hubs.items()):
+        say(f"{count} of them over hub {plain(hub)}")
     for warning in plan.warnings:
         say(f"[yellow]{plain(warning)}[/]")
     for left in plan.unserved:

@@ -103,8 +103,9 @@ def write_gpx(plan: plan_pb2.Plan, folder: Path) -> list[Path]:
                 ElementTree.SubElement(bay, "type").text = "bay"
             at = ElementTree.SubElement(root, "wpt", _degrees(stop.location.lat_deg, stop.location.lon_deg))
             arrival = dt.datetime.fromtimestamp(stop.arrival_unix_s, dt.UTC)
+            to_hub = f" to {stop.hub_id}" if stop.hub_id else ""
             ElementTree.SubElement(at, "time").text = f"{arrival:%Y-%m-%dT%H:%M:%SZ}"
-            ElementTree.SubElement(at, "name").text = _printable(f"{number} {stop.shipment_id or _kind(stop)}")
+            ElementTree.SubElement(at, "name").text = _printable(f"{number} {stop.shipment_id or _kind(stop)}{to_hub}")
             ElementTree.SubElement(at, "type").text = _kind(stop)
         track = ElementTree.SubElement(root, "trk")
         ElementTree.SubElement(track, "name").text = _printable(row.vehicle_id)

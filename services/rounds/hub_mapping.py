@@ -39,7 +39,7 @@ def hubs_from_proto(
         try:
             hours = window(hub.windows[0]) if hub.windows else always
             at = depot(hub.location, f"{path}.location", hours)
-            answer.append(Hub(hub.hub_id, at, float(hub.transfer_s), tuple(hub.capacities) or None, hub.fixed_cost))
+            answer.append(Hub(hub.hub_id, at, float(hub.transfer_s), tuple(hub.capacities) or None, hub.cost))
         except InvalidProblemError as error:
             raise error.within(path) from None
     _check_homes(message)

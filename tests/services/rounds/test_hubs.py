@@ -33,7 +33,7 @@ def _resolve(location: geo_pb2.Location, _path: str) -> tuple[float, float]:
 
 def _problem(*, hub: dict[str, Any] | None = None, bike: dict[str, Any] | None = None) -> problem_pb2.Problem:
     """A depot at 0, a hub at 10, four orders beyond it, each way out and back there dear for the van."""
-    own = {"hub_id": "h", "location": _place(10.0), "transfer_s": 60, "fixed_cost": 2.0} | (hub or {})
+    own = {"hub_id": "h", "location": _place(10.0), "transfer_s": 60, "cost": 2.0} | (hub or {})
     orders = [{"shipment_id": f"o{k}", "delivery": {"location": _place(10.0 + k)}, "loads": [1]} for k in range(1, 5)]
     return problem_pb2.Problem(
         vehicles=[

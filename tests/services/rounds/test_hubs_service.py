@@ -16,7 +16,7 @@ def _hub_problem() -> problem_pb2.Problem:
     """The drawn orders; the bike belongs to a hub among them, and the van's hours are dear."""
     problem = drawn_problem()
     place = location(41.1555, -8.6180)
-    problem.hubs.add(hub_id="trindade", location=place, transfer_s=20, fixed_cost=1.0, capacities=[30])  # type: ignore[arg-type]
+    problem.hubs.add(hub_id="trindade", location=place, transfer_s=20, cost=1.0, capacities=[30])  # type: ignore[arg-type]
     van, bike = problem.vehicles
     van.cost.per_hour, van.cost.fixed = 60.0, 10.0
     bike.cost.per_hour, bike.hub_id = 5.0, "trindade"

@@ -22,8 +22,8 @@ from routing.street.access_rules import EmissionClass
 from services.common.errors import InvalidInput, Unimplemented
 from services.common.status import InvalidRequest
 from services.rounds.driver_mapping import driving_rules, reloads
-from services.rounds.kerb_mapping import Kerbs, kerbs_from, tasks_of
 from services.rounds.hub_mapping import home_of, hubs_from_proto
+from services.rounds.kerb_mapping import Kerbs, kerbs_from, tasks_of
 
 Point = tuple[float, float]
 Resolve = Callable[[geo_pb2.Location, str], Point]

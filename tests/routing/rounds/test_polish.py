@@ -94,8 +94,8 @@ def test_a_vehicle_that_set_off_otherwise_refuses_better_rounds() -> None:
     orders = [delivery(f"o{k}", k, None, 10) for k in range(1, 4)]
     whole, times = problem(4, [van("one", 4)], orders), line_times([0, 100, 200, 300])
     plan = build_plan(whole, times, [[1, 0, 2]])
-    better = [[0, 1, 2]]
-    assert build_plan(whole, times, better).cost < plan.cost
+    better = {0: [0, 1, 2]}
+    assert build_plan(whole, times, [better[0]]).cost < plan.cost
     assert LivePlan(whole, times, plan, -10.0).adopt(better) is not None
     live = LivePlan(whole, times, plan, plan.rounds[0].departure_s + 5.0)
     before = live.plan

@@ -11,7 +11,6 @@ import pytest
 from traboule.rounds.v1 import problem_pb2, rounds_service_pb2_grpc
 from traboule.rounds.v1 import rounds_service_pb2 as pb
 
-from routing.rounds.warm import warm
 from services.common.channel import development_tokens, open_channel
 from services.common.processes import is_alive
 from services.common.rules import Role
@@ -46,9 +45,9 @@ async def _until(check: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.1)
 
 
+@pytest.mark.usefixtures("porto_snapshot")  # its kernels: or each process would compile for itself where nothing is cached yet
 async def test_jobs_and_plans_outlive_a_service_that_is_killed(tmp_path: Path) -> None:
     """Killed while it works: the other process finishes the job; killed again, a new process finishes it and keeps plans."""
-    warm()  # or each process would compile for itself where nothing is cached yet
     first_home, second_home = tmp_path / "one", tmp_path / "two"
     build(draw_city(tmp_path / "drawn"), first_home)
     shutil.copytree(first_home, second_home)

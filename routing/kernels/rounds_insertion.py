@@ -9,7 +9,7 @@ from routing.kernels.jit import inlined, kernel, lean
 from routing.kernels.rounds_pairs import best_pair
 from routing.kernels.rounds_places import next_random, single_cost, spliced, whole_cost
 from routing.kernels.rounds_refresh import fits, refresh
-from routing.kernels.rounds_reload import asks_for_reload, best_with_reload, stops_of, with_reload
+from routing.kernels.rounds_reload import asks_for_reload, best_with_reload, may_ride, with_reload
 from routing.kernels.rounds_route import ProblemArrays
 from routing.kernels.rounds_state import State, insert_at, is_whole, set_route
 from routing.kernels.rounds_times import TimesArrays
@@ -20,18 +20,11 @@ def may_add(problem: ProblemArrays, state: State, r: int, s: int, mixed: bool) -
     """Whether vehicle `r` may carry shipment `s` and, when all is delivered from the depot, has room for it."""
     if problem.dislike[s, r] == np.inf:
         return False
-    stops = problem.shipments[s].last_visit - problem.shipments[s].first_visit
-    if stops_of(problem, state, r) + stops > problem.vehicles[r].max_stops:
-        return False
     for d in range(problem.demand.shape[1]):
         room = problem.capacity[r, d] - (0 if mixed else state.load[r, d])
         if problem.demand[s, d] > room:
             return False
-    for b in range(problem.bond_first[s], problem.bond_first[s + 1]):
-        other = state.route_of[problem.shipments[problem.bond_other[b]].first_visit]
-        if other >= 0 and (other == r) == problem.bond_apart[b]:
-            return False
-    return True
+    return may_ride(problem, state, r, s)
 
 
 @inlined

@@ -59,8 +59,8 @@ def refresh(problem: ProblemArrays, times: TimesArrays, state: State, r: int) ->
 def sharpen(problem: ProblemArrays, times: TimesArrays, state: State, r: int) -> bool:
     """Find the surely best departure of a feasible round whose travel times change often; False = it became infeasible."""
     size = state.rounds[r].length
-    state_is_sharp = state.rounds[r].sharp or size == 0 or not often(times) or not is_timed(problem, r)
-    if state_is_sharp or state.rounds[r].special > 0 or (rests(problem, r) and rest_is_due(problem, state, r, 1.0)):
+    nothing_to_do = state.rounds[r].sharp or size == 0 or not often(times) or not is_timed(problem, r)
+    if nothing_to_do or state.rounds[r].special > 0 or (rests(problem, r) and rest_is_due(problem, state, r, 1.0)):
         return True
     state.rounds[r].sharp = True
     start, plain = state.rounds[r].start_s, state.rounds[r].plain_end_s

@@ -53,7 +53,7 @@ def best_with_reload(
     places, codes = np.zeros(TIMED, np.int64), np.zeros(TIMED, np.int64)
     for r in range(len(state.rounds)):
         size = state.rounds[r].length
-        if size == 0 or problem.dislike[s, r] == np.inf or not _may_ride(problem, state, r, s):
+        if size == 0 or problem.dislike[s, r] == np.inf or not may_ride(problem, state, r, s):
             continue
         u = free_reload(problem, state, r, problem.vehicles[r].first_reload)
         while u >= 0:
@@ -92,8 +92,8 @@ def _elsewhere(problem: ProblemArrays, state: State, r: int, u: int) -> int:
     return other
 
 
-@lean
-def _may_ride(problem: ProblemArrays, state: State, r: int, s: int) -> bool:
+@inlined
+def may_ride(problem: ProblemArrays, state: State, r: int, s: int) -> bool:
     """Whether bonds and the number of stops let shipment `s` ride with vehicle `r`."""
     stops = problem.shipments[s].last_visit - problem.shipments[s].first_visit
     if stops_of(problem, state, r) + stops > problem.vehicles[r].max_stops:
@@ -105,7 +105,7 @@ def _may_ride(problem: ProblemArrays, state: State, r: int, s: int) -> bool:
     return True
 
 
-@lean
+@inlined
 def stops_of(problem: ProblemArrays, state: State, r: int) -> int:
     """Number of stops of a round without its reloads."""
     size = state.rounds[r].length

@@ -43,14 +43,6 @@ def plan_again(
     return last if last.cost < first.cost else first
 
 
-def routes_of(problem: Problem, plan: Plan) -> list[list[int]]:
-    """Visits of a plan, reloads among them, one list per vehicle."""
-    routes: list[list[int]] = [[] for _ in problem.vehicles]
-    for one in plan.rounds:
-        routes[one.vehicle_idx] = [halt.visit_idx for halt in one.halts]
-    return routes
-
-
 def cost_of_served(problem: Problem, plan: Plan) -> float:
     """Cost of a plan, penalties of what is not served left out."""
     return plan.cost - sum(problem.shipments[one.shipment_idx].penalty for one in plan.unserved)

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from routing.errors import InvalidInput
 from routing.rounds.arrays import build_arrays
+from routing.rounds.budget import time_share
 from routing.rounds.errors import InfeasiblePlanError
 from routing.rounds.explain import REASONS, explain
 from routing.rounds.fleet import is_worth_it, shrink_fleet
@@ -70,17 +70,10 @@ def solve(
     InfeasiblePlanError
         The validator found a defect (never seen; nothing infeasible is handed out).
     """
-    if (iterations is None) == (time_limit_s is None) or (time_limit_s is not None and elapsed_s is None):
-        raise InvalidInput("give either iterations, or time_limit_s together with elapsed_s", "iterations")
+    progress = time_share(iterations, time_limit_s, elapsed_s, should_stop)
     arrays = build_arrays(problem, travel_times)
     search = Search(arrays, travel_times.arrays, seed)
-    began = elapsed_s() if elapsed_s else 0.0
     _construct(problem, travel_times, search, 30.0 if time_limit_s is None else time_limit_s / 2)
-
-    def progress() -> float:
-        if should_stop is not None and should_stop():
-            return 1.0
-        return 0.0 if time_limit_s is None or elapsed_s is None else (elapsed_s() - began) / time_limit_s
 
     plan = first = build_plan(problem, travel_times, search.routes())
     if on_improvement:
@@ -106,7 +99,7 @@ def solve(
         else build_plan(
             problem,
             travel_times,
-            _by_vehicle(problem, plan),
+            plan.routes_by_vehicle(len(problem.vehicles)),
             iterations=search.iterations,
             first_cost=first.cost,
             explained=True,
@@ -171,10 +164,3 @@ def _construct(problem: Problem, travel_times: TravelTimes, search: Search, limi
         routes = first_routes(problem, travel_times, limit_s)
     left = search.load(routes) if routes is not None else search.absent()
     search.insert_all(left)
-
-
-def _by_vehicle(problem: Problem, plan: Plan) -> list[list[int]]:
-    routes: list[list[int]] = [[] for _ in problem.vehicles]
-    for one in plan.rounds:
-        routes[one.vehicle_idx] = [halt.visit_idx for halt in one.halts]
-    return routes

@@ -42,7 +42,7 @@ class Costs:
         problem, options = self.options.problem, self.options
         places = np.array([-1 if one.delivery is None else one.delivery.location_idx for one in problem.shipments])
         saved, added = np.zeros(len(places)), np.full((len(places), 1 + len(problem.hubs)), np.inf)
-        for r, route in enumerate(_routes(now)):
+        for r, route in enumerate(now.plan.routes_by_vehicle(len(now.problem.vehicles))):
             vehicle, way = problem.vehicles[r], self.way(r)
             ends = [problem.depots[vehicle.start_depot_idx].location_idx]
             at = np.array(ends + [now.problem.visit(v).location_idx for v in route] + ends)
@@ -218,10 +218,3 @@ class Moves:
         opens = depot.window.start_s + hub.handling_s
         low = max(opens, min(min(reached) + hub.handling_s, depot.window.end_s))
         return low, max(low, min([depot.window.end_s, *leaves]))
-
-
-def _routes(now: HubPlan) -> list[list[int]]:
-    routes: list[list[int]] = [[] for _ in now.problem.vehicles]
-    for one in now.plan.rounds:
-        routes[one.vehicle_idx] = [stop.visit_idx for stop in one.stops]
-    return routes

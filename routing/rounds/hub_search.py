@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from routing.errors import InvalidInput
-from routing.rounds.again import plan_again, routes_of
+from routing.rounds.again import plan_again
 from routing.rounds.api import build_plan, solve
+from routing.rounds.budget import time_share
 from routing.rounds.hub_moves import Choice, Moves
 from routing.rounds.hub_plan import HubPlan, hubs_cost, transfers_of
 from routing.rounds.hub_problem import DIRECT, HubOptions, assigned
@@ -100,7 +100,7 @@ class _Work:
     def explained(self, found: HubPlan, choice: Choice, first_cost: float) -> HubPlan:
         """The same rounds, with why orders are not served."""
         inner = assigned(self.options, *choice)
-        routes = routes_of(inner, found.plan)
+        routes = found.plan.routes_by_vehicle(len(inner.vehicles))
         plan = build_plan(
             inner, self.times, routes, iterations=self.budget.used, first_cost=first_cost, explained=True
         )  # fmt: skip
@@ -118,7 +118,7 @@ class _Work:
                 return None
             return rank[s] if v >= known else v
 
-        carried = ([number(v) for v in route] for route in routes_of(now.problem, now.plan))
+        carried = ([number(v) for v in route] for route in now.plan.routes_by_vehicle(len(now.problem.vehicles)))
         return [[v for v in route if v is not None] for route in carried]
 
 
@@ -138,15 +138,7 @@ def solve_over_hubs(
 
     The answer costs no more than the plan of vans alone that a quarter of the budget finds. `threads` are for that plan only.
     """
-    if (iterations is None) == (time_limit_s is None) or (time_limit_s is not None and elapsed_s is None):
-        raise InvalidInput("give either iterations, or time_limit_s together with elapsed_s", "iterations")
-    began = elapsed_s() if elapsed_s else 0.0
-
-    def share() -> float:
-        if should_stop is not None and should_stop():
-            return 1.0
-        return 0.0 if time_limit_s is None or elapsed_s is None else (elapsed_s() - began) / time_limit_s
-
+    share = time_share(iterations, time_limit_s, elapsed_s, should_stop)
     work = _Work(problem, travel_times, seed, _Budget(iterations, share))
     hub_of = (DIRECT,) * len(problem.shipments)
     plan = solve(

@@ -154,3 +154,10 @@ class Plan:
     def routes(self) -> list[list[int]]:
         """Visit indices of each round, reloads among them."""
         return [[halt.visit_idx for halt in one.halts] for one in self.rounds]
+
+    def routes_by_vehicle(self, vehicles: int) -> list[list[int]]:
+        """As `routes`, but a list for each of so many vehicles, empty where one does not drive."""
+        answer: list[list[int]] = [[] for _ in range(vehicles)]
+        for one, route in zip(self.rounds, self.routes(), strict=True):
+            answer[one.vehicle_idx] = route
+        return answer

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from routing.rounds.again import cost_of_served, plan_again, routes_of
+from routing.rounds.again import cost_of_served, plan_again
 from routing.rounds.errors import InvalidProblemError
 from routing.rounds.plan import Plan
 from routing.rounds.problem import Depot, Problem, Shipment, TimeWindow, Vehicle, Visit
@@ -148,7 +148,10 @@ def price_constraints(
     for name in names:
         yield Prices(tuple(prices), f"without {name}", saved)
         changed = without(problem, name)
-        found = [planned(changed), plan_again(changed, travel_times, routes_of(problem, usual), iterations=0)]
+        found = [
+            planned(changed),
+            plan_again(changed, travel_times, usual.routes_by_vehicle(len(problem.vehicles)), iterations=0),
+        ]
         found += [] if list_violations(changed, travel_times, usual) else [usual]
         free = min(found, key=_cost)
         prices.append(_price(name, counts[name], problem, usual, changed, free))

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from routing.kernels.rounds_route import ProblemArrays
-from routing.rounds.again import FLEET_SHARE, routes_of
+from routing.rounds.again import FLEET_SHARE
 from routing.rounds.api import solve
 from routing.rounds.arrays import build_arrays
+from routing.rounds.budget import time_share
 from routing.rounds.errors import InvalidProblemError
 from routing.rounds.fleet import is_worth_it, shrink_fleet
 from routing.rounds.plan import DeliveryRound, Plan, Unserved
@@ -170,7 +171,7 @@ def solve_surely(
     """
     if not 0.5 <= probability <= 0.999:
         raise InvalidProblemError.of("window_probability", f"must be from 0.5 to 0.999, not {probability}")
-    began = elapsed_s() if elapsed_s else 0.0
+    share = time_share(iterations, time_limit_s, elapsed_s, should_stop)
     first = solve(
         problem, travel_times, iterations=None if iterations is None else int(FIRST_SHARE * iterations),
         time_limit_s=None if time_limit_s is None else FIRST_SHARE * time_limit_s, elapsed_s=elapsed_s, seed=seed,
@@ -183,11 +184,11 @@ def solve_surely(
     present, slack_s = best, best.slack_s
     each = None if iterations is None else max(1, int((1.0 - FIRST_SHARE) * iterations / STAGES))
     for stage in range(STAGES):
-        used = 0.0 if elapsed_s is None or time_limit_s is None else (elapsed_s() - began) / time_limit_s
-        if (should_stop is not None and should_stop()) or used >= 1.0 or not best.probability:
+        used = share()
+        if used >= 1.0 or not best.probability:
             break
-        progress = _stage_progress(used, (1.0 - used) / (STAGES - stage), began, time_limit_s, elapsed_s, should_stop)
-        found = work.improved(slack_s, routes_of(problem, present.plan), each, progress)
+        routes = present.plan.routes_by_vehicle(len(problem.vehicles))
+        found = work.improved(slack_s, routes, each, _stage(share, (1.0 - used) / (STAGES - stage)))
         if found is None:
             break
         grows = stage >= (2 * STAGES) // 3
@@ -211,20 +212,10 @@ def _of_plan(work: _Work, plan: Plan) -> _Found:
     return _Found(plan, probability, slack_s)
 
 
-def _stage_progress(
-    used: float, share: float, began: float, time_limit_s: float | None, elapsed_s: Callable[[], float] | None,
-    should_stop: Callable[[], bool] | None,
-) -> Callable[[], float]:  # fmt: skip
-    """Share of a stage that is over, the stage being some of the budget."""
-
-    def progress() -> float:
-        if should_stop is not None and should_stop():
-            return 1.0
-        if elapsed_s is None or time_limit_s is None:
-            return 0.0
-        return ((elapsed_s() - began) / time_limit_s - used) / max(share, 1e-6)
-
-    return progress
+def _stage(share: Callable[[], float], part: float) -> Callable[[], float]:
+    """Progress of a stage that begins now and may take `part` of the budget."""
+    began = share()
+    return lambda: (share() - began) / part
 
 
 def _told(work: _Work, first: Plan, best: _Found) -> Plan:

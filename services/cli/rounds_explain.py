@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 from traboule.rounds.v1 import rounds_service_pb2 as pb
 
-from routing.rounds.again import routes_of
 from routing.rounds.formats.instance import Instance
 from routing.rounds.prices import CONSTRAINTS, Price, price_constraints
 from routing.rounds.remedies import find_remedies
@@ -67,7 +66,7 @@ def _explain_here(instance: Instance, orders: tuple[str, ...], most: int, second
     times = instance.travel_times
     assert times is not None
     plan = solve_instance(instance, seconds, 0)
-    problem, routes, clock = instance.problem, routes_of(instance.problem, plan), file_clock(instance)
+    problem, routes, clock = instance.problem, plan.routes_by_vehicle(len(instance.problem.vehicles)), file_clock(instance)
     for unknown in set(orders) - {one.id for one in problem.shipments}:
         raise click.ClickException(f"--order: the file has no order {unknown!r}")
     began = time.monotonic()
@@ -141,7 +140,7 @@ def _price_here(instance: Instance, kinds: tuple[str, ...], seconds: float, seed
     improvement = 0.0
     with console.status("planning") as status:
         steps = price_constraints(
-            instance.problem, times, routes_of(instance.problem, plan), kinds, time_limit_s=0.75 * seconds,
+            instance.problem, times, plan.routes_by_vehicle(len(instance.problem.vehicles)), kinds, time_limit_s=0.75 * seconds,
             elapsed_s=time.monotonic, seed=seed,
         )  # fmt: skip
         for step in steps:

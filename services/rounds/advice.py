@@ -53,9 +53,11 @@ async def explain(
     found = [one for one in plan.unserved if not wanted or mapped.problem.shipments[one.shipment_idx].id in wanted]
     found.sort(key=lambda one: (-mapped.problem.shipments[one.shipment_idx].penalty, one.shipment_idx))
     now_s = float(city.now() - mapped.zero_s)
-    rest = await run_in_thread(rest_of, mapped, built, plan, stored.reported, now_s)
-    asked = [one.shipment_idx for one in found if one.shipment_idx in rest.shipment_of]
-    answer = Advised((), 0)
+    answer, asked, problem = Advised((), 0), list[int](), mapped.problem
+    if not any(vehicle.max_reloads for vehicle in problem.vehicles):  # their rounds cannot be cut where they stand
+        rest = await run_in_thread(rest_of, mapped, built, plan, stored.reported, now_s)
+        asked = [one.shipment_idx for one in found if one.shipment_idx in rest.shipment_of]
+        problem = _asked_problem(mapped.problem, rest, asked)
     if asked:
         longest = min(request.time_limit_s or DEFAULT_TIME_LIMIT_S, max(0.1, current_deadline().remaining_s - MARGIN_S))
         order = _order(mapped, built, stored, rest, asked, now_s, longest, request.max_remedies or DEFAULT_REMEDIES)
@@ -64,7 +66,6 @@ async def explain(
             answer = message
     advices = dict(zip(asked, answer.advices, strict=False))
     complete = set(asked[: answer.complete])
-    problem = _asked_problem(mapped.problem, rest, asked)
     clock = city_clock(city, mapped)
     return pb.ExplainUnservedResponse(
         explanations=[

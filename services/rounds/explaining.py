@@ -9,7 +9,6 @@ import grpc
 from traboule.rounds.v1 import explain_pb2, plan_pb2
 from traboule.rounds.v1 import rounds_service_pb2 as pb
 
-from routing.rounds.again import routes_of
 from routing.rounds.prices import CONSTRAINTS, price_in_words
 from services.common.deadline import current_deadline, run_in_thread
 from services.common.errors import InvalidInput
@@ -67,7 +66,7 @@ class ExplainingServicer:
         longest = max(0.1, current_deadline().remaining_s - REPLY_MARGIN_S)
         order = PriceOrder(
             parts_of(mapped.problem), pack_times(built.travel_times), min(request.time_limit_s or PRICES_TIME_LIMIT_S, longest),
-            routes_of(mapped.problem, plan), tuple(request.constraints), request.seed,
+            plan.routes_by_vehicle(len(mapped.problem.vehicles)), tuple(request.constraints), request.seed,
         )  # fmt: skip
         stamp = self._city.stamp(built.traffic)
         async with aclosing(self._pool.work(order)) as answers:

@@ -1,6 +1,7 @@
 """Changes of planned rounds: new orders, and what happens on the road."""
 
 import asyncio
+import math
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -189,6 +190,7 @@ class LiveRounds:
         until_s = 0 if request.WhichOneof("event") in LATE_NEWS else request.observed_unix_s
         kept = await self._take(request.rounds_id, tenant, until_s=until_s)
         mapped, live, rounds = kept.mapped, kept.live, kept.rounds
+        self._refuse_beyond(request.observed_unix_s, mapped)
         now_s = float((request.observed_unix_s or self._city.now()) - mapped.zero_s)
         if live is None:
             return await self._report_anew(kept, request, now_s)
@@ -279,6 +281,16 @@ class LiveRounds:
             await self._keep(kept, stored.problem, plan, stored.reported, mapped, built, words)
             return words
 
+    def _refuse_beyond(self, observed_unix_s: int, mapped: MappedProblem) -> None:
+        """Refuse what lies after the present and after all shifts: a clock that is wrong would count all as driven."""
+        last_s = max(self._city.now(), mapped.zero_s + math.ceil(max(one.shift.end_s for one in mapped.problem.vehicles)))
+        if observed_unix_s > last_s:
+            raise InvalidInput(
+                f"observed_unix_s: {observed_unix_s} is after the present and after the last shift, which ends at {last_s}: "
+                "is the clock of the device right?",
+                field="observed_unix_s",
+            )
+
     def _present_s(self, kept: KeptPlan) -> float:
         """Engine time of a plan: that of the city, or of the last event if that was ahead."""
         now_s = float(self._city.now() - kept.mapped.zero_s)
@@ -295,6 +307,7 @@ class LiveRounds:
         refuse_hubs(stored.problem)
         plan = planned(stored)
         mapped, built = await self.times(rounds_id, stored.problem, stored.reported.incidents)
+        self._refuse_beyond(until_s, mapped)  # before it becomes the clock of a plan in memory
         now_s = float((until_s or self._city.now()) - mapped.zero_s)
         vehicles = {vehicle.vehicle_id: r for r, vehicle in enumerate(stored.problem.vehicles)}
         shipments = {one.shipment_id: s for s, one in enumerate(stored.problem.shipments)}
@@ -359,9 +372,7 @@ class LiveRounds:
         mapped, built = await self.times(stored.job.id, stored.problem, stored.reported.incidents)
         if all(one.reasons for one in plan.unserved):
             return plan, mapped, built
-        routes: list[list[int]] = [[] for _ in mapped.problem.vehicles]
-        for one in plan.rounds:
-            routes[one.vehicle_idx] = [stop.visit_idx for stop in one.stops]
+        routes = plan.routes_by_vehicle(len(mapped.problem.vehicles))
         return await run_in_thread(build_plan, mapped.problem, built.travel_times, routes, explained=True), mapped, built
 
 

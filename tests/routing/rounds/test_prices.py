@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from routing.rounds.again import plan_again, routes_of
+from routing.rounds.again import plan_again
 from routing.rounds.api import Break, Problem, TimeWindow, list_violations, solve
 from routing.rounds.errors import InvalidProblemError
 from routing.rounds.prices import CONSTRAINTS, Prices, count_constraints, price_constraints, price_in_words, without
@@ -14,7 +14,7 @@ DAY = TimeWindow(0, 5000)
 
 
 def _last(asked: Problem, *names: str, iterations: int = 300) -> Prices:
-    routes = routes_of(asked, solve(asked, LINE, iterations=50))
+    routes = solve(asked, LINE, iterations=50).routes_by_vehicle(len(asked.vehicles))
     return list(price_constraints(asked, LINE, routes, names, iterations=iterations))[-1]
 
 
@@ -50,13 +50,13 @@ def test_without_a_constraint_nothing_costs_more(seed: int) -> None:
     rng = np.random.default_rng(seed)
     asked, times = random_problem(rng, 10, 3, breaks=True), random_times(rng, 11)
     plan = solve(asked, times, iterations=20)
-    steps = list(price_constraints(asked, times, routes_of(asked, plan), iterations=60))
+    steps = list(price_constraints(asked, times, plan.routes_by_vehicle(len(asked.vehicles)), iterations=60))
     assert {one.constraint for one in steps[-1].prices} == set(count_constraints(asked)) == {
         "windows", "breaks", "shifts", "capacities"}  # fmt: skip
     assert all(one.served > 0 or one.cost >= -1e-6 for one in steps[-1].prices)
     assert steps[0].doing == "with all constraints"
     assert steps[-1].doing == ""
-    again = plan_again(asked, times, routes_of(asked, plan), iterations=30)
+    again = plan_again(asked, times, plan.routes_by_vehicle(len(asked.vehicles)), iterations=30)
     assert list_violations(asked, times, again) == []
     assert again.cost <= plan.cost + 1e-6
 

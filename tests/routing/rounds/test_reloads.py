@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from routing.rounds.again import routes_of
 from routing.rounds.api import (
     Depot,
     DrivingRules,
@@ -198,7 +197,7 @@ PLAN = build_plan(ASKED, LINE, [[0, 2, 1]])
 
 def test_routes_hold_the_reloads() -> None:
     """What is planned again, or checked again, comes back to load where it did."""
-    assert PLAN.routes() == routes_of(ASKED, PLAN) == [[0, 2, 1]]
+    assert PLAN.routes() == PLAN.routes_by_vehicle(len(ASKED.vehicles)) == [[0, 2, 1]]
     assert build_plan(ASKED, LINE, PLAN.routes()) == PLAN
 
 

@@ -101,6 +101,20 @@ async def test_a_plan_that_another_process_changed_is_read_again(service: Any, s
     assert (await stub.InsertOrder(new)).plan.version == version + 1
 
 
+async def test_a_clock_beyond_the_day_is_refused(service: Any) -> None:
+    """Told by a device whose clock is years ahead nothing changes: the next order finds its place."""
+    stub, *_ = service
+    rounds_id = await planned(stub)
+    refusal = pb.Refusal(shipment_id="o1")
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.ReportEvent(pb.ReportEventRequest(rounds_id=rounds_id, observed_unix_s=4_000_000_000, refusal=refusal))
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert "observed_unix_s" in (caught.value.details() or "")
+    new = await stub.InsertOrder(pb.InsertOrderRequest(rounds_id=rounds_id, shipment=shipment(99, 41.1550, -8.6200)))
+    assert new.served
+    assert "o1" in delivered(new.plan)
+
+
 async def test_a_position_shifts_what_follows(service: Any) -> None:
     """A van far behind its plan is told to be late; only what changed comes back, and the reason is said."""
     stub, *_ = service

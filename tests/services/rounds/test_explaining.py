@@ -4,7 +4,7 @@ from typing import Any
 
 import grpc
 import pytest
-from traboule.rounds.v1 import explain_pb2
+from traboule.rounds.v1 import explain_pb2, plan_pb2
 from traboule.rounds.v1 import rounds_service_pb2 as pb
 
 from tests.builders.carriers import MORNING, delivered, drawn_problem, planned, shipment
@@ -47,6 +47,23 @@ async def test_remedies_serve_when_they_are_applied(service: Any) -> None:
     assert {"o50", "o51"} <= set(delivered(last.plan))
     only = await stub.ExplainUnserved(pb.ExplainUnservedRequest(rounds_id=rounds_id, shipment_ids=["o51"], max_remedies=1))
     assert [len(one.remedies) for one in only.explanations] == [1]
+
+
+async def test_rounds_with_reloads_are_explained_without_remedies(service: Any) -> None:
+    """Reasons are told; remedies, which nobody looked for, are not."""
+    stub, *_ = service
+    problem = drawn_problem()
+    for vehicle in problem.vehicles:
+        vehicle.may_reload, vehicle.capacities[:] = True, [4]
+    heavy = shipment(51, 41.1550, -8.6300)
+    heavy.loads[:] = [9]
+    problem.shipments.append(heavy)
+    rounds_id = await _submitted(stub, problem)
+    [told] = (await stub.ExplainUnserved(pb.ExplainUnservedRequest(rounds_id=rounds_id))).explanations
+    assert (told.shipment_id, told.reason) == ("o51", plan_pb2.UNSERVED_REASON_CAPACITY)
+    assert told.summary
+    assert not told.complete
+    assert not told.remedies
 
 
 async def test_prices_and_comparisons(service: Any) -> None:

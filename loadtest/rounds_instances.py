@@ -36,8 +36,13 @@ def best_known(path: Path) -> dict[str, Any]:
         best = path.with_name(path.name.replace(".vrp.json", ".bks.Duration.json").removesuffix(".gz"))
         return {"cost": _read_json(best)["cost"]} if best.exists() else {}
     file = path.parent / "BKS.json"
-    found = json.loads(file.read_text()).get(path.stem.lower(), {}) if file.exists() else {}
+    found = _named(json.loads(file.read_text()), path.stem) if file.exists() else {}
     return {"cost": found.get("best_known_cost"), "vehicles": found.get("solved_with_vehicles")} if found else {}
+
+
+def _named(known: dict[str, dict[str, Any]], name: str) -> dict[str, Any]:
+    """Entry of a name, however it is capitalised."""
+    return next((row for key, row in known.items() if key.lower() == name.lower()), {})
 
 
 def _read_json(path: Path) -> Any:

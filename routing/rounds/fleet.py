@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from routing.kernels.rounds_route import ProblemArrays
-from routing.rounds.search import Annealing, Search
+from routing.rounds.search import Search, anneal
 
 WORTH_IT = 2.0
 """A vehicle is worth a search of its own if it costs this many times the rest of a usual round."""
@@ -53,14 +53,16 @@ def _dissolve_one(search: Search, goes_on: Callable[[], bool]) -> bool:
     vehicles, shipments, dislike = problem.vehicles.copy(), problem.shipments.copy(), problem.dislike.copy()
     vehicles.fixed_cost, shipments.penalty = 0.0, np.where(problem.shipments.is_reload, 0.0, LEAST_PRICE * scale)
     dislike[:, ~used] = dislike[:, gone] = np.inf
-    annealing = Annealing(search, problem._replace(vehicles=vehicles, shipments=shipments, dislike=dislike))
+    annealing = anneal(search, problem._replace(vehicles=vehicles, shipments=shipments, dislike=dislike))
     annealing.dissolve(gone)
     fewest_out, waited, chunks = len(shipments), 0, 0
     while waited * fewest_out < PATIENCE and goes_on():
         annealing.run(CHUNK, WARMTHS[chunks // SPELL % len(WARMTHS)] * scale, 1.0)
-        out, chunks, waited = search.absent(), chunks + 1, waited + 1
+        out, chunks, waited = annealing.absent(), chunks + 1, waited + 1
         if not out:
-            search.refresh()
+            after = annealing.present()
+            search.load([[] for _ in after])
+            search.load(after)
             return True
         shipments.penalty[out] += scale
         if len(out) < fewest_out:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from routing.kernels.rounds_ruin import total_cost
-from routing.rounds.search import COLDEST, HOTTEST, Annealing, Search
+from routing.rounds.search import COLDEST, HOTTEST, Search, anneal
 
 SLICES = 16
 """Times the parts are drawn."""
@@ -69,14 +69,14 @@ class _Part:
 
     def run(self, scale: float, share: float, until: float, iterations: int | None, progress: Callable[[], float]) -> None:
         """Improve until a share of the budget is used, or some iterations; in the last slice the best plan counts."""
-        annealing, chunk = Annealing(self.search, self.search.problem), 50 if iterations is None else max(1, iterations // 8)
+        annealing, chunk = anneal(self.search, self.search.problem), 50 if iterations is None else max(1, iterations // 8)
         while self.search.iterations < iterations if iterations is not None else progress() < until:
             before = progress()
             annealing.run(chunk, scale * HOTTEST * COLDEST**share, 1.0)
             if iterations is None:
                 chunk = int(min(max(10.0, chunk * min(0.005 / max(progress() - before, 1e-6), 4.0)), 5_000.0))
         last = share >= 1.0 - 1.5 / SLICES
-        self.routes = annealing.routes() if last else self.search.routes()
+        self.routes = annealing.routes() if last else annealing.present()
 
 
 def _draw(search: Search, count: int, rng: np.random.Generator) -> list[tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]]:

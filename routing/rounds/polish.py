@@ -9,7 +9,7 @@ import numpy as np
 from routing.kernels.rounds_ruin import total_cost
 from routing.rounds.arrays import build_arrays
 from routing.rounds.replan import Residual
-from routing.rounds.search import COLDEST, Annealing, Search
+from routing.rounds.search import COLDEST, Search, anneal
 from routing.rounds.stability import NO_STABILITY, Stability
 from routing.rounds.travel_times import TravelTimes
 
@@ -69,7 +69,7 @@ def polish(
     if (search.state.route_of[planned] < 0).any() or not np.isfinite(arrays.dislike).any():
         return nothing  # what cannot stay as it is, a repair looks after
     before = float(total_cost(arrays, search.state))
-    annealing, chunk = Annealing(search, arrays), 20 if iterations is None else 100
+    annealing, chunk = anneal(search, arrays), 20 if iterations is None else 100
     while (share := progress() if iterations is None else search.iterations / max(1, iterations)) < 1.0:
         step = chunk if iterations is None else min(chunk, iterations - search.iterations)
         annealing.run(step, annealing.scale * WARMEST * COLDEST**share, 1.0)

@@ -11,6 +11,7 @@ from routing.kernels.rounds_route import ProblemArrays
 from routing.kernels.rounds_ruin import improve, total_cost
 from routing.kernels.rounds_state import empty_state, set_route
 from routing.kernels.rounds_times import FUNCTIONS, I32, SLOTS, SPEEDS, STATIC, TimesArrays
+from routing.rounds.fixed import FixedAnnealing, build_fixed
 from routing.rounds.neighbours import list_neighbours
 
 BLINK = {STATIC: 0.01, SPEEDS: 0.01, SLOTS: 0.03, FUNCTIONS: 0.03}
@@ -110,7 +111,7 @@ class Search:
             Share of the budget used, read between chunks; ≥ 1 stops.
         """
         chunk = chunk or (4 if iterations is None else 100)
-        annealing = Annealing(self, self.problem)
+        annealing = anneal(self, self.problem)
         began, first = progress(), self.iterations
         while (used := progress()) < 1.0:
             step = chunk if iterations is None else min(chunk, iterations - self.iterations)
@@ -242,3 +243,20 @@ class Annealing:
     def routes(self) -> list[list[int]]:
         """Visit indices per vehicle, of the best plan."""
         return [[int(v) for v in row[1 : row[0] + 1]] for row in self._best]
+
+    def present(self) -> list[list[int]]:
+        """Visit indices per vehicle, of the plan the search is at."""
+        return self._search.routes()
+
+    def absent(self) -> list[int]:
+        """Shipments in no route of the present plan."""
+        return self._search.absent()
+
+
+def anneal(search: Search, problem: ProblemArrays) -> Annealing | FixedAnnealing:
+    """Ruin and recreate from the rounds of `search`, by the lean kernels where they know the problem.
+
+    `problem` is that of the search, or the same one with other costs. The rounds of the search may change meanwhile, or not.
+    """
+    fixed = build_fixed(problem, search.times)
+    return Annealing(search, problem) if fixed is None else FixedAnnealing(search, problem, fixed)

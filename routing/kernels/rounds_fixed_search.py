@@ -1,0 +1,365 @@
+"""Ruin and recreate under travel times that do not change over the day (`rounds_fixed`), by the rules of `rounds_ruin`.
+
+References
+----------
+Christiaens and Vanden Berghe (2020), Slack induction by string removals for vehicle routing problems,
+doi:10.1287/trsc.2019.0914.
+"""
+
+# mypy: disable-error-code="no-any-return"
+# Fields of record arrays have no static type.
+
+import math
+
+import numpy as np
+
+from routing.kernels.jit import inlined, kernel, lean
+from routing.kernels.rounds_fixed import Fixed, Links, copy_links, join, price, put_in, settle
+from routing.kernels.rounds_places import next_random
+from routing.kernels.rounds_times import EPS_S, F64, I32, I64
+
+MEAN_REMOVED = 10.0
+LONGEST_STRING = 10
+WHOLE_ROUND = 0.02
+LONGEST_ROUND = 40
+BLINK = 0.01
+"""As in `rounds_ruin`, but that places are overlooked which would be the best so far."""
+
+
+@inlined
+def place_cost(fixed: Fixed, links: Links, r: int, v: int, i: int, limit: float) -> float:
+    """Added cost of visit `v` after node `i` of round `r`, which has room for it; inf = infeasible or not below `limit`."""
+    p, j = fixed.vehicles[r].profile, links.after[i]
+    a, at, b = fixed.location[i], fixed.location[v], fixed.location[j]
+    used = links.size[r] > 0
+    metres = fixed.metres[p, a, at] + fixed.metres[p, at, b] - (fixed.metres[p, a, b] if used else 0.0)
+    added = fixed.vehicles[r].cost_per_m * metres
+    if not fixed.timed and added >= limit:
+        return np.inf
+    there = fixed.drive_s[p, a, at]
+    reached = links.early_s[i] + there
+    if reached > fixed.closes_s[v] + EPS_S:
+        return np.inf
+    stays, back = fixed.stays_s[fixed.vehicles[r].service_class, v], fixed.drive_s[p, at, b]
+    if max(reached, fixed.opens_s[v]) + stays + back > links.late_s[j] + EPS_S:
+        return np.inf
+    if links.metres[r] + metres > fixed.vehicles[r].max_length_m + 1e-7:
+        return np.inf
+    if not used:
+        added += fixed.vehicles[r].fixed_cost
+    if fixed.timed:
+        lasts = links.head_s[i] + there
+        wait = max(0.0, fixed.opens_s[v] - lasts - links.last_s[i])
+        last = min(fixed.closes_s[v] - lasts, links.last_s[i])
+        lasts += wait + stays + back
+        lasts += max(0.0, links.first_s[j] - lasts - last) + links.tail_s[j]
+        if lasts > fixed.vehicles[r].max_duration_s + 1e-7:
+            return np.inf
+        now = links.head_s[len(fixed.penalty) + len(fixed.vehicles) + r] if used else 0.0
+        added += price(fixed, r, 0.0, lasts) - price(fixed, r, 0.0, now)
+    return added
+
+
+@inlined
+def may_ride(fixed: Fixed, links: Links, r: int, v: int) -> bool:
+    """Whether vehicle `r` may serve visit `v` and has room for it."""
+    for d in range(fixed.demand.shape[1]):
+        if links.load[r, d] + fixed.demand[v, d] > fixed.capacity[r, d]:
+            return False
+    return fixed.dislike[v, r] < np.inf and links.size[r] < fixed.vehicles[r].max_stops
+
+
+@lean
+def best_place(
+    fixed: Fixed, links: Links, v: int, near: I32, unused: I64, count: int, seed: np.ndarray
+) -> tuple[float, int, int]:
+    """Cheapest place next to the neighbours of visit `v` or in an unused vehicle: (added cost, vehicle, node before it).
+
+    Where there is none all places are tried; vehicle -1 = infeasible.
+    """
+    m, best, vehicle, at = len(fixed.penalty), np.inf, -1, -1
+    begin = int(next_random(seed) * count) if count > 1 else 0
+    for q in range(count):
+        r = unused[(begin + q) % count]
+        if may_ride(fixed, links, r, v):
+            unliked = fixed.dislike[v, r]
+            cost = place_cost(fixed, links, r, v, m + r, best - unliked) + unliked
+            if cost < best and next_random(seed) >= BLINK:
+                best, vehicle, at = cost, r, m + r
+    for u in near[v]:
+        r = links.route_of[u]
+        if r < 0 or not may_ride(fixed, links, r, v):
+            continue
+        unliked = fixed.dislike[v, r]
+        for i in (links.before[u], u):
+            cost = place_cost(fixed, links, r, v, i, best - unliked) + unliked
+            if cost < best and next_random(seed) >= BLINK:
+                best, vehicle, at = cost, r, i
+    if vehicle < 0:
+        return any_place(fixed, links, v)
+    return best, vehicle, at
+
+
+@lean
+def any_place(fixed: Fixed, links: Links, v: int) -> tuple[float, int, int]:
+    """Cheapest of all places."""
+    m, best, vehicle, at = len(fixed.penalty), np.inf, -1, -1
+    for r in range(len(fixed.vehicles)):
+        if not may_ride(fixed, links, r, v):
+            continue
+        unliked, i = fixed.dislike[v, r], m + r
+        while i < m + len(fixed.vehicles):
+            cost = place_cost(fixed, links, r, v, i, best - unliked) + unliked
+            if cost < best:
+                best, vehicle, at = cost, r, i
+            i = links.after[i]
+    return best, vehicle, at
+
+
+@lean
+def list_unused(fixed: Fixed, links: Links, unused: I64) -> int:
+    """List the first vehicle of every row of unused ones that are alike; answer how many there are."""
+    count, earlier = 0, -1
+    for r in range(len(fixed.vehicles)):
+        kind = fixed.vehicles[r].kind if links.size[r] == 0 else -1
+        if kind >= 0 and kind != earlier:
+            unused[count] = r
+            count += 1
+        earlier = kind
+    return count
+
+
+@lean
+def ruin(fixed: Fixed, links: Links, backup: Links, close: I32, seed: np.ndarray, touched: np.ndarray, removed: I64) -> int:
+    """Remove adjacent strings; note the visits in `removed` (count returned) and keep their rounds (``touched[V]``)."""
+    m, vehicles = len(fixed.penalty), len(fixed.vehicles)
+    used, served = 0, 0
+    for r in range(vehicles):
+        touched[r] = False
+        if links.size[r]:
+            used, served = used + 1, served + links.size[r]
+    if used == 0:
+        return 0
+    middle, count = int(next_random(seed) * len(close)), 0
+    r = links.route_of[middle]
+    if next_random(seed) < WHOLE_ROUND and r >= 0 and links.size[r] <= LONGEST_ROUND:
+        keep(fixed, links, backup, touched, r)
+        return take_string(fixed, links, r, links.after[m + r], links.size[r], -1, 0, removed, count)
+    longest = min(float(LONGEST_STRING), served / used)
+    strings = int(1.0 + next_random(seed) * (4.0 * MEAN_REMOVED / (1.0 + longest) - 1.0))
+    for step in range(-1, close.shape[1]):
+        v = middle if step < 0 else close[middle, step]
+        r = links.route_of[v]
+        if r < 0 or touched[r]:
+            continue
+        keep(fixed, links, backup, touched, r)
+        size = links.size[r]
+        length = min(int(1.0 + next_random(seed) * min(float(size), longest)), size)
+        kept = 0
+        if length > 1 and length < size and next_random(seed) < 0.5:  # split string: some in the middle stay
+            kept = 1
+            while length + kept < size and next_random(seed) > 0.5:
+                kept += 1
+        span, behind, ahead, i = length + kept, 0, 0, v
+        while behind < span - 1 and links.before[i] < m:
+            i = links.before[i]
+            behind += 1
+        j = v
+        while ahead < span - 1 and links.after[j] < m:
+            j = links.after[j]
+            ahead += 1
+        low, high = max(0, span - 1 - ahead), behind  # stops of the string before v
+        back = low + int(next_random(seed) * (high - low + 1))
+        for _ in range(behind - back):
+            i = links.after[i]
+        hole = int(next_random(seed) * (length + 1)) if kept else -1
+        count = take_string(fixed, links, r, i, span, hole, kept, removed, count)
+        strings -= 1
+        if strings <= 0:
+            break
+    return count
+
+
+@lean
+def take_string(
+    fixed: Fixed, links: Links, r: int, first: int, span: int, hole: int, kept: int, removed: I64, count: int
+) -> int:
+    """Take `span` visits out from `first` on, but for `kept` from the `hole`-th on; answer how many are removed by now."""
+    i, v = links.before[first], first
+    for k in range(span):
+        after = links.after[v]
+        if hole <= k < hole + kept:
+            join(links, i, v)
+            i = v
+        else:
+            links.route_of[v] = -1
+            removed[count] = v
+            count += 1
+        v = after
+    join(links, i, v)
+    settle(fixed, links, r)
+    return count
+
+
+@lean
+def put_in_order(fixed: Fixed, removed: I64, count: int, far: F64, keys: F64, seed: np.ndarray) -> None:
+    """Order in which the removed visits come back: random, large first, far first, near first, or by windows.
+
+    What is dearer to leave out comes first.
+    """
+    draw = next_random(seed) * 15.0
+    for k in range(count):
+        v = removed[k]
+        if draw < 4.0:
+            key = next_random(seed)
+        elif draw < 8.0:
+            key = -float(fixed.demand[v, 0])
+        elif draw < 10.0:
+            key = -far[v]
+        elif draw < 11.0:
+            key = far[v]
+        elif draw < 13.0:
+            key = fixed.closes_s[v] - fixed.opens_s[v]
+        elif draw < 14.0:
+            key = fixed.opens_s[v]
+        else:
+            key = -fixed.closes_s[v]
+        penalty, q = fixed.penalty[v], k
+        while q > 0 and (
+            fixed.penalty[removed[q - 1]] < penalty or (fixed.penalty[removed[q - 1]] == penalty and keys[q - 1] > key)
+        ):
+            removed[q], keys[q] = removed[q - 1], keys[q - 1]
+            q -= 1
+        removed[q], keys[q] = v, key
+
+
+@lean
+def keep(fixed: Fixed, links: Links, backup: Links, touched: np.ndarray, r: int) -> None:
+    """Copy round `r` before its first change."""
+    if not touched[r]:
+        touched[r] = True
+        copy_links(fixed, links, backup, r)
+
+
+@lean
+def restore(fixed: Fixed, links: Links, backup: Links, touched: np.ndarray) -> None:
+    """Take the touched rounds back from the backup."""
+    m = len(fixed.penalty)
+    for r in range(len(touched)):
+        if touched[r]:
+            v = links.after[m + r]
+            while v < m:
+                if links.route_of[v] == r:
+                    links.route_of[v] = -1
+                v = links.after[v]
+    for r in range(len(touched)):
+        if touched[r]:
+            copy_links(fixed, backup, links, r)
+            v = links.after[m + r]
+            while v < m:
+                links.route_of[v] = r
+                v = links.after[v]
+
+
+@lean
+def cost_of_absent(fixed: Fixed, links: Links) -> float:
+    """Cost of what is left out."""
+    total = 0.0
+    for v in range(len(fixed.penalty)):
+        if links.route_of[v] < 0:
+            total += fixed.penalty[v]
+    return total
+
+
+@lean
+def call_absent(links: Links, removed: I64, count: int, seed: np.ndarray) -> int:
+    """Append up to ten visits left out before, each by a coin, to those just removed; return how many there are now."""
+    absent, m = count, len(links.route_of)
+    begin = int(next_random(seed) * m)
+    for step in range(m):
+        v = (begin + step) % m
+        if absent >= count + 10:
+            break
+        if links.route_of[v] < 0:
+            known = False
+            for k in range(count):
+                known = known or removed[k] == v
+            if not known and next_random(seed) < 0.5:
+                removed[absent] = v
+                absent += 1
+    return absent
+
+
+@lean
+def keep_best(fixed: Fixed, links: Links, best: I32, changed: np.ndarray) -> None:
+    """Write the rounds that differ into `best` (the number of visits first)."""
+    m = len(fixed.penalty)
+    for r in range(len(changed)):
+        if changed[r]:
+            best[r, 0] = links.size[r]
+            v, k = links.after[m + r], 1
+            while v < m:
+                best[r, k] = v
+                v, k = links.after[v], k + 1
+            changed[r] = False
+
+
+@kernel
+def improve_fixed(
+    fixed: Fixed, links: Links, backup: Links, best: I32, close: I32, near: I32, far: F64, iterations: int, temperature: float,
+    cooling: float, costs: F64, seed: np.ndarray
+, changed: np.ndarray,
+) -> int:  # fmt: skip
+    """Run `iterations` of ruin and recreate; return how often the best plan improved.
+
+    ``costs[0]`` is the cost of `links`, ``costs[1]`` that of `best` (int32[V, m + 1]); both are kept. ``changed[V]`` says
+    where they differ. `backup` is scratch.
+    """
+    m, vehicles = len(fixed.penalty), len(fixed.vehicles)
+    removed, keys, unused = np.empty(m, np.int64), np.empty(m), np.empty(vehicles, np.int64)
+    touched = np.zeros(vehicles, np.bool_)
+    return _improve(
+        fixed, links, backup, best, close, near, far, iterations, temperature, cooling, costs, seed, changed, removed, keys,
+        unused, touched,
+    )  # fmt: skip
+
+
+@lean
+def _improve(
+    fixed: Fixed, links: Links, backup: Links, best: I32, close: I32, near: I32, far: F64, iterations: int, temperature: float,
+    cooling: float, costs: F64, seed: np.ndarray, changed: np.ndarray, removed: I64, keys: F64, unused: I64,
+    touched: np.ndarray,
+) -> int:  # fmt: skip
+    improved, left_out = 0, cost_of_absent(fixed, links)
+    for _ in range(iterations):
+        count = ruin(fixed, links, backup, close, seed, touched, removed)
+        absent = call_absent(links, removed, count, seed) if left_out > 0.0 else count
+        put_in_order(fixed, removed, absent, far, keys, seed)
+        free, out = list_unused(fixed, links, unused), False
+        for k in range(absent):
+            v = removed[k]
+            cost, r, i = best_place(fixed, links, v, near, unused, free, seed)
+            if r < 0 or cost > fixed.penalty[v]:
+                out = True
+                continue
+            keep(fixed, links, backup, touched, r)
+            put_in(fixed, links, r, v, i)
+            if links.size[r] == 1:
+                free = list_unused(fixed, links, unused)
+        still_out = cost_of_absent(fixed, links) if left_out > 0.0 or out else 0.0
+        cost = costs[0] + still_out - left_out
+        for r in range(len(touched)):
+            if touched[r]:
+                cost += links.cost[r] - backup.cost[r]
+        if cost < costs[0] - temperature * math.log(max(next_random(seed), 1e-12)):
+            costs[0], left_out = cost, still_out
+            for r in range(len(touched)):
+                changed[r] |= touched[r]
+            if cost < costs[1] - 1e-7:
+                costs[1] = cost
+                improved += 1
+                keep_best(fixed, links, best, changed)
+        else:
+            restore(fixed, links, backup, touched)
+        temperature *= cooling
+    return improved

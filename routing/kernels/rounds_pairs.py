@@ -6,8 +6,10 @@
 import numpy as np
 
 from routing.kernels.jit import kernel, lean
+from routing.kernels.rounds_held import driving_rate, holds
 from routing.kernels.rounds_places import (
     detour_m,
+    detour_s,
     end_after,
     latest_ready,
     next_random,
@@ -51,12 +53,14 @@ def pair_from(
     they promise a better place.
     """
     size, pickup = state.rounds[r].length, problem.shipments[s].first_visit
-    delivery, p, timed, whole = (
+    delivery, p, whole, held = (
         pickup + 1,
         problem.vehicles[r].profile,
-        is_timed(problem, r),
         is_whole(problem, state, r, s, exact),
+        holds(problem, state, r),
     )
+    timed = is_timed(problem, r) and not held
+    rate = driving_rate(problem, r) if held else problem.vehicles[r].cost_per_driving_s
     route, best, then = state.routes[r, :size], limit, -1
     i, at = location_before(problem, r, route, k), problem.visits[pickup].location
     to = problem.visits[delivery].location
@@ -67,7 +71,7 @@ def pair_from(
         return best, then
     later = serve(problem, r, pickup, arrival(times, p, i, at, usual)) if size else soon
     start_soon = start_before(problem, state, r, k, max(early, latest_ready(problem, times, r, pickup, i, soon)))
-    start_later, tail, metres = start_before(problem, state, r, k, usual), at, 0.0
+    start_later, tail, metres, seconds = start_before(problem, state, r, k, usual), at, 0.0, 0.0
     before = state.rounds[r].plain_end_s - state.rounds[r].start_s if size else 0.0
     fixed = 0.0 if size else problem.vehicles[r].fixed_cost
     for m in range(k, size + 1):  # delivery before position m of the old round
@@ -77,7 +81,7 @@ def pair_from(
             v = route[m - 1]
             here = problem.visits[v].location
             if m == k + 1:
-                metres = detour_m(problem, times, r, i, at, here, False)
+                metres, seconds = detour_m(problem, times, r, i, at, here, False), detour_s(times, p, i, at, here, False)
             soon, later = arrival(times, p, tail, here, soon), arrival(times, p, tail, here, later)
             if soon > state.reach_s[v] + EPS_S:
                 break
@@ -87,9 +91,15 @@ def pair_from(
         head = problem.vehicles[r].end_location if m == size else problem.visits[route[m]].location
         if m > k:
             more = metres + detour_m(problem, times, r, tail, to, head, False)
+            drives = seconds + detour_s(times, p, tail, to, head, False)
         else:
             more = _metres_together(problem, times, r, i, at, to, head, size == 0)
+            drives = detour_s(times, p, i, at, head, size == 0) + times.matrix_s[p, at, to]
+            if head >= 0:
+                drives += times.matrix_s[p, to, head] - times.matrix_s[p, at, head]
         cost = fixed + problem.vehicles[r].cost_per_m * more
+        if rate > 0.0:
+            cost += rate * drives
         if state.rounds[r].metres + more > problem.vehicles[r].max_length_m + 1e-7 or (not timed and cost >= best):
             continue
         left = serve(problem, r, delivery, arrival(times, p, tail, to, soon))

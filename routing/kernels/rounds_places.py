@@ -10,7 +10,8 @@ departures; the round is then timed exactly.
 import numpy as np
 
 from routing.kernels.jit import inlined, kernel
-from routing.kernels.rounds_refresh import route_metres, unliked
+from routing.kernels.rounds_held import holds, place_held
+from routing.kernels.rounds_refresh import route_drives, route_metres, unliked
 from routing.kernels.rounds_route import ProblemArrays, backward, serve, service_of, time_cost
 from routing.kernels.rounds_state import State, is_timed
 from routing.kernels.rounds_tails import between
@@ -38,6 +39,14 @@ def detour_m(problem: ProblemArrays, times: TimesArrays, r: int, i: int, at: int
     if j < 0:
         return times.length_m[p, i, at]
     return times.length_m[p, i, at] + times.length_m[p, at, j] - (0.0 if empty else times.length_m[p, i, j])
+
+
+@inlined
+def detour_s(times: TimesArrays, p: int, i: int, at: int, j: int, empty: bool) -> float:
+    """Driving time added by location `at` between `i` and `j` without traffic (-1 = open end)."""
+    if j < 0:
+        return times.matrix_s[p, i, at]
+    return times.matrix_s[p, i, at] + times.matrix_s[p, at, j] - (0.0 if empty else times.matrix_s[p, i, j])
 
 
 @inlined
@@ -77,14 +86,20 @@ def single_cost(problem: ProblemArrays, times: TimesArrays, state: State, r: int
         if state.rounds[r].metres + metres > problem.vehicles[r].max_length_m + 1e-7:
             return np.inf
         added += problem.vehicles[r].cost_per_m * metres
-    timed = is_timed(problem, r)
-    if not timed and added >= limit:
+    held = holds(problem, state, r)
+    timed = is_timed(problem, r) and not held
+    if problem.vehicles[r].cost_per_driving_s > 0.0 and not held:
+        added += problem.vehicles[r].cost_per_driving_s * detour_s(times, p, i, at, j, size == 0)
+    if not timed and not held and added >= limit:
         return np.inf
     early = problem.vehicles[r].leave_from_s if k == 0 else state.earliest_s[state.routes[r, k - 1]]
     left = serve(problem, r, v, arrival(times, p, i, at, early))
     reached = left if j < 0 or left == np.inf else arrival(times, p, at, j, left)
     if reached > reach_of(problem, state, r, k) + EPS_S:
         return np.inf
+    if held:
+        spent = state.rounds[r].held_cost if size else 0.0
+        return added + place_held(problem, times, state, r, v, k) - (spent if spent < np.inf else 0.0)
     if not timed:
         return added
     if size == 0:
@@ -169,6 +184,8 @@ def whole_cost(problem: ProblemArrays, times: TimesArrays, state: State, r: int,
             end, late = time_whole(problem, times, r, route, start, starts, not_before)
             if end < np.inf:
                 running = min(running, running_cost(problem, r, start, end, late))
+    if problem.vehicles[r].cost_per_driving_s > 0.0:
+        running += problem.vehicles[r].cost_per_driving_s * route_drives(problem, times, r, route)
     there = state.rounds[r].cost - unliked(problem, state, r)  # what rides with a vehicle it does not prefer stays as dear
     return running + problem.vehicles[r].fixed_cost + problem.vehicles[r].cost_per_m * metres - there
 

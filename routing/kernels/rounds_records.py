@@ -47,6 +47,7 @@ VEHICLE = np.dtype(
         ("fixed_cost", np.float64),
         ("cost_per_s", np.float64),
         ("cost_per_m", np.float64),
+        ("cost_per_driving_s", np.float64),
         ("first_break", np.int64),
         ("last_break", np.int64),
         ("overtime_after_s", np.float64),

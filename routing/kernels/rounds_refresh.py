@@ -6,6 +6,7 @@
 import numpy as np
 
 from routing.kernels.jit import inlined, kernel, lean, merged
+from routing.kernels.rounds_held import drive_held, fill_held, holds
 from routing.kernels.rounds_route import ProblemArrays, best_departure, end_of_round, location_before, rests, serve, time_cost
 from routing.kernels.rounds_state import SEARCH_STEPS, State, is_timed, rest_is_due
 from routing.kernels.rounds_sweep import sweep_departures
@@ -40,9 +41,15 @@ def refresh(problem: ProblemArrays, times: TimesArrays, state: State, r: int) ->
     if t > problem.vehicles[r].return_by_s + EPS_S:
         return False
     state.rounds[r].sharp = False
-    timed = is_timed(problem, r)
+    held = holds(problem, state, r)
+    timed = is_timed(problem, r) and not held
     latest, n = fill_tails(problem, times, state, r, t, timed, np.inf, 0.0)
     state.rounds[r].latest_s = latest = min(latest, problem.vehicles[r].leave_by_s)
+    if held:
+        fill_held(problem, times, state, r)
+        if drive_held(problem, times, state, r):
+            return _price(problem, times, state, r)
+        return _leave_at(problem, times, state, r, latest)  # between the times of the grid
     if not timed:
         return _leave_at(problem, times, state, r, low)
     start = best_start(problem, state, r, n, t)
@@ -60,7 +67,8 @@ def sharpen(problem: ProblemArrays, times: TimesArrays, state: State, r: int) ->
     """Find the surely best departure of a feasible round whose travel times change often; False = it became infeasible."""
     size = state.rounds[r].length
     nothing_to_do = state.rounds[r].sharp or size == 0 or not often(times) or not is_timed(problem, r)
-    if nothing_to_do or state.rounds[r].special > 0 or (rests(problem, r) and rest_is_due(problem, state, r, 1.0)):
+    as_it_is = state.rounds[r].special > 0 or holds(problem, state, r)
+    if nothing_to_do or as_it_is or (rests(problem, r) and rest_is_due(problem, state, r, 1.0)):
         return True
     state.rounds[r].sharp = True
     start, plain = state.rounds[r].start_s, state.rounds[r].plain_end_s
@@ -150,6 +158,7 @@ def _price(problem: ProblemArrays, times: TimesArrays, state: State, r: int) -> 
         problem.vehicles[r].fixed_cost
         + time_cost(problem, r, end - start)
         + problem.vehicles[r].cost_per_m * metres
+        + problem.vehicles[r].cost_per_driving_s * state.rounds[r].driving_s
         + unliked(problem, state, r)
         + late
     )
@@ -237,6 +246,17 @@ def route_metres(problem: ProblemArrays, times: TimesArrays, r: int, route: I32)
         total += times.length_m[p, location_before(problem, r, route, k), problem.visits[route[k]].location]
     if end >= 0:
         total += times.length_m[p, problem.visits[route[len(route) - 1]].location, end]
+    return total
+
+
+@lean
+def route_drives(problem: ProblemArrays, times: TimesArrays, r: int, route: I32) -> float:
+    """Driving time of the round without traffic."""
+    p, total, end = problem.vehicles[r].profile, 0.0, problem.vehicles[r].end_location
+    for k in range(len(route)):
+        total += times.matrix_s[p, location_before(problem, r, route, k), problem.visits[route[k]].location]
+    if end >= 0 and len(route):
+        total += times.matrix_s[p, problem.visits[route[len(route) - 1]].location, end]
     return total
 
 

@@ -127,12 +127,13 @@ def _guess(problem: ProblemArrays, times: TimesArrays, state: State, r: int, s: 
     one, two, depot = problem.visits[v].location, problem.visits[v + pair].location, problem.visits[u].location
     a, b, c, d = (depot, depot, one, two) if first == 1 else (one, two, depot, depot)
     seconds = times.matrix_s[p, i, a] + times.matrix_s[p, a, b] + times.matrix_s[p, b, c] + times.matrix_s[p, c, d]
+    if j >= 0:
+        seconds += times.matrix_s[p, d, j] - times.matrix_s[p, i, j]
+    cost = problem.vehicles[r].cost_per_driving_s * seconds
     seconds += service_of(problem, r, v) + service_of(problem, r, u)
     if pair:
         seconds += service_of(problem, r, v + 1)
-    if j >= 0:
-        seconds += times.matrix_s[p, d, j] - times.matrix_s[p, i, j]
-    cost = (problem.vehicles[r].cost_per_s + 2.0 * problem.vehicles[r].balance_per_s2 * seconds) * seconds
+    cost += (problem.vehicles[r].cost_per_s + 2.0 * problem.vehicles[r].balance_per_s2 * seconds) * seconds
     if times.length_m.shape[0]:
         metres = times.length_m[p, i, a] + times.length_m[p, a, b] + times.length_m[p, b, c] + times.length_m[p, c, d]
         if j >= 0:

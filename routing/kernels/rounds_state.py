@@ -3,9 +3,11 @@
 # mypy: disable-error-code="no-any-return"
 # Fields of record arrays have no static type.
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from routing.kernels.jit import inlined, lean
 from routing.kernels.rounds_records import ProblemArrays, rests
@@ -23,11 +25,13 @@ ROUND = np.dtype(
         ("latest_s", np.float64),
         ("sharp", np.bool_),
         ("driving_s", np.float64),
+        ("held_cost", np.float64),
     ]
 )
 """A round at its best departure; `length` is the number of its visits, `plain_end_s` its end with breaks and rests left out,
 `special` the number of visits that ask for it to be timed whole, `latest_s` its latest departure, `sharp` whether the best
-departure is surely the best and not only the best of those tried, `driving_s` the time driven, breaks and rests left out."""
+departure is surely the best and not only the best of those tried, `driving_s` the time driven, breaks and rests left
+out, `held_cost` what its time costs by the grid (`rounds_held`)."""
 
 SEARCH_STEPS = 6
 """Departures tried for rounds with breaks while searching; plans are timed more finely."""
@@ -67,6 +71,17 @@ class State(NamedTuple):
     scratch : float64[4, POINTS]
     shortlist : float64[3, SHORTLIST]
         Detour, round and position of places.
+    held_before, held_after : float32[m, G]
+        Where time at the wheel costs (`rounds_held`): least cost so far, and to the end, by when the visit is left; G times of
+        a grid, 0 elsewhere.
+    held_start : float32[V, G]
+        Least cost of the round by its departure.
+    held_marks : int64[m, 4]
+        What ``held_before`` was computed last and from what, and the same of ``held_after``.
+    held_grid : float64[2] or [0]
+        First time of the grid and its step.
+    held_count : int64[1]
+        Computations so far.
     """
 
     routes: I32
@@ -87,10 +102,19 @@ class State(NamedTuple):
     after: I64
     scratch: F64
     shortlist: F64
+    held_before: npt.NDArray[np.float32]
+    held_after: npt.NDArray[np.float32]
+    held_start: npt.NDArray[np.float32]
+    held_marks: I64
+    held_grid: F64
+    held_count: I64
 
 
-def empty_state(vehicles: int, visits: int, dimensions: int) -> State:
-    """Return a state without any visit; call `refresh` for every vehicle before use."""
+def empty_state(vehicles: int, visits: int, dimensions: int, grid: Sequence[float] = (), points: int = 0) -> State:
+    """Return a state without any visit; call `refresh` for every vehicle before use.
+
+    `grid` (first time and step) has so many points.
+    """
     return State(
         np.zeros((vehicles, visits + 1), np.int32),
         np.zeros(vehicles, ROUND).view(np.recarray),
@@ -110,6 +134,12 @@ def empty_state(vehicles: int, visits: int, dimensions: int) -> State:
         np.zeros((visits, dimensions), np.int64),
         np.zeros((4, POINTS)),
         np.zeros((3, SHORTLIST)),
+        np.zeros((visits, points), np.float32),
+        np.zeros((visits, points), np.float32),
+        np.zeros((vehicles, points), np.float32),
+        np.zeros((visits, 4), np.int64),
+        np.array(grid, np.float64),
+        np.zeros(1, np.int64),
     )
 
 
@@ -203,3 +233,12 @@ def copy_round(source: State, target: State, r: int) -> None:
             target.head_x[v, q], target.head_y[v, q] = source.head_x[v, q], source.head_y[v, q]
         for d in range(source.before.shape[1]):
             target.before[v, d], target.after[v, d] = source.before[v, d], source.after[v, d]
+        if len(source.held_grid):
+            for q in range(4):
+                target.held_marks[v, q] = source.held_marks[v, q]
+            for g in range(source.held_before.shape[1]):
+                target.held_before[v, g] = source.held_before[v, g]
+                target.held_after[v, g] = source.held_after[v, g]
+    if len(source.held_grid):
+        for g in range(source.held_start.shape[1]):
+            target.held_start[r, g] = source.held_start[r, g]

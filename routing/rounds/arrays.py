@@ -228,6 +228,7 @@ def _vehicles(problem: Problem) -> Records:
                 v.fixed_cost,
                 v.cost_per_s,
                 v.cost_per_m,
+                v.cost_per_driving_s,
                 first,
                 last,
                 math.inf if v.overtime_after_s is None or not v.overtime_cost_per_s else v.overtime_after_s,

@@ -89,7 +89,7 @@ class _Model:
         problem, routing = self.problem, self.routing
         at, nobody = np.array(self.location), np.array(self.location) < 0
         transits: dict[tuple[int, str, float], int] = {}
-        lengths = {}
+        lengths, drives = {}, {}
         for vehicle in problem.vehicles:
             profile, key = vehicle.profile, _timing(vehicle)
             if key in transits:
@@ -97,6 +97,7 @@ class _Model:
             service = np.array([0.0] * self.base + [problem.visit(v).stays_s(vehicle) for v in range(len(problem.visits))])
             drive = self.durations[profile][np.ix_(at, at)]
             drive[:, nobody] = 0.0
+            drives[profile] = drive
             units = np.ceil((drive + service[:, None]) / self.unit_s - 1e-6)
             units = np.where(np.isfinite(units), units, FAR).astype(np.int64)
             transits[key] = routing.RegisterTransitMatrix(units.tolist())
@@ -114,22 +115,25 @@ class _Model:
             self.measured = any(v.max_length_m is not None for v in problem.vehicles)
             if self.measured:
                 routing.AddDimension(evaluators[0], 0, FAR, True, "metres")
-        self._arc_costs(lengths)
+        self._arc_costs(lengths, drives)
         for r, vehicle in enumerate(problem.vehicles):
             self._vehicle(r, vehicle)
 
-    def _arc_costs(self, lengths: dict[int, npt.NDArray[np.float64]]) -> None:
+    def _arc_costs(self, lengths: dict[int, npt.NDArray[np.float64]], drives: dict[int, npt.NDArray[np.float64]]) -> None:
         """Costs are scaled so that a unit of time costs about 100: whole numbers lose nothing that matters."""
         vehicles = self.problem.vehicles
-        per_unit = max((v.cost_per_s * self.unit_s for v in vehicles), default=0.0)
+        per_unit = max(((v.cost_per_s + v.cost_per_driving_s) * self.unit_s for v in vehicles), default=0.0)
         per_metre = max((v.cost_per_m for v in vehicles), default=0.0)
         self.scale = 100.0 / per_unit if per_unit > 0 else 100.0 / (per_metre * self.unit_s) if per_metre > 0 else 1.0
-        known: dict[tuple[int, float], int] = {}
+        known: dict[tuple[int, float, float], int] = {}
         for r, vehicle in enumerate(vehicles):
-            if vehicle.profile in lengths and vehicle.cost_per_m > 0:
-                key = (vehicle.profile, vehicle.cost_per_m)
+            if (vehicle.profile in lengths and vehicle.cost_per_m > 0) or vehicle.cost_per_driving_s > 0:
+                key = (vehicle.profile, vehicle.cost_per_m, vehicle.cost_per_driving_s)
                 if key not in known:
-                    cost = np.minimum(lengths[vehicle.profile] * vehicle.cost_per_m * self.scale, FAR)
+                    cost = drives[vehicle.profile] * vehicle.cost_per_driving_s
+                    if vehicle.profile in lengths:
+                        cost = cost + lengths[vehicle.profile] * vehicle.cost_per_m
+                    cost = np.minimum(cost * self.scale, FAR)
                     known[key] = self.routing.RegisterTransitMatrix(np.rint(cost).astype(np.int64).tolist())
                 self.routing.SetArcCostEvaluatorOfVehicle(known[key], r)
             self.routing.SetFixedCostOfVehicle(self._cost(vehicle.fixed_cost), r)

@@ -6,8 +6,8 @@ from routing.rounds.errors import InvalidProblemError
 from routing.rounds.problem import Problem, Shipment, Vehicle
 
 NOT_PLAIN = (
-    "dues, longest rides, bonds, preferred vehicles, service by vehicle, overtime, balance, driving rules and reloads cannot "
-    "change in place: use `replan` instead"
+    "dues, longest rides, bonds, preferred vehicles, service by vehicle, overtime, balance, a cost of driving, driving rules "
+    "and reloads cannot change in place: use `replan` instead"
 )
 
 
@@ -15,8 +15,8 @@ def is_plain(problem: Problem, parking_s: Sequence[float] = ()) -> bool:
     """Whether all rounds can change in place.
 
     Not with dues, longest rides, orders that ride together or apart, preferred vehicles, service by vehicle, overtime, balance,
-    driving rules or reloads; nor with times to find a place to stop (`parking_s`, seconds by location), which a new order can
-    make longer for others.
+    a cost of driving, driving rules or reloads; nor with times to find a place to stop (`parking_s`, seconds by location),
+    which a new order can make longer for others.
     """
     if any(parking_s) or not all(is_plain_shipment(one) for one in problem.shipments):
         return False
@@ -25,7 +25,7 @@ def is_plain(problem: Problem, parking_s: Sequence[float] = ()) -> bool:
 
 def is_plain_vehicle(vehicle: Vehicle) -> bool:
     """Whether a vehicle has nothing that keeps its round from changing in place."""
-    paid = vehicle.overtime_cost_per_s or vehicle.balance_cost_per_s2
+    paid = vehicle.overtime_cost_per_s or vehicle.balance_cost_per_s2 or vehicle.cost_per_driving_s
     return not paid and vehicle.service_factor == 1.0 and vehicle.driving_rules is None and not vehicle.max_reloads
 
 

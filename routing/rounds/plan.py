@@ -59,7 +59,7 @@ class PlannedStop:
     """A visit with its times; `load_after` is on board when leaving.
 
     Breaks and rests are taken before or after the service, `road_rests` on the way here. Before it the vehicle may
-    `reload`; the way here then begins there.
+    `reload`; the way here then begins there. After all of it the vehicle is held for `held_s` where driving later is quicker.
     """
 
     visit_idx: int
@@ -71,6 +71,7 @@ class PlannedStop:
     breaks_after: tuple[PlannedBreak, ...] = ()
     road_rests: tuple[RoadRest, ...] = ()
     reload: PlannedReload | None = None
+    held_s: float = 0.0
 
     def driven_s(self, left_s: float) -> float:
         """Time driven to the stop since leaving the one before (a reload is one) at `left_s`."""
@@ -78,8 +79,8 @@ class PlannedStop:
 
     @property
     def left_s(self) -> float:
-        """When it is left, rests taken."""
-        return self.breaks_after[-1].end_s if self.breaks_after else self.departure_s
+        """When it is left, rests taken and held."""
+        return (self.breaks_after[-1].end_s if self.breaks_after else self.departure_s) + self.held_s
 
 
 @dataclass(frozen=True, slots=True)

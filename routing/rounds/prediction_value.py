@@ -3,12 +3,14 @@
 Every view of the travel times is planned with by the same solver for the same time; each plan is then driven: its stops in
 its order, every one of them, however late. Two rules of departure: as the plan says, and at the moment that is best for the
 order under the true times (fewest late stops, then the shortest round). A vehicle that is late serves on arrival; one that is
-early waits for the window. Breaks are not driven: problems with breaks are refused.
+early waits for the window, and leaves a stop not before the plan does where the plan holds it. Breaks are not driven: problems
+with breaks are refused.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -16,7 +18,7 @@ from routing.errors import InvalidInput
 from routing.kernels.rounds_times import FUNCTIONS
 from routing.rounds.plain import is_plain
 from routing.rounds.plan import Plan
-from routing.rounds.problem import Problem
+from routing.rounds.problem import Problem, Vehicle
 from routing.rounds.travel_times import TravelTimes
 
 FREE_FLOW, MEAN, PREDICTED = "free flow", "day's mean", "full prediction"
@@ -95,16 +97,21 @@ def build_views(problem: Problem, true: TravelTimes, low_s: float, high_s: float
     return [*views, View(PREDICTED, true)]
 
 
-def for_driving(problem: Problem, view: View, mean: View) -> tuple[Problem, TravelTimes]:
-    """Problem and times with which the solver makes driving time small instead of duration.
+def for_driving(problem: Problem, waiting: float) -> Problem:
+    """Problem with which the solver makes driving time small; every second not driven costs the share `waiting` of one driven.
 
-    The time driven is given as the length: that of the view where it does not change during the day, else the day's mean
-    (an approximation; what is feasible is judged by the view's own times in any case).
+    Raises
+    ------
+    InvalidInput
+        The share is not between 0 and 1.
     """
-    held = mean if view.name == PREDICTED else view
-    times = replace(view.travel_times, arrays=view.travel_times.arrays._replace(length_m=held.travel_times.arrays.matrix_s))
-    vehicles = tuple(replace(vehicle, cost_per_s=0.0, cost_per_m=1.0, max_length_m=None) for vehicle in problem.vehicles)
-    return replace(problem, vehicles=vehicles), times
+    if not 0.0 <= waiting <= 1.0:
+        raise InvalidInput(f"must be between 0 (free) and 1 (as dear as driving), not {waiting}", "waiting")
+    vehicles = tuple(
+        replace(vehicle, fixed_cost=0.0, cost_per_s=waiting, cost_per_m=0.0, cost_per_driving_s=1.0 - waiting)
+        for vehicle in problem.vehicles
+    )
+    return replace(problem, vehicles=vehicles)
 
 
 def hold(true: TravelTimes, n: int, at_s: float) -> TravelTimes:
@@ -148,7 +155,8 @@ def drive_plan(problem: Problem, true: TravelTimes, plan: Plan, *, choose_depart
     """
     if any(vehicle.breaks for vehicle in problem.vehicles):
         raise InvalidInput("plans with breaks cannot be driven for comparison yet; leave the breaks out", "vehicles")
-    if not is_plain(problem):
+    unpriced = tuple(replace(vehicle, cost_per_driving_s=0.0) for vehicle in problem.vehicles)
+    if not is_plain(replace(problem, vehicles=unpriced)):
         raise InvalidInput(
             "plans with reloads, dues, longest rides, bonds, preferred vehicles, service by vehicle, overtime, balance or "
             "driving rules cannot be driven for comparison yet; leave these out",
@@ -157,11 +165,13 @@ def drive_plan(problem: Problem, true: TravelTimes, plan: Plan, *, choose_depart
     rounds = []
     for one in plan.rounds:
         visits = [stop.visit_idx for stop in one.stops]
-        departures: Sequence[float] = [one.departure_s]
+        leave_s = [stop.left_s if stop.held_s > 0.0 else -math.inf for stop in one.stops]
+        driven = [_drive(problem, true, one.vehicle_idx, visits, one.departure_s, leave_s)]
         if choose_departure:
-            departures = [one.departure_s, *_departures(problem, one.vehicle_idx)]
-        driven = (_drive(problem, true, one.vehicle_idx, visits, departure) for departure in departures)
-        rounds.append(min(driven, key=lambda day: (day.late_stops + day.late_returns, day.late_s, day.duration_s)))
+            at_once = [-math.inf] * len(visits)
+            later = _departures(problem, one.vehicle_idx)
+            driven += [_drive(problem, true, one.vehicle_idx, visits, departure, at_once) for departure in later]
+        rounds.append(min(driven, key=partial(_rank, problem.vehicles[one.vehicle_idx])))
     lengths = [day.length_m for day in rounds if day.length_m is not None]
     return DrivenDay(
         sum(day.driving_s for day in rounds),
@@ -182,7 +192,7 @@ def compare_views(
     true: TravelTimes,
     plan_with: Callable[[Problem, TravelTimes], Plan],
     *,
-    driving: bool = False,
+    waiting: float | None = None,
     day: tuple[float, float] | None = None,
     on_view: Callable[[str], None] = lambda _: None,
 ) -> list[ViewResult]:
@@ -192,8 +202,8 @@ def compare_views(
     ----------
     plan_with : callable
         The same solver with the same time for each view.
-    driving : bool
-        Plans make driving time small, not the problem's own cost.
+    waiting : float, optional
+        Plans make driving time small (`for_driving`), not the problem's own cost.
     day : (float, float), optional
         Opening and end of the day; without it the first and the last moment a vehicle may drive.
     on_view : callable
@@ -204,11 +214,12 @@ def compare_views(
         max(v.shift.end_s for v in problem.vehicles),
     )
     views = build_views(problem, true, low_s, high_s)
+    asked = problem if waiting is None else for_driving(problem, waiting)
     results = []
     for view in views:
         on_view(view.name)
-        plan = plan_with(*(for_driving(problem, view, views[-2]) if driving else (problem, view.travel_times)))
-        driven = drive_plan(problem, true, plan), drive_plan(problem, true, plan, choose_departure=True)
+        plan = plan_with(asked, view.travel_times)
+        driven = drive_plan(asked, true, plan), drive_plan(asked, true, plan, choose_departure=True)
         results.append(ViewResult(view.name, plan, *driven))
     return results
 
@@ -220,12 +231,20 @@ def _departures(problem: Problem, vehicle_idx: int) -> list[float]:
     return [float(t) for t in np.arange(low, high + 1e-9, DEPARTURE_STEP_S)]
 
 
-def _drive(problem: Problem, true: TravelTimes, vehicle_idx: int, visits: list[int], departure_s: float) -> DrivenDay:
-    """One round, its stops in the order given, leaving at `departure_s`."""
+def _rank(vehicle: Vehicle, day: DrivenDay) -> tuple[float, ...]:
+    """What driven rounds are compared by: lateness, then what their time costs."""
+    cost = vehicle.cost_per_s * day.duration_s + vehicle.cost_per_driving_s * day.driving_s
+    return (day.late_stops + day.late_returns, day.late_s, cost, day.duration_s)
+
+
+def _drive(
+    problem: Problem, true: TravelTimes, vehicle_idx: int, visits: list[int], departure_s: float, leave_s: list[float]
+) -> DrivenDay:
+    """One round, its stops in the order given, leaving at `departure_s` and no stop before ``leave_s``."""
     vehicle = problem.vehicles[vehicle_idx]
     profile, at, t = vehicle.profile, problem.depots[vehicle.start_depot_idx].location_idx, departure_s
     driving, waiting, metres, delays = 0.0, 0.0, 0.0, []
-    for visit_idx in visits:
+    for visit_idx, not_before in zip(visits, leave_s, strict=True):
         visit = problem.visit(visit_idx)
         arrived = arrive(true, profile, at, visit.location_idx, t)
         metres += true.length_m(profile, at, visit.location_idx)
@@ -233,8 +252,9 @@ def _drive(problem: Problem, true: TravelTimes, vehicle_idx: int, visits: list[i
         start = max(arrived, windows[0].start_s) if windows else arrived
         if visit.windows and not windows:
             delays.append(arrived - visit.windows[-1].end_s)
-        driving, waiting = driving + arrived - t, waiting + start - arrived
-        at, t = visit.location_idx, start + visit.service_s
+        done = start + visit.service_s
+        driving, waiting = driving + arrived - t, waiting + start - arrived + max(not_before - done, 0.0)
+        at, t = visit.location_idx, max(done, not_before)
     late_return = t > vehicle.shift.end_s + LATE_S
     if vehicle.end_depot_idx is not None:
         depot = problem.depots[vehicle.end_depot_idx]

@@ -87,7 +87,7 @@ def drive(problem: Problem, one: DeliveryRound, factors: F64) -> tuple[F64, F64,
     """Drive a round in many days: arrivals and starts of service (float64[days, L]) and ends (float64[days]).
 
     `factors` (float64[days, L + 1]) stretch the planned driving times. Breaks last as planned and move with their
-    stops; the ways to a reload and on to the next stop are stretched alike.
+    stops, holds end when planned; the ways to a reload and on to the next stop are stretched alike.
     """
     now = np.full(len(factors), one.departure_s)
     arrivals, starts, left = np.empty((len(factors), len(one.stops))), np.empty((len(factors), len(one.stops))), one.departure_s
@@ -100,6 +100,8 @@ def drive(problem: Problem, one: DeliveryRound, factors: F64) -> tuple[F64, F64,
             begun = np.where(now <= window.end_s, np.maximum(now, window.start_s), begun)
         left = halt.left_s
         now = begun + (halt.departure_s - halt.start_s) + resting_s(halt.breaks_after)
+        if isinstance(halt, PlannedStop) and halt.held_s > 0.0:
+            now = np.maximum(now, left)
         if isinstance(halt, PlannedStop):
             arrivals[:, k], starts[:, k] = arrived, begun
             k += 1

@@ -237,7 +237,7 @@ def joined_round(
         driving, metres = driving + max(0.0, stop.driven_s(now)), metres + travel_times.length_m(vehicle.profile, at, to)
         load = [a + (-b if is_delivery else b) for a, b in zip(load, _padded(problem, s), strict=True)]
         timed.append(stop if stop.load_after == tuple(load) else replace(stop, load_after=tuple(load)))
-        at, now = to, stop.breaks_after[-1].end_s if stop.breaks_after else stop.departure_s
+        at, now = to, stop.left_s
     end, rests = now, () if new is None else new.road_rests
     if vehicle.end_depot_idx is not None:
         home = problem.depots[vehicle.end_depot_idx].location_idx

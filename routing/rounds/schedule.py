@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from routing.kernels.rounds_driving import drive_round
+from routing.kernels.rounds_held import may_hold
+from routing.kernels.rounds_held_plan import plan_held
 from routing.kernels.rounds_live import time_stops
 from routing.kernels.rounds_refresh import leg_loads, route_metres
 from routing.kernels.rounds_route import (
@@ -17,11 +19,13 @@ from routing.kernels.rounds_route import (
     time_cost,
 )
 from routing.kernels.rounds_state import SEARCH_STEPS
-from routing.kernels.rounds_times import F64, TimesArrays
+from routing.kernels.rounds_times import F64, STATIC, TimesArrays
 from routing.kernels.rounds_whole import best_whole, time_whole, value_of
 from routing.rounds.plan import DeliveryRound, PlannedBreak, PlannedReload, PlannedStop, resting_s
 from routing.rounds.rested import Halt, list_halts
 
+HELD_POINTS = (181, 4321)
+"""Grids on which holds are planned: that of the search, and ten seconds of twelve hours."""
 FINE_STEPS = 24
 """Departures tried when a round with breaks or rests is timed for a plan (rounds without are timed exactly)."""
 
@@ -35,6 +39,10 @@ def build_round(
     """
     visits = np.array(route, np.int32)
     special = bool(problem.special[problem.visits.shipment[visits]].any())
+    if departure_s is None and not special and len(visits):
+        held = _held(problem, times, vehicle_idx, visits)
+        if held is not None:
+            return held
     if departure_s is None:
         departure_s = _departure(problem, times, vehicle_idx, visits, special)
     vehicle = problem.vehicles[vehicle_idx]
@@ -58,13 +66,42 @@ def build_round(
         problem.vehicles[vehicle_idx].fixed_cost
         + time_cost(problem, vehicle_idx, back - departure_s)
         + problem.vehicles[vehicle_idx].cost_per_m * metres
+        + problem.vehicles[vehicle_idx].cost_per_driving_s * driving
         + late
-        + sum(float(problem.dislike[s, vehicle_idx]) for s in {int(s) for s in problem.visits.shipment[visits]})
+        + _dislikes(problem, vehicle_idx, visits)
     )
     return DeliveryRound(
         vehicle_idx, float(departure_s), float(back), tuple(loads[0]), tuple(stops), float(driving), metres, float(cost),
         road_rests=halts[-1].road_rests if halts[-1].service is None else (),
     )  # fmt: skip
+
+
+def _held(problem: ProblemArrays, times: TimesArrays, r: int, visits: np.ndarray) -> DeliveryRound | None:
+    """The round with holds where they pay; None = the vehicle does not hold, or the grid is too coarse for its windows."""
+    vehicle = problem.vehicles[r]
+    if times.kind == STATIC or not vehicle.cost_per_driving_s > 0.0 or not may_hold(problem, r):
+        return None
+    best: DeliveryRound | None = None
+    for points in HELD_POINTS:
+        leave, made = np.full(len(visits) + 1, -np.inf), np.zeros((len(visits), 4))
+        _, end_s, driving = plan_held(problem, times, r, visits, points, leave, made)
+        if not np.isfinite(end_s):
+            continue
+        metres = float(route_metres(problem, times, r, visits))
+        cost = vehicle.fixed_cost + vehicle.cost_per_s * (end_s - leave[0]) + vehicle.cost_per_driving_s * driving
+        cost += vehicle.cost_per_m * metres + _dislikes(problem, r, visits)
+        if best is None or cost < best.cost:
+            loads = _loads(problem, visits).T.tolist()
+            stops = tuple(
+                PlannedStop(v, arrived, start, done, tuple(load), held_s=left - done)
+                for v, (arrived, start, done, left), load in zip(visits.tolist(), made.tolist(), loads[1:], strict=True)
+            )
+            best = DeliveryRound(r, float(leave[0]), end_s, tuple(loads[0]), stops, driving, metres, float(cost))
+    return best
+
+
+def _dislikes(problem: ProblemArrays, r: int, visits: np.ndarray) -> float:
+    return sum(float(problem.dislike[s, r]) for s in {int(s) for s in problem.visits.shipment[visits]})
 
 
 def _stops(problem: ProblemArrays, visits: np.ndarray, halts: list[Halt], loads: list[list[int]]) -> list[PlannedStop]:

@@ -22,6 +22,19 @@ HOTTEST, COLDEST = 1.7, 0.005
 """First temperature in typical costs of an edge, and the last one in units of the first."""
 
 
+GRID = 181
+"""Times at which what a round costs is known where vehicles may hold: every four minutes of twelve hours."""
+
+
+def held_grid(problem: ProblemArrays, times: TimesArrays) -> tuple[tuple[float, ...], int]:
+    """First time, step and points of the grid for vehicles that may hold; ((), 0) where holding gains nothing."""
+    cars = problem.vehicles
+    if times.kind == STATIC or not (cars.cost_per_driving_s > 0.0).any():
+        return (), 0
+    low, high = float(cars.leave_from_s.min()), float(cars.return_by_s.max())
+    return (low, max(high - low, 1.0) / (GRID - 1)), GRID
+
+
 def random_state(seed: int) -> npt.NDArray[np.uint64]:
     """State of the kernels' generator for `seed`."""
     return np.array([(seed * 0x9E3779B97F4A7C15 + 0x2545F4914F6CDD1D) % 2**64 or 1], np.uint64)
@@ -44,7 +57,8 @@ class Search:
         self.problem, self.times = problem, times
         self.mixed = bool((problem.visits.partner >= 0).any() or (~problem.visits.is_delivery).any())
         vehicles, visits, dimensions = len(problem.vehicles), len(problem.visits), problem.capacity.shape[1]
-        self.state = empty_state(vehicles, visits, dimensions)
+        self.held = held_grid(problem, times)
+        self.state = empty_state(vehicles, visits, dimensions, *self.held)
         self.seed = random_state(seed)
         self.iterations = 0
         self._near = near
@@ -201,7 +215,7 @@ class Annealing:
         for r in range(vehicles):
             if refresh(problem, search.times, state, r):
                 sharpen(problem, search.times, state, r)
-        self._backup = empty_state(vehicles, len(problem.visits), problem.capacity.shape[1])
+        self._backup = empty_state(vehicles, len(problem.visits), problem.capacity.shape[1], *search.held)
         self._best, self._changed = np.zeros((vehicles, state.routes.shape[1] + 1), np.int32), np.ones(vehicles, np.bool_)
         self._near, self.scale = search.neighbours(), search.edge_cost()
         cost = total_cost(problem, state)

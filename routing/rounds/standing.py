@@ -44,8 +44,8 @@ class Standing:
 
 
 def leaves_stop_s(stop: PlannedStop) -> float:
-    """When a vehicle leaves a stop, breaks taken."""
-    return stop.breaks_after[-1].end_s if stop.breaks_after else stop.departure_s
+    """When a vehicle leaves a stop, breaks taken and held."""
+    return stop.left_s
 
 
 def frozen_stops(one: DeliveryRound | None, now_s: float) -> tuple[PlannedStop, ...]:
@@ -68,7 +68,9 @@ def stand(
     if one is None or not done:
         ready = max(now_s, held, vehicle.shift.start_s)
         return Standing(problem.depots[vehicle.start_depot_idx].location_idx, ready, False, (), ready, broken)
-    ready = leaves_stop_s(done[-1])
+    ready = done[-1].left_s
+    if done[-1].held_s > 0.0:  # who only waits for better roads may go at once
+        ready = max(ready - done[-1].held_s, min(ready, now_s))
     if held_s is not None:
         ready = max(ready, held)
     if len(done) == len(one.stops):  # nothing follows: what is added is set off for now

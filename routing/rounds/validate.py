@@ -120,6 +120,7 @@ def _check_round(problem: Problem, travel_times: TravelTimes, one: DeliveryRound
     if vehicle.max_stops is not None and len(one.stops) > vehicle.max_stops:
         yield f"makes {len(one.stops)} stops, more than {vehicle.max_stops}"
     cost = vehicle.fixed_cost + vehicle.cost_per_s * (back - one.departure_s) + vehicle.cost_per_m * metres
+    cost += vehicle.cost_per_driving_s * driving
     cost += vehicle.balance_cost_per_s2 * (back - one.departure_s) ** 2
     cost += _wishes_cost(problem, one)
     if vehicle.overtime_after_s is not None and one.duration_s > vehicle.overtime_after_s:
@@ -172,6 +173,8 @@ def _check_stop(vehicle: Vehicle, visit: Visit, stop: PlannedStop, reached: floa
         yield f"service starts at {stop.start_s:g}, outside its time windows"
     service = dict(visit.service_by_class).get(vehicle.service_class, visit.service_s)
     stays = visit.setup_s + vehicle.service_factor * service
+    if stop.held_s < 0.0:
+        yield f"is held for {stop.held_s:g} s"
     if not abs(stop.departure_s - stop.start_s - stays) <= TOLERANCE_S:
         yield f"service lasts {stop.departure_s - stop.start_s:g} s instead of {stays:g} s"
 

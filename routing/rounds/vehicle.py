@@ -92,7 +92,8 @@ class Vehicle:
     """A vehicle with its driver for one day; `profile` selects its travel times (van, cargo bike, …).
 
     `end_depot_idx` None is an open end: the round is over after the last visit. Capacities are whole numbers, one per
-    load dimension. Costs: once when used, per second between departure and return, and per metre. Its service takes
+    load dimension. Costs: once when used, per second between departure and return, per metre, and per second at the wheel on
+    top (`cost_per_driving_s`): then it holds at stops where driving later is quicker. Its service takes
     `service_factor` times as long as a visit says, after what the visit says for its `service_class`. Every second of a round
     beyond `overtime_after_s` costs `overtime_cost_per_s` on top. The squared duration of a round costs `balance_cost_per_s2`:
     every second costs the more the longer the round is, which spreads work over drivers.
@@ -115,6 +116,7 @@ class Vehicle:
     fixed_cost: float = 0.0
     cost_per_s: float = 1.0
     cost_per_m: float = 0.0
+    cost_per_driving_s: float = 0.0
     service_factor: float = 1.0
     service_class: str = ""
     co2_g_per_m: float = 0.0
@@ -139,6 +141,7 @@ class Vehicle:
         check_cost("fixed_cost", self.fixed_cost)
         check_cost("cost_per_s", self.cost_per_s)
         check_cost("cost_per_m", self.cost_per_m)
+        check_cost("cost_per_driving_s", self.cost_per_driving_s)
         check_cost("co2_g_per_m", self.co2_g_per_m)
         check_cost("overtime_cost_per_s", self.overtime_cost_per_s)
         check_time("reload_s", self.reload_s, 0.0)

@@ -125,7 +125,10 @@ def request_of(instance: Instance, day: dt.date, timezone: ZoneInfo) -> problem_
             known = ", ".join(KINDS)
             raise click.ClickException(f"vehicles[{k}].profile: {profile!r} is not known without matrices; one of {known}")
         cost = problem_pb2.VehicleCost(
-            fixed=vehicle.fixed_cost, per_hour=3600 * vehicle.cost_per_s, per_km=1000 * vehicle.cost_per_m
+            fixed=vehicle.fixed_cost,
+            per_hour=3600 * vehicle.cost_per_s,
+            per_km=1000 * vehicle.cost_per_m,
+            per_driving_hour=3600 * vehicle.cost_per_driving_s,
         )
         own = message.vehicles.add(
             vehicle_id=vehicle.id, kind=KINDS[profile], capacities=vehicle.capacity, shift=span(vehicle.shift),

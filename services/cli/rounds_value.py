@@ -43,6 +43,13 @@ from services.rounds.mapping import problem_from_proto
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the search.")
 @click.option("--driving", is_flag=True, help="Plan for little driving instead of the problem's own cost.")
+@click.option(
+    "--waiting",
+    type=click.FloatRange(0.0, 1.0),
+    default=0.1,
+    show_default=True,
+    help="With --driving: what a second of waiting or serving costs, in seconds at the wheel.",
+)
 @click.option("--picture", type=click.Path(path_type=Path), help="Write chart and tables (HTML) here.")
 @fleet_options
 @click.option("--json", "json_wanted", is_flag=True, help="Print every figure as JSON.")
@@ -68,7 +75,11 @@ def value(context: CommandContext, /, files: tuple[Path, ...], seconds: float, s
 
             solve(problem, true, iterations=5)  # kernels are compiled or loaded before any clock
             results = compare_views(
-                problem, true, plan_with, driving=out["driving"], on_view=lambda name: status.update(f"planning with {name}")
+                problem,
+                true,
+                plan_with,
+                waiting=out["waiting"] if out["driving"] else None,
+                on_view=lambda name: status.update(f"planning with {name}"),
             )
         values.append(InstanceValue(file.name, tuple(results)))
     about: dict[str, object] = {"files": len(values), "processor seconds for each plan": seconds, "seed": seed}

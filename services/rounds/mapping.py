@@ -276,8 +276,9 @@ def _costs(cost: pb.VehicleCost, mode: StreetMode, objective: pb.Objective) -> d
             return {"fixed_cost": objective.weight_per_vehicle, "cost_per_s": per_s, "cost_per_m": per_m + co2}
     own: dict[str, Any] = {
         "fixed_cost": cost.fixed, "cost_per_s": cost.per_hour / 3600.0, "cost_per_m": cost.per_km / 1000.0 + co2,
+        "cost_per_driving_s": cost.per_driving_hour / 3600.0,
     }  # fmt: skip
-    if not (cost.fixed or cost.per_km or cost.per_hour):
+    if not (cost.fixed or cost.per_km or cost.per_hour or cost.per_driving_hour):
         own = {"fixed_cost": 0.0, "cost_per_s": 1.0, "cost_per_m": co2}
     if cost.overtime_per_hour:
         own["overtime_after_s"] = float(cost.overtime_after_s) or None

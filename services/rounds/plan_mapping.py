@@ -108,6 +108,7 @@ def _round(one: DeliveryRound, mapped: MappedProblem, legs: LegSource | None, do
     for halt in one.halts:
         to = problem.location_of(halt)
         drives, rested = halt.driven_s(left), resting_s(halt.breaks_before)
+        held_s = halt.held_s if isinstance(halt, PlannedStop) else 0.0
         stood, stands = stands, standing_at(mapped, parked, slots, vehicle.profile, stands, at, to, left)
         leg = _leg(mapped, legs, vehicle.profile, stood.road_idx, stands.road_idx, left, halt.arrival_s, drives)
         stops += _road_rests(halt.road_rests, mapped, (at, to), drives, leg, stops[-1].loads)
@@ -115,7 +116,8 @@ def _round(one: DeliveryRound, mapped: MappedProblem, legs: LegSource | None, do
         stops.append(
             pb.RoundStop(
                 location=_place(mapped, to), arrival_unix_s=unix(halt.arrival_s), start_unix_s=unix(halt.start_s),
-                departure_unix_s=unix(halt.departure_s), wait_s=max(0, round(halt.start_s - halt.arrival_s - rested)),
+                departure_unix_s=unix(halt.departure_s + held_s), held_s=round(held_s),
+                wait_s=max(0, round(halt.start_s - halt.arrival_s - rested)),
                 loads=halt.load_after, leg=leg, parking_s=stands.search_s, **_bay(mapped, stands),
                 **_task(mapped, halt, done), **ranges.get(halt.visit_idx, {}),
             )

@@ -92,9 +92,25 @@ def test_prediction_avoids_the_rush_hour() -> None:
 def test_plans_may_be_made_for_driving() -> None:
     """Waiting costs nothing then: the plan's cost is the time driven."""
     one = problem(2, [van()], [delivery("a", 1, (1000, 9000))])
-    results = compare_views(one, line_times([0, 400]), planner, driving=True)
+    results = compare_views(one, line_times([0, 400]), planner, waiting=0.0)
     assert all(result.plan.cost == pytest.approx(800) for result in results)
     assert all(result.as_planned.driving_s == pytest.approx(800) for result in results)
+    with pytest.raises(InvalidInput, match="between 0"):
+        compare_views(one, line_times([0, 400]), planner, waiting=1.5)
+
+
+def test_only_the_prediction_holds_a_van_until_roads_are_quicker() -> None:
+    """In the slow hours a van stands where waiting is cheap; plans that do not know of them drive through."""
+    quick = np.array([[0, 300], [300, 0]])
+    true = TravelTimes.slots([0, 3000, 3300, 9000, 9300], np.stack([quick, quick, 4 * quick, 4 * quick, quick]))
+    one = problem(2, [van(shift=TimeWindow(0, 28_800))], [delivery("a", 1, (3000, 3400), 200)], TimeWindow(0, 28_800))
+    results = {result.name: result for result in compare_views(one, true, planner, waiting=0.05)}
+    assert results[PREDICTED].plan.rounds[0].stops[0].held_s > 4000
+    assert results[PREDICTED].as_planned.driving_s == pytest.approx(600, abs=5)
+    assert results["free flow"].as_planned.driving_s > 1200
+    assert results[PREDICTED].as_planned.driving_s == pytest.approx(results[PREDICTED].plan.rounds[0].driving_s)
+    dear = compare_views(one, true, planner, waiting=1.0)
+    assert all(stop.held_s == 0 for result in dear for stop in result.plan.rounds[0].stops)
 
 
 def test_after_the_last_known_moment_the_last_times_hold() -> None:

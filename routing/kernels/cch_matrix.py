@@ -14,12 +14,14 @@ Dibbelt, Strasser, Wagner: Customizable Contraction Hierarchies, doi:10.1145/288
 Ouyang et al.: When Hierarchy Meets 2-Hop-Labeling. SIGMOD 2018, doi:10.1145/3183713.3196913 (labels along a tree).
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from routing.kernels.cch_customise import FAR
 from routing.kernels.cch_query import climb
 from routing.kernels.jit import kernel
-from routing.kernels.street_types import Int32, Int64, Number, UInt32
+from routing.kernels.street_types import Bools, Int32, Int64, Number, UInt32
 
 
 @kernel
@@ -98,77 +100,88 @@ def shared_with_next(order: Int64, common: Int32, label_node: Int32, shared: Int
             shared[j] = d
 
 
-@kernel
-def join(
-    begin: int,
-    end: int,
-    common: Int32,
-    label_node: Int32,
-    label_ms: Int32,
-    branch_first: Int64,
-    branch_node: Int32,
-    branch_ms: Int32,
-    depth: Int32,
-    to_order: Int64,
-    to_shared: Int32,
-    to_common: Int32,
-    to_node: Int32,
-    to_ms: Int32,
-    to_branch_first: Int64,
-    to_branch_node: Int32,
-    to_branch_ms: Int32,
-    out_ms: Int32,
-) -> None:
-    """Fill the rows ``begin … end - 1`` of the matrix from the labels of sources and targets.
+def _make_join(some: bool) -> Callable[..., None]:
+    """Make the join of all pairs, or of `some`: known when compiled, so that the other's code is not in it."""
 
-    Parameters
-    ----------
-    to_order : int64[t]
-        Targets sorted by the last node of their label.
-    to_shared : int32[t]
-        From `shared_with_next`.
-    out_ms : int32[s, t]
-        Out: `FAR` where there is no way.
-    """
-    count = len(to_order)
-    for i in range(begin, end):
-        if common[i] == 0:
-            for j in range(count):
-                out_ms[i, to_order[j]] = _low(
-                    i, to_order[j], FAR, common, label_node, label_ms, branch_first, branch_node, branch_ms, depth, to_common,
-                    to_node, to_ms, to_branch_first, to_branch_node, to_branch_ms,
-                )  # fmt: skip
-            continue
-        place = _place(label_node[i, common[i] - 1], to_order, to_common, to_node)
-        for direction in range(2):
-            j = place if direction == 0 else place - 1
-            shared = np.int64(common[i])
-            fresh = True
-            while 0 <= j < count:
-                t = to_order[j]
-                if fresh:
-                    shared = _shared(i, t, common, label_node, to_common, to_node)
-                    fresh = False
-                best: Number = np.int32(2 * FAR)
-                mine, other = label_ms[i, :shared], to_ms[t, :shared]
-                for d in range(shared):
-                    best = min(best, np.int32(mine[d] + other[d]))
-                low = (shared == common[i] and branch_first[i] < branch_first[i + 1]) or (
-                    shared == to_common[t] and to_branch_first[t] < to_branch_first[t + 1]
-                )
-                if low:
-                    best = _low(
-                        i, t, best, common, label_node, label_ms, branch_first, branch_node, branch_ms, depth, to_common,
-                        to_node, to_ms, to_branch_first, to_branch_node, to_branch_ms,
+    @kernel
+    def join(
+        begin: int,
+        end: int,
+        common: Int32,
+        label_node: Int32,
+        label_ms: Int32,
+        branch_first: Int64,
+        branch_node: Int32,
+        branch_ms: Int32,
+        depth: Int32,
+        to_order: Int64,
+        to_shared: Int32,
+        to_common: Int32,
+        to_node: Int32,
+        to_ms: Int32,
+        to_branch_first: Int64,
+        to_branch_node: Int32,
+        to_branch_ms: Int32,
+        wanted: Bools,
+        out_ms: Int32,
+    ) -> None:
+        """Fill the rows ``begin … end - 1`` of the matrix from the labels of sources and targets.
+
+        Parameters
+        ----------
+        to_order : int64[t]
+            Targets sorted by the last node of their label.
+        to_shared : int32[t]
+            From `shared_with_next`.
+        wanted : bool[s, t]
+            Pairs to fill, where not all are.
+        out_ms : int32[s, t]
+            Out: `FAR` where there is no way.
+        """
+        count = len(to_order)
+        for i in range(begin, end):
+            if common[i] == 0:
+                for j in range(count):
+                    if some and not wanted[i, to_order[j]]:
+                        continue
+                    out_ms[i, to_order[j]] = _low(
+                        i, to_order[j], FAR, common, label_node, label_ms, branch_first, branch_node, branch_ms, depth,
+                        to_common, to_node, to_ms, to_branch_first, to_branch_node, to_branch_ms,
                     )  # fmt: skip
-                out_ms[i, t] = min(best, np.int32(FAR))
-                if direction == 0:
-                    shared = min(shared, np.int64(to_shared[j]))
-                    j += 1
-                else:
-                    j -= 1
-                    if j >= 0:
+                continue
+            place = _place(label_node[i, common[i] - 1], to_order, to_common, to_node)
+            for direction in range(2):
+                j = place if direction == 0 else place - 1
+                shared = np.int64(common[i])
+                fresh = True
+                while 0 <= j < count:
+                    t = to_order[j]
+                    if fresh:
+                        shared = _shared(i, t, common, label_node, to_common, to_node)
+                        fresh = False
+                    if not some or wanted[i, t]:
+                        best: Number = np.int32(2 * FAR)
+                        mine, other = label_ms[i, :shared], to_ms[t, :shared]
+                        for d in range(shared):
+                            best = min(best, np.int32(mine[d] + other[d]))
+                        low = (shared == common[i] and branch_first[i] < branch_first[i + 1]) or (
+                            shared == to_common[t] and to_branch_first[t] < to_branch_first[t + 1]
+                        )
+                        if low:
+                            best = _low(
+                                i, t, best, common, label_node, label_ms, branch_first, branch_node, branch_ms, depth,
+                                to_common, to_node, to_ms, to_branch_first, to_branch_node, to_branch_ms,
+                            )  # fmt: skip
+                        out_ms[i, t] = min(best, np.int32(FAR))
+                    if direction == 0:
                         shared = min(shared, np.int64(to_shared[j]))
+                        j += 1
+                    else:
+                        j -= 1
+                        if j >= 0:
+                            shared = min(shared, np.int64(to_shared[j]))
+
+    return join
 
 
 @kernel
@@ -230,3 +243,7 @@ def _low(
         if d < common[i] and label_node[i, d] == v:
             best = min(best, np.int32(to_branch_ms[b] + label_ms[i, d]))
     return best
+
+
+join = _make_join(False)
+join_some = _make_join(True)

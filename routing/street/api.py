@@ -22,6 +22,7 @@ from routing.street.matching import TraceMatcher
 from routing.street.metric import StreetMetric, build_metric
 from routing.street.names import StreetNames
 from routing.street.network import StreetNetwork, build_shared_network, frozen_graph
+from routing.street.passing import Passing, passing
 from routing.street.path import StreetPath, StreetStep, build_path
 from routing.street.profiles import (
     DEFAULT_SPEEDS,
@@ -199,6 +200,22 @@ class StreetEngine:
             searcher.times(metric, ones.take(i), many, anchors, limit_ms, backward, out[i])
         return np.ascontiguousarray(out.T) if backward else out
 
+    def some_to_some(
+        self, metric: StreetMetric, sources: Snaps, targets: Snaps, wanted: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.uint32]:
+        """Times (uint32 ms [s, t]) of the pairs that are `wanted` (bool[s, t]); of others nothing is said."""
+        table = self.searcher(metric.mode).matrix(metric, sources, targets, INFINITE - 1, wanted=wanted)
+        if table is not None:
+            return table
+        out = np.full(wanted.shape, UNREACHABLE_MS, np.uint32)
+        for i in np.flatnonzero(wanted.any(axis=1)).tolist():
+            out[i] = self.one_to_many(metric, sources, i, targets)
+        return out
+
+    def passing(self, metric: StreetMetric, positions: Snaps, arcs: npt.NDArray[np.int32]) -> Passing:
+        """What ways between the positions that travel one of some arcs take at least; see `routing.street.passing`."""
+        return passing(self.searcher(metric.mode), metric, positions, arcs)
+
     def lengths(self, metric: StreetMetric, targets: Snaps) -> LengthMatrix:
         """Times to the targets with the lengths of the quickest ways, for blocks of sources; needs a hierarchy."""
         return LengthMatrix(self.graph, self.searcher(metric.mode), metric, targets)
@@ -330,6 +347,7 @@ __all__ = [
     "CostWeights",
     "CostedPath",
     "Hierarchy",
+    "Passing",
     "SnapHints",
     "Snaps",
     "SpeedOptions",

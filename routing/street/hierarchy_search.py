@@ -203,10 +203,13 @@ class HierarchySearcher:
                 return Labels(common, node, ms, branch_first, branch_node, branch_ms)
             room = int(needed)
 
-    def matrix(self, sources: Labels, targets: Labels, threads: int = 1) -> Int32:
-        """Times (int32[s, t], `FAR` = no way) between labelled positions."""
+    def matrix(self, sources: Labels, targets: Labels, threads: int = 1, wanted: npt.NDArray[np.bool_] | None = None) -> Int32:
+        """Times (int32[s, t], `FAR` = no way) between labelled positions; of pairs that are not `wanted` (bool[s, t]) `FAR`."""
         rows, columns = len(sources.common), len(targets.common)
-        out = np.empty((rows, columns), np.int32)
+        some = wanted is not None
+        out = np.full((rows, columns), FAR, np.int32) if some else np.empty((rows, columns), np.int32)
+        chosen = np.empty((0, 0), np.bool_) if wanted is None else wanted
+        join = cch_matrix.join_some if some else cch_matrix.join
         if not rows or not columns:
             return out
         last = np.where(targets.common > 0, targets.node[np.arange(columns), np.maximum(targets.common, 1) - 1], -1)
@@ -220,10 +223,10 @@ class HierarchySearcher:
 
         def fill(begin: int, end: int) -> None:
             for block, shared in blocks:
-                cch_matrix.join(
+                join(
                     begin, end, sources.common, sources.node, sources.ms, sources.branch_first, sources.branch_node,
                     sources.branch_ms, self.hierarchy.depth, block, shared, targets.common, targets.node, targets.ms,
-                    targets.branch_first, targets.branch_node, targets.branch_ms, out,
+                    targets.branch_first, targets.branch_node, targets.branch_ms, chosen, out,
                 )  # fmt: skip
 
         if threads < 2:

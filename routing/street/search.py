@@ -207,18 +207,20 @@ class Searcher(StateSearcher):
         return self._tree.labels(weights, self.targets(metric, targets), backward=True)
 
     def matrix(
-        self, metric: StreetMetric, sources: Snaps, targets: Snaps, limit_ms: int, ends: Labels | None = None
-    ) -> npt.NDArray[np.uint32] | None:
+        self, metric: StreetMetric, sources: Snaps, targets: Snaps, limit_ms: int, ends: Labels | None = None,
+        wanted: npt.NDArray[np.bool_] | None = None,
+    ) -> npt.NDArray[np.uint32] | None:  # fmt: skip
         """Times (uint32[s, t]) by labels of the hierarchy; None where there is none or searches of this limit are quicker.
 
-        `ends`: the targets' labels (`target_labels`) under the same metric, where they are known.
+        `ends`: the targets' labels (`target_labels`) under the same metric, where they are known. Of pairs that are not
+        `wanted` (bool[s, t]) nothing is said.
         """
         if self._tree is None or limit_ms < self._sweep_from_ms or (weights := metric.weights) is None:
             return None
         starts = self._tree.labels(weights, self.sources(metric, sources), backward=False)
         if ends is None:
             ends = self._tree.labels(weights, self.targets(metric, targets), backward=True)
-        found = self._tree.matrix(starts, ends)
+        found = self._tree.matrix(starts, ends, wanted=wanted)
         out = np.empty(found.shape, np.uint32)
         anchor_kernels.close_matrix(
             found, limit_ms, sources.arc, sources.fraction, sources.directed, targets.arc, targets.fraction, targets.directed,

@@ -23,7 +23,8 @@ class BuiltTimes:
 
     `incidents` were reported of the rounds and hold on top of the city's traffic. `zone_notes` says of locations in a zone
     that is closed to some profile at some time which one it is; `parking_s` is the time to find a place to stop that the
-    travel times to each location hold, `parked` the stands where that is more than one number.
+    travel times to each location hold, `parked` the stands where that is more than one number. Of locations from `exact` on
+    (None = of none) times are those of some slots, interpolated between them.
     """
 
     travel_times: TravelTimes
@@ -34,6 +35,7 @@ class BuiltTimes:
     parking_s: tuple[int, ...] = ()
     incidents: tuple[RoadIncident, ...] = ()
     parked: Parked | None = None
+    exact: int | None = None
 
 
 class KeptTimes:

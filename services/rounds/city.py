@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,7 @@ from services.rounds.lengths import Lengths, Metres
 from services.rounds.mapping import MOTOR_MODES, MappedProblem, Point
 from services.rounds.zones import RoundsZones
 
+T = TypeVar("T")
 __all__ = ["BuiltTimes", "KeptTimes", "RoundsCity"]
 MOST_SEARCHES = 600
 """Street searches for one problem without hierarchies; where a quarter of an hour would need more, hierarchies are built."""
@@ -164,10 +165,10 @@ class RoundsCity:
                 self.street.hierarchy(mode)
 
     @staticmethod
-    def _each_slot(slots: Iterable[int], work: Callable[[int], None]) -> None:
+    def each_slot(slots: Iterable[int], work: Callable[[int], T]) -> list[T]:
         """Do `work` for every slot's number, side by side: kernels release the GIL."""
         with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
-            list(threads.map(work, slots))
+            return list(threads.map(work, slots))
 
     def slot_matrices(
         self, p: int, mapped: MappedProblem, traffic: LiveTraffic | None, incidents: tuple[RoadIncident, ...], snaps: Snaps,
@@ -179,18 +180,25 @@ class RoundsCity:
         def work(k: int) -> None:
             self.slot_matrix(p, mapped, traffic, incidents, snaps, slots, k, out_ms[k - wanted.start])
 
-        self._each_slot(wanted, work)
+        self.each_slot(wanted, work)
 
     def slot_matrix(
         self, p: int, mapped: MappedProblem, traffic: LiveTraffic | None, incidents: tuple[RoadIncident, ...], snaps: Snaps,
         slots: npt.NDArray[np.float64], k: int, out_ms: npt.NDArray[np.int32],
     ) -> None:  # fmt: skip
         """Milliseconds between all locations at the speeds in the middle of slot `k`, or at the only moment there is."""
-        half = float(slots[1] - slots[0]) / 2 if len(slots) > 1 else 0.0
-        rows, slow = self.zones.in_slot(mapped, slots, p, k), in_force(incidents, mapped.zero_s, slots, k)
-        metric = self.metric(mapped.modes[p], mapped.zero_s + slots[k] + half, mapped.kind, traffic, rows, slow)
+        metric = self.slot_metric(p, mapped, traffic, incidents, slots, k)
         out_ms[:] = np.minimum(self.street.many_to_many(metric, snaps, snaps), FAR)
         np.fill_diagonal(out_ms, 0)
+
+    def slot_metric(
+        self, p: int, mapped: MappedProblem, traffic: LiveTraffic | None, incidents: tuple[RoadIncident, ...],
+        slots: npt.NDArray[np.float64], k: int,
+    ) -> StreetMetric:  # fmt: skip
+        """Weights of the streets in slot `k`: those of its middle, with all zones and incidents that hold at any time of it."""
+        half = float(slots[1] - slots[0]) / 2 if len(slots) > 1 else 0.0
+        rows, slow = self.zones.in_slot(mapped, slots, p, k), in_force(incidents, mapped.zero_s, slots, k)
+        return self.metric(mapped.modes[p], mapped.zero_s + slots[k] + half, mapped.kind, traffic, rows, slow)
 
     def extend_times(self, built: BuiltTimes, before: int, mapped: MappedProblem) -> BuiltTimes:
         """Times of a problem that only has more locations (from index `before` on) than the one `built` is for."""
@@ -222,7 +230,7 @@ class RoundsCity:
             some = np.unique(np.concatenate([spread, self.zones.changes(mapped, slots, p), turns]))
             work = partial(self._new_times, p, mapped, built, snaps[p], slots, before, row, column)
             some = np.append(0, some[some >= present])
-            self._each_slot(some[1:], work)
+            self.each_slot(some[1:], work)
             row[0], column[0] = row[present], column[present]  # what is past does not matter
             for table in (row, column):
                 fill_slots(some, table)
@@ -235,8 +243,10 @@ class RoundsCity:
             own = self._new_lengths(mapped, snaps, i)
             growing.add(rows[:, :, i - before, : i + 1], columns[:, :, : i + 1, i - before], own)
         notes = self.zones.notes(mapped, built.slots_s, snaps)
-        parking = tuple(mapped.parking_s)
-        return BuiltTimes(growing.times, snaps, built.slots_s, built.traffic, notes, parking, built.incidents)
+        exact = before if built.exact is None else built.exact
+        return BuiltTimes(
+            growing.times, snaps, built.slots_s, built.traffic, notes, tuple(mapped.parking_s), built.incidents, exact=exact
+        )
 
     def drive_s(self, mapped: MappedProblem, built: BuiltTimes, p: int, source: Point, target: Point, at_s: float) -> float:
         """Seconds a vehicle of profile `p` takes from one point to another that sets off at engine time `at_s`."""

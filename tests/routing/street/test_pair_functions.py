@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routing.errors import InvalidInput
+from routing.kernels.rounds_growing import lay_pairs
 from routing.kernels.rounds_times import NO_WAY_S
 from routing.model.modes import UNREACHABLE_MS
-from routing.rounds.travel_times import TravelTimes
+from routing.rounds.travel_times import TravelTimes, restore_fifo
 from routing.street.pair_functions import (
     FAR,
     NO_WAY,
@@ -116,3 +117,36 @@ def test_waiting_for_a_way_is_first_in_first_out(data):
             assert arrivals[k] == starts[later[0]] + table[later[0], 0, 0]
         else:
             assert waited[k, 0, 0] >= TOO_LATE_S
+
+
+@given(st.data())
+@settings(max_examples=200, deadline=None)
+def test_pairs_laid_in_place_are_those_of_whole_tables(data):
+    """New durations of some pairs and slots, some without a way: as waiting and restoring the whole table would have them."""
+    slots, n, k = data.draw(st.integers(1, 6)), data.draw(st.integers(2, 4)), data.draw(st.integers(1, 6))
+    starts = np.cumsum([0.0, *data.draw(st.lists(st.sampled_from([600.0, 900.0]), min_size=slots - 1, max_size=slots - 1))])
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    cells = [(i, j) for i in range(n) for j in range(n) if i != j]
+    chosen = [cells[c] for c in sorted(rng.choice(len(cells), min(k, len(cells)), replace=False))]
+    source, target = (np.array(column) for column in zip(*chosen, strict=True))
+    parking = rng.integers(0, 200, n)
+    table = rng.integers(0, 2000, (slots, n, n)).astype(np.int32)
+    first = int(rng.integers(0, slots))
+    new = rng.integers(0, 2000, (int(rng.integers(1, slots - first + 1)), len(source))).astype(np.int32)
+    new[rng.random(new.shape) < 0.3] = NO_WAY_S
+    new[rng.random(new.shape) < 0.2] = -1
+    wanted = table.copy()
+    wanted[:, source, target] -= parking[target].astype(np.int32)
+    for row, own in enumerate(new, first):
+        wanted[row, source, target] = np.where(own == -1, wanted[row, source, target], own)
+    part = np.ascontiguousarray(wanted[:, source, target])[:, :, None]
+    wait_until_open(starts, part)
+    part = np.where(part == NO_WAY_S, part, part + parking[target][:, None].astype(np.int32)).astype(np.int32)
+    restore_fifo(starts, part[None])
+    wanted = table.copy()
+    wanted[:, source, target] = part[:, :, 0]
+    matrix = np.full((n, n), -1.0)
+    lay_pairs(starts, first, source, target, parking[target], new, -1, TOO_LATE_S, table, matrix)
+    assert (table == wanted).all()
+    least = table[:, source, target].min(axis=0).astype(float)
+    assert (matrix[source, target] == np.where(least == NO_WAY_S, np.inf, least)).all()

@@ -1,5 +1,6 @@
 """Incidents on the road and stops that were done: travel times built anew, rounds timed anew and repaired, over real gRPC."""
 
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -13,6 +14,7 @@ from routing.street.api import StreetEngine
 from services.city.snapshot import CitySnapshot
 from services.common.clock import CityClock
 from services.common.errors import InvalidInput, NotFound
+from services.common.live.traffic import LiveTraffic, empty_traffic
 from services.common.state.embedded import EmbeddedState
 from services.common.tokens import DEVELOPMENT_TENANT
 from services.rounds.city import RoundsCity
@@ -62,6 +64,47 @@ def test_times_laid_in_place_are_those_built_from_nothing(city: RoundsCity, told
     assert (np.isinf(arrays.matrix_s[0]) == (arrays.slot_s[0, 0] == NO_WAY_S)).all()
     back = lay_slots(new_slots(city, mapped, after, (), None, now_s), after, after.travel_times)
     np.testing.assert_array_equal(back.travel_times.arrays.slot_s[:, present:], plain[:, present:])
+
+
+def test_one_change_after_the_other_leaves_the_times_of_all_together(porto_snapshot: CitySnapshot) -> None:
+    """Areas drawn at random, slowed, closed and lifted, and measured speeds: as built from nothing, for part of the pairs."""
+    rng, street = np.random.default_rng(3), StreetEngine(porto_snapshot.street, hierarchies=porto_snapshot.hierarchies)
+    city = RoundsCity(porto_snapshot, CityClock.starting_at(MORNING - 3600), street)
+    problem = drawn_problem(40)
+    problem.shipments[3].delivery.parking_s = 240
+    for vehicle in problem.vehicles:
+        vehicle.shift.end_unix_s = MORNING + 3 * 3600
+        del vehicle.breaks[:]
+    mapped = problem_from_proto(problem, city.resolve)
+    built, held, traffic, shares = city.build_times(mapped), tuple[RoadIncident, ...](), None, []
+    for step in range(7):
+        lat, lon = rng.uniform(41.149, 41.163), rng.uniform(-8.638, -8.604)
+        corners = [(lat - 0.002, lon - 0.003), (lat - 0.002, lon + 0.003), (lat + 0.002, lon)]
+        begins = MORNING + int(rng.integers(0, 2 * 3600))
+        new = _incident(
+            area=[{"lat_deg": one, "lon_deg": other} for one, other in corners], closed=step % 3 == 0,
+            speed_factor=0.0 if step % 3 == 0 else float(rng.choice([0.02, 0.3, 0.8])), from_unix_s=begins,
+            until_unix_s=begins + int(rng.integers(600, 2 * 3600)),
+        )  # fmt: skip
+        held = held[1:] if step in (3, 5) else (*held, city.incidents.resolve(new, MORNING))
+        if step in (2, 4):
+            traffic = _measured(street, rng, step)
+        slots = new_slots(city, mapped, built, held, traffic, 0.0)
+        shares.append(len(slots.pairs[0].source) / len(mapped.points) ** 2 if slots.pairs else 0.0)
+        built = lay_slots(slots, built, built.travel_times)
+        wanted = city.build_times_under(traffic, mapped, held).travel_times.arrays
+        np.testing.assert_array_equal(built.travel_times.arrays.slot_s, wanted.slot_s, err_msg=f"step {step}")
+        np.testing.assert_array_equal(built.travel_times.arrays.matrix_s, wanted.matrix_s)
+    assert 0.0 < np.median(shares) < 0.7
+
+
+def _measured(street: StreetEngine, rng: np.random.Generator, epoch: int) -> LiveTraffic:
+    """Speeds measured on a few streets that lie together."""
+    arcs = street.graph.arc_count
+    speed, observed = np.full(arcs, np.nan, np.float32), np.zeros(arcs, np.int64)
+    some = int(rng.integers(0, arcs - 50)) + np.arange(50)
+    speed[some], observed[some] = rng.uniform(3.0, 60.0, 50), MORNING
+    return replace(empty_traffic(arcs), epoch=epoch, at=MORNING, arc_speed_kmh=speed, arc_observed_s=observed)
 
 
 def test_an_incident_names_streets_that_are_there(city: RoundsCity) -> None:

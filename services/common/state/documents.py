@@ -28,16 +28,26 @@ class Documents:
     keys: Keys
 
     async def put(
-        self, collection: str, document_id: str, value: Any, *, expected_version: int | None = None, announce_in: str = ""
+        self,
+        collection: str,
+        document_id: str,
+        value: Any,
+        *,
+        expected_version: int | None = None,
+        announce_in: str = "",
+        kept_s: int = 0,
     ) -> int:
         """Write a document; returns its new version. With `announce_in` (a stream) the version is announced there.
+
+        With `kept_s` the whole collection is forgotten so many seconds after the last write that says so.
 
         Raises
         ------
         Aborted
             If `expected_version` (0: must not exist yet) is given and the stored version is another.
         """
-        arguments = [document_id, encode(value), -1 if expected_version is None else expected_version, secrets.token_hex(8)]
+        expected = -1 if expected_version is None else expected_version
+        arguments = [document_id, encode(value), expected, secrets.token_hex(8), kept_s]
         keys = [self.keys.documents(collection), *([announce_in] if announce_in else [])]
         written, version = await self.connection.evaluate(PUT_DOCUMENT, keys, arguments)
         if not written:

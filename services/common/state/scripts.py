@@ -113,7 +113,8 @@ return epoch
 """)
 
 PUT_DOCUMENT = Script("""
--- KEYS: hash, (stream to announce it in)   ARGV: id, content, expected version (-1 any), write id   → {written, version}
+-- KEYS: hash, (stream to announce it in)   ARGV: id, content, expected version (-1 any), write id, seconds to keep the hash
+-- (0 = for ever)   → {written, version}
 local old = redis.call('HGET', KEYS[1], ARGV[1])
 local version, writer = 0, ''
 if old then
@@ -124,6 +125,7 @@ if writer == ARGV[4] then return {1, version} end
 local expected = tonumber(ARGV[3])
 if expected >= 0 and expected ~= version then return {0, version} end
 redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', version + 1) .. ',' .. ARGV[4] .. ',' .. ARGV[2])
+if tonumber(ARGV[5]) > 0 then redis.call('EXPIRE', KEYS[1], ARGV[5]) end
 if KEYS[2] then redis.call('XADD', KEYS[2], 'NOMKSTREAM', 'MAXLEN', '~', 200, '*', 'version', tostring(version + 1)) end
 return {1, version + 1}
 """)

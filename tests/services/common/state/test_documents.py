@@ -26,6 +26,21 @@ async def test_documents_have_versions(state: State) -> None:
         await state.settings.get("plans", "a")
 
 
+async def test_documents_are_kept_as_long_as_is_said(state: State) -> None:
+    """A collection goes some time after its last write; others stay."""
+    await state.settings.put("plans/a", "p", 1, kept_s=1)
+    await state.settings.put("plans/b", "p", 1, kept_s=100)
+    await state.settings.put("plans/c", "p", 1)
+    lasts = [await state.settings.connection.read("TTL", state.settings.keys.documents(f"plans/{name}")) for name in "abc"]
+    assert lasts[0] == 1
+    assert 90 < lasts[1] <= 100
+    assert lasts[2] == -1
+    async with asyncio.timeout(20):
+        while await state.settings.find("plans/a", "p") is not None:
+            await asyncio.sleep(0.1)
+    assert await state.settings.find("plans/b", "p") is not None
+
+
 async def test_only_one_of_many_writers_wins(state: State) -> None:
     """Ten writers with the same expected version: one succeeds."""
     await state.documents.put("c", "x", 0)

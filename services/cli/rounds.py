@@ -189,13 +189,28 @@ def show_plan(plan: plan_pb2.Plan, zone: ZoneInfo) -> None:
         say(f"[yellow]not served: {plain(why)}[/]")
 
 
+FOLLOW_TRAFFIC = {
+    "driven": rounds_service_pb2.FOLLOW_TRAFFIC_UNSPECIFIED,
+    "always": rounds_service_pb2.FOLLOW_TRAFFIC_ALWAYS,
+    "never": rounds_service_pb2.FOLLOW_TRAFFIC_NEVER,
+}
+
+
 @rounds.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--seconds", type=click.FloatRange(0.1, 3600), default=10.0, show_default=True, help="How long to look.")
+@click.option(
+    "--follow-traffic",
+    type=click.Choice(["driven", "always", "never"]),
+    default="driven",
+    show_default=True,
+    help="From when on the plan follows live traffic by itself: from the first position or stop that is reported, or the "
+    "first departure.",
+)
 @fleet_options
 @click.pass_obj
 @plain_errors
-def submit(context: CommandContext, /, file: Path, seconds: float, **options: Any) -> None:
+def submit(context: CommandContext, /, file: Path, seconds: float, follow_traffic: str, **options: Any) -> None:
     """Hand in the rounds of FILE (as for solve, without travel times of its own) as a job that survives restarts.
 
     Prints its id.
@@ -204,7 +219,9 @@ def submit(context: CommandContext, /, file: Path, seconds: float, **options: An
     if found.instance is not None and found.instance.travel_times is not None:
         raise click.ClickException(f"{file} brings its own travel times; plan it here: traboule rounds solve {file}")
     request = rounds_service_pb2.SubmitRoundsRequest(
-        problem=read_request(context, found, file, options), limits=rounds_service_pb2.SolveLimits(time_limit_s=seconds)
+        problem=read_request(context, found, file, options),
+        limits=rounds_service_pb2.SolveLimits(time_limit_s=seconds),
+        traffic_following=rounds_service_pb2.TrafficFollowing(when=FOLLOW_TRAFFIC[follow_traffic]),
     )
     say(context.client.call("rounds", Stub, "SubmitRounds", request).rounds.rounds_id)
 

@@ -31,6 +31,8 @@ NOT_IN_PLACE = (
 )
 LATE_NEWS = frozenset({"completion", "incident", "traffic_change"})
 """Events that may tell of the past without the plan's clock being set back."""
+SHOW_DRIVING = frozenset({"position", "completion"})
+"""Events that show that a plan is being driven."""
 
 
 @dataclass(frozen=True, slots=True)

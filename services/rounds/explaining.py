@@ -62,7 +62,7 @@ class ExplainingServicer:
         stored = await self._store.get(request.rounds_id, current_principal().tenant)
         refuse_hubs(stored.problem)
         plan = planned(stored)
-        mapped, built = await self._live.times(stored.job.id, stored.problem, stored.reported.incidents)
+        mapped, built = await self._live.kept.times(stored.job.id, stored.problem, stored.reported.incidents)
         longest = max(0.1, current_deadline().remaining_s - REPLY_MARGIN_S)
         order = PriceOrder(
             parts_of(mapped.problem), pack_times(built.travel_times), min(request.time_limit_s or PRICES_TIME_LIMIT_S, longest),
@@ -95,6 +95,6 @@ class ExplainingServicer:
             return reference.plan
         stored = await self._store.get(reference.rounds_id, current_principal().tenant)
         plan = planned(stored)
-        mapped, built = await self._live.times(stored.job.id, stored.problem, stored.reported.incidents)
+        mapped, built = await self._live.kept.times(stored.job.id, stored.problem, stored.reported.incidents)
         legs = LegSource(self._city, built, geometry=False)
         return await run_in_thread(plan_to_proto, plan, mapped, legs, stored.version, stored.reported.done)

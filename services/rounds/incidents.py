@@ -61,6 +61,10 @@ class CityIncidents:
         self._links: LinkIds | None = None
         self._arcs: dict[str, Arcs] = {}
 
+    def prepare(self) -> None:
+        """Make what the first incident would wait for; safe to call again."""
+        self._link_ids()
+
     def resolve(self, message: pb.Incident, now_s: int) -> RoadIncident:
         """Incident of a message, reported at `now_s`.
 

@@ -43,17 +43,23 @@ class RoundsConfig:
         Most threads of a solver that plans 500 tasks or more; 0 = as many as there are cores.
     lease_s : float
         Seconds after which another process takes over the jobs of one that died.
+    follow_s : float
+        City seconds between two looks at the traffic ahead of plans that follow it; 0 = never.
     """
 
     solvers: int = 0
     lease_s: float = LEASE_S
     threads: int = 0
     polish_s: float = 1.0
+    follow_s: float = 60.0
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.polish_s <= MOST_POLISH_S:
             message = f"rounds.polish_s is {self.polish_s}; give a number of seconds from 0 to {MOST_POLISH_S:g}"
             raise ConfigError(message, field="rounds.polish_s")
+        if not (self.follow_s == 0.0 or 5.0 <= self.follow_s <= 3600.0):
+            message = f"rounds.follow_s is {self.follow_s}; give 0 or a number of seconds from 5 to 3600"
+            raise ConfigError(message, field="rounds.follow_s")
         if not 1.0 <= self.lease_s <= 3600.0:
             message = f"rounds.lease_s is {self.lease_s}; give a number of seconds from 1 to 3600"
             raise ConfigError(message, field="rounds.lease_s")
@@ -74,7 +80,7 @@ async def run(config: Config) -> None:
     clock = config.city_clock()
     async with State.connect(config) as state, SolverPool(settings.pool_size, FIRST_SOLVERS_AFTER_S, settings.threads) as pool:
         city = RoundsCity(open_snapshot(config.home, config.city), clock)
-        current = Current(ServedCity(city, clock, state, pool, polish_s=settings.polish_s))
+        current = Current(ServedCity(city, clock, state, pool, polish_s=settings.polish_s, follow_s=settings.follow_s))
         del city  # nothing here may refer to a snapshot, or its maps would be kept after a swap
 
         def register(server: grpc.aio.Server) -> Sequence[str]:
@@ -88,12 +94,15 @@ async def run(config: Config) -> None:
 
         async def build_next(snapshot: CitySnapshot, before: ServedCity) -> ServedCity:
             next_city = await asyncio.to_thread(RoundsCity, snapshot, clock)
-            return ServedCity(next_city, clock, state, pool, before.live, settings.polish_s)
+            return ServedCity(next_city, clock, state, pool, before.live, settings.polish_s, settings.follow_s)
 
         async def follow() -> None:
             await follow_snapshots(config.home, config.city, current, build_next)
 
-        runner = JobRunner(state, lambda: current.take().city, pool, settings.lease_s)
+        def prepare(rounds_id: str, tenant: str) -> None:
+            current.take().servicer.prepare(rounds_id, tenant)
+
+        runner = JobRunner(state, lambda: current.take().city, pool, settings.lease_s, prepare)
         background = [follow, *(runner.work for _ in range(settings.pool_size))]
         await serve(config, "rounds", register, readiness={"state": state_ready}, background=background)
 

@@ -13,7 +13,8 @@ from routing.errors import RoutingError
 from services.common.deadline import Deadline, set_deadline
 from services.common.errors import ServiceError
 from services.rounds.codec import PolishOrder
-from services.rounds.live import LiveRounds, Wish
+from services.rounds.kept import Wish
+from services.rounds.live import LiveRounds
 from services.rounds.pool import SolverPool
 
 QUIET_S = 0.25

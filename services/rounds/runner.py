@@ -78,9 +78,19 @@ class JobRunner:
         What they are planned in: asked once for each job.
     lease_s : float, optional
         How long after the end of a worker that died another one takes over its job.
+    on_done : callable, optional
+        Told the id and the tenant of every job that was planned.
     """
 
-    def __init__(self, state: State, city: Callable[[], RoundsCity], pool: SolverPool, lease_s: float | None = None) -> None:
+    def __init__(
+        self,
+        state: State,
+        city: Callable[[], RoundsCity],
+        pool: SolverPool,
+        lease_s: float | None = None,
+        on_done: Callable[[str, str], None] = lambda *_: None,
+    ) -> None:
+        self._on_done = on_done
         self._state, self._city, self._pool, self._lease_s = state, city, pool, lease_s or LEASE_S
 
     async def work(self) -> None:
@@ -136,7 +146,8 @@ class JobRunner:
             if following is not None:
                 await _end(following)
             await _close(work)
-        await claimed.complete(_found(last, city))
+        if await claimed.complete(_found(last, city)):
+            self._on_done(claimed.job.id, claimed.job.tenant)
         log.info("job_done", job=claimed.job.id, seconds=round(time.monotonic() - began, 2), cost=last.plan.cost)
 
     async def _kept(self, claimed: ClaimedJob, work: "asyncio.Future[Any]") -> bool:

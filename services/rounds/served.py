@@ -23,6 +23,8 @@ class ServedCity:
         Live state of the city whose place this one takes.
     polish_s : float
         How long plans are improved after each change; 0 = not at all.
+    follow_s : float
+        City seconds between two looks at the traffic ahead of plans that follow it; 0 = never.
     """
 
     def __init__(
@@ -33,10 +35,11 @@ class ServedCity:
         pool: SolverPool,
         before: LiveState | None = None,
         polish_s: float = 0.0,
+        follow_s: float = 0.0,
     ) -> None:
         self.city, self.live = city, LiveState(state, clock, street=city.street, after=before)
         self.ready: asyncio.Event = self.live.ready
-        self.servicer = RoundsServicer(city, pool, state, polish_s)
+        self.servicer = RoundsServicer(city, pool, state, polish_s, follow_s)
         self.live.on_change(self._on_change)
 
     @property
@@ -48,8 +51,13 @@ class ServedCity:
         """Nothing but the servicer depends on the city."""
 
     async def run(self) -> None:
-        """Follow the traffic for ever."""
-        await self.live.follow()
+        """Follow the traffic for ever, and let plans follow it."""
+        plans = asyncio.create_task(self.servicer.follower.run(), name="plans follow traffic")
+        try:
+            await self.live.follow()
+        finally:
+            plans.cancel()
+            await asyncio.gather(plans, return_exceptions=True)
 
     def _on_change(self, topic: Topic) -> None:
         if topic is Topic.TRAFFIC:

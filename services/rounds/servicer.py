@@ -17,13 +17,15 @@ from services.common.identity import current_principal
 from services.common.state import State
 from services.rounds.city import RoundsCity
 from services.rounds.explaining import ExplainingServicer
-from services.rounds.live import Changed, LiveRounds
+from services.rounds.following import Follower, require_followable
+from services.rounds.kept import Changed
+from services.rounds.live import LiveRounds
 from services.rounds.mapping import problem_from_proto
 from services.rounds.plan_mapping import LegSource, plan_to_proto, unserved_to_proto
 from services.rounds.polishing import Polisher
 from services.rounds.pool import SolverPool
 from services.rounds.runner import order_of, prepare
-from services.rounds.store import STATES, RoundsStore, StoredRounds
+from services.rounds.store import STATES, Followed, RoundsStore, StoredRounds
 
 Context = grpc.aio.ServicerContext[Any, Any]
 PAGE_TOKEN = re.compile("[0-9]{1,9}")
@@ -40,13 +42,22 @@ class RoundsServicer(ExplainingServicer, rounds_service_pb2_grpc.RoundsServiceSe
         What rounds are planned in, who solves them, where jobs are kept.
     polish_s : float
         How long plans are improved after each change; 0 = not at all.
+    follow_s : float
+        City seconds between two looks at the traffic ahead of plans that follow it; 0 = never.
     """
 
-    def __init__(self, city: RoundsCity, pool: SolverPool, state: State, polish_s: float = 0.0) -> None:
+    def __init__(self, city: RoundsCity, pool: SolverPool, state: State, polish_s: float = 0.0, follow_s: float = 0.0) -> None:
         self._city, self._pool = city, pool
         self._store = RoundsStore(state)
         self._live = LiveRounds(self._store, city)
         self.polisher = Polisher(self._live, pool, polish_s)
+        self.follower = Follower(self._store, self._live, city, follow_s)
+        self.prepare = self._live.prepare_soon
+
+    async def close(self) -> None:
+        """End what is done beside the calls."""
+        await self.polisher.close()
+        await self._live.close()
 
     async def SolveRounds(  # noqa: N802
         self,
@@ -74,8 +85,11 @@ class RoundsServicer(ExplainingServicer, rounds_service_pb2_grpc.RoundsServiceSe
 
     async def SubmitRounds(self, request: pb.SubmitRoundsRequest, context: Context) -> pb.SubmitRoundsResponse:  # noqa: N802, ARG002
         """Queue rounds as a job."""
+        require_followable(request)
         await run_in_thread(problem_from_proto, request.problem, self._city.resolve)
         rounds_id = await self._store.submit(request, current_principal().tenant)
+        if request.traffic_following.when == pb.FOLLOW_TRAFFIC_ALWAYS:
+            await self._store.keep_followed(rounds_id, Followed(current_principal().tenant))
         stored = await self._store.get(rounds_id, current_principal().tenant)
         return pb.SubmitRoundsResponse(rounds=await self._rounds(stored, with_plan=False))
 
@@ -163,7 +177,7 @@ class RoundsServicer(ExplainingServicer, rounds_service_pb2_grpc.RoundsServiceSe
         )  # fmt: skip
         if with_plan and stored.plan is not None:
             if legs and stored.job.finished:
-                mapped, built = await self._live.times(stored.job.id, stored.problem, stored.reported.incidents)
+                mapped, built = await self._live.kept.times(stored.job.id, stored.problem, stored.reported.incidents)
                 source = LegSource(self._city, built, geometry)
             else:
                 mapped, source = await run_in_thread(problem_from_proto, stored.problem, self._city.resolve), None

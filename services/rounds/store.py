@@ -11,11 +11,14 @@ from traboule.rounds.v1 import rounds_service_pb2 as pb
 from routing.rounds.api import Plan
 from services.common.errors import FailedPrecondition, NotFound
 from services.common.state import State
-from services.common.state.jobs import Job
+from services.common.state.jobs import KEPT_S, Job
 from services.rounds.incidents import RoadIncident
 
 QUEUE = "rounds"
-COLLECTION = "rounds"
+COLLECTION = "rounds/{}"
+"""Documents of one job: its plan as it was changed; a collection of its own, so that it is forgotten as the job is."""
+DOCUMENT = "plan"
+FOLLOWED = "rounds-followed"
 MOST_CHANGES = 200
 """Changes that are kept in words."""
 STATES = {
@@ -70,6 +73,13 @@ class LivePlan(Reported, frozen=True, kw_only=True):
     changes: tuple[str, ...] = ()
 
 
+class Followed(msgspec.Struct, frozen=True):
+    """A plan that follows the traffic: whose it is, and when it was looked at last (unix seconds)."""
+
+    tenant: str
+    looked_s: int = 0
+
+
 NOTHING_REPORTED = Reported()
 
 
@@ -115,7 +125,7 @@ class RoundsStore:
     async def of_job(self, job: Job) -> StoredRounds:
         """Rounds of a job, with the live plan if it was changed since."""
         request = pb.SubmitRoundsRequest.FromString(job.payload)
-        live = await self._state.settings.find(COLLECTION, job.id, LivePlan) if job.finished else None
+        live = await self._state.settings.find(COLLECTION.format(job.id), DOCUMENT, LivePlan) if job.finished else None
         if live is not None:
             value: LivePlan = live.value
             problem = problem_pb2.Problem.FromString(value.problem)
@@ -152,7 +162,22 @@ class RoundsStore:
         value = LivePlan(problem=data, plan=plan, updated_s=now_s, changes=told, **own)
         log = self._state.jobs.log_of(QUEUE, stored.job.id)
         expected = stored.version - 1
-        return 1 + await self._state.settings.put(COLLECTION, stored.job.id, value, expected_version=expected, announce_in=log)
+        return 1 + await self._state.settings.put(
+            COLLECTION.format(stored.job.id), DOCUMENT, value, expected_version=expected, announce_in=log, kept_s=KEPT_S
+        )
+
+    async def list_followed(self) -> list[tuple[str, int, Followed]]:
+        """List the plans that follow the traffic: ids, versions of the entries, entries."""
+        found = await self._state.settings.list_all(FOLLOWED, Followed)
+        return [(one.id, one.version, one.value) for one in found]
+
+    async def keep_followed(self, rounds_id: str, value: Followed, expected_version: int | None = None) -> None:
+        """Let a plan follow the traffic; raises Aborted if the entry has another version."""
+        await self._state.settings.put(FOLLOWED, rounds_id, value, expected_version=expected_version)
+
+    async def drop_followed(self, rounds_id: str) -> None:
+        """Let a plan no longer follow the traffic."""
+        await self._state.settings.delete(FOLLOWED, rounds_id)
 
     async def watch(self, rounds_id: str, *, follow: bool) -> AsyncIterator[StoredRounds]:
         """Rounds now and whenever they change: until they are planned, or for ever with `follow`."""

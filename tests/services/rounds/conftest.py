@@ -11,7 +11,6 @@ from traboule.rounds.v1 import rounds_service_pb2_grpc
 
 from routing.street.api import StreetEngine
 from services.city.snapshot import CitySnapshot
-from services.common.clock import CityClock
 from services.common.rules import Role
 from services.common.state.embedded import EmbeddedState
 from services.rounds.city import RoundsCity
@@ -20,6 +19,7 @@ from services.rounds.pool import SolverPool
 from services.rounds.runner import JobRunner
 from services.rounds.servicer import RoundsServicer
 from tests.builders.carriers import MORNING
+from tests.builders.clocks import HandClock
 from tests.builders.servers import channel_of, config_for, grpc_server, state_of, state_servers
 
 
@@ -43,6 +43,12 @@ def city_name() -> str:
 
 
 @pytest.fixture
+def clock() -> HandClock:
+    """The city's clock: an hour before the shifts begin, until a test puts it forward."""
+    return HandClock(MORNING - 3600)
+
+
+@pytest.fixture
 def polish_s() -> float:
     """Seconds for which the running service improves plans after changes."""
     return 0.0
@@ -50,11 +56,16 @@ def polish_s() -> float:
 
 @pytest.fixture
 async def service(
-    servers: EmbeddedState, porto_snapshot: CitySnapshot, engine: StreetEngine, city_name: str, polish_s: float
+    servers: EmbeddedState,
+    porto_snapshot: CitySnapshot,
+    engine: StreetEngine,
+    city_name: str,
+    polish_s: float,
+    clock: HandClock,
 ) -> AsyncIterator[Any]:
     """(stub, pool, channel, config) of a running service with one solver, an hour before the shifts begin."""
     config = config_for(servers.home)
-    city = RoundsCity(porto_snapshot, CityClock.starting_at(MORNING - 3600), engine)
+    city = RoundsCity(porto_snapshot, clock, engine)  # type: ignore[arg-type]
     async with state_of(servers, city_name) as state, SolverPool(1) as pool:
         servicer = RoundsServicer(city, pool, state, polish_s)
 
@@ -63,8 +74,8 @@ async def service(
             return [SERVICE]
 
         async with grpc_server(config, register) as server, channel_of(server, config, Role.LOGISTICS) as channel:
-            runner = asyncio.create_task(JobRunner(state, lambda: city, pool).work(), name="runner")
+            runner = asyncio.create_task(JobRunner(state, lambda: city, pool, on_done=servicer.prepare).work(), name="runner")
             yield rounds_service_pb2_grpc.RoundsServiceStub(channel), pool, channel, config  # type: ignore[call-overload]
             runner.cancel()
             await asyncio.gather(runner, return_exceptions=True)
-            await servicer.polisher.close()
+            await servicer.close()

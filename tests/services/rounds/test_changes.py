@@ -8,15 +8,17 @@ from traboule.rounds.v1 import plan_pb2
 from traboule.rounds.v1 import rounds_service_pb2 as pb
 
 from services.common.state.embedded import EmbeddedState
+from services.common.state.jobs import KEPT_S
 from services.common.tokens import DEVELOPMENT_TENANT
-from services.rounds.store import RoundsStore
+from services.rounds.store import COLLECTION, RoundsStore
 from tests.builders.carriers import MORNING, delivered, departures, drawn_problem, location, planned, shipment
+from tests.builders.clocks import HandClock
 from tests.builders.servers import state_of
 
 pytestmark = pytest.mark.slow
 
 
-async def test_orders_and_events_change_a_plan(service: Any) -> None:
+async def test_orders_and_events_change_a_plan(service: Any, clock: HandClock) -> None:
     """Insert, refuse, delay and break down; versions grow and everything stays explained."""
     stub, *_ = service
     limits = pb.SolveLimits(max_iterations=200)
@@ -44,6 +46,7 @@ async def test_orders_and_events_change_a_plan(service: Any) -> None:
     late = await stub.ReportEvent(pb.ReportEventRequest(rounds_id=rounds_id, delay=pb.Delay(vehicle_id="van", delay_s=900)))
     assert late.plan.version == 4
     noon = MORNING + 5 * 3600
+    clock.put(MORNING - 60)
     broken = pb.ReportEventRequest(rounds_id=rounds_id, observed_unix_s=MORNING - 60, breakdown=pb.Breakdown(vehicle_id="van"))
     after = await stub.ReportEvent(broken)
     assert after.reordered
@@ -93,6 +96,8 @@ async def test_a_plan_that_another_process_changed_is_read_again(service: Any, s
         stored = await store.get(rounds_id, DEVELOPMENT_TENANT)
         assert stored.plan is not None
         version = await store.change(stored, stored.problem, stored.plan, MORNING - 3500, stored.reported)
+        key = state.settings.keys.documents(COLLECTION.format(rounds_id))
+        assert KEPT_S - 60 < await state.settings.connection.read("TTL", key) <= KEPT_S, "forgotten as the job is"
     old = pb.InsertOrderRequest(rounds_id=rounds_id, shipment=shipment(98, 41.1550, -8.6200), plan_version=version - 1)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await stub.InsertOrder(old)
@@ -101,27 +106,31 @@ async def test_a_plan_that_another_process_changed_is_read_again(service: Any, s
     assert (await stub.InsertOrder(new)).plan.version == version + 1
 
 
-async def test_a_clock_beyond_the_day_is_refused(service: Any) -> None:
-    """Told by a device whose clock is years ahead nothing changes: the next order finds its place."""
+@pytest.mark.parametrize("ahead_s", [4_000_000_000 - MORNING, 7200, 180])
+async def test_a_clock_ahead_is_refused(service: Any, clock: HandClock, ahead_s: int) -> None:
+    """Told by a device whose clock is years, hours or minutes ahead nothing changes: the next order finds its place."""
     stub, *_ = service
     rounds_id = await planned(stub)
+    clock.put(MORNING)
     refusal = pb.Refusal(shipment_id="o1")
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await stub.ReportEvent(pb.ReportEventRequest(rounds_id=rounds_id, observed_unix_s=4_000_000_000, refusal=refusal))
+        await stub.ReportEvent(pb.ReportEventRequest(rounds_id=rounds_id, observed_unix_s=MORNING + ahead_s, refusal=refusal))
     assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert "observed_unix_s" in (caught.value.details() or "")
+    assert "clock" in (caught.value.details() or "")
     new = await stub.InsertOrder(pb.InsertOrderRequest(rounds_id=rounds_id, shipment=shipment(99, 41.1550, -8.6200)))
     assert new.served
     assert "o1" in delivered(new.plan)
 
 
-async def test_a_position_shifts_what_follows(service: Any) -> None:
+async def test_a_position_shifts_what_follows(service: Any, clock: HandClock) -> None:
     """A van far behind its plan is told to be late; only what changed comes back, and the reason is said."""
     stub, *_ = service
     rounds_id = await planned(stub)
     plan = (await stub.GetRounds(pb.GetRoundsRequest(rounds_id=rounds_id))).rounds.plan
     van = next(one for one in plan.rounds if one.vehicle_id == "van")
     first = next(stop for stop in van.stops if stop.shipment_id)
+    clock.put(first.arrival_unix_s - 60)  # a device's clock may be a little ahead
     where = pb.VehiclePosition(vehicle_id="van", location={"lat_deg": 41.1780, "lon_deg": -8.6600})
     told = await stub.ReportEvent(
         pb.ReportEventRequest(rounds_id=rounds_id, observed_unix_s=first.arrival_unix_s - 1, position=where, only_changed=True)

@@ -4,7 +4,7 @@ from routing.rounds.api import build_plan
 from routing.rounds.change import Change
 from routing.rounds.live import LivePlan
 from services.rounds.changes import improved_in_words, in_words
-from services.rounds.live import Wish
+from services.rounds.kept import Wish
 from tests.builders.rounds import delivery, line_times, problem, van
 
 ORDERS = [delivery(f"o{k}", k, None, 10) for k in range(1, 5)]

@@ -10,6 +10,7 @@ import numpy as np
 
 from routing.kernels.rounds_route import ProblemArrays
 from routing.kernels.rounds_times import TimesArrays
+from routing.rounds.arrays import never_drives
 from routing.rounds.plan import Unserved
 from routing.rounds.problem import Problem
 from routing.rounds.search import Search
@@ -26,8 +27,11 @@ REASONS = {
     "fleet_too_small": "alone it could be served, but the vehicles are full or the shifts over",
     "not_worth_it": "serving it costs more than its prize",
     "no_vehicles": "there is no vehicle",
+    "departed": "every vehicle that could still bring it has left the place where it lies, or its shift is over",
 }
 """Codes and their meaning."""
+NOBODY = frozenset({"(no vehicle is left)"})
+"""Skills asked for what no vehicle can serve any more."""
 
 
 def explain(
@@ -38,7 +42,7 @@ def explain(
     if not problem.vehicles:
         return _answer(problem, shipment_idx, "no_vehicles")
     if not np.isfinite(arrays.dislike[shipment_idx]).any():
-        return _answer(problem, shipment_idx, _nobody_allowed(problem, shipment_idx))
+        return _answer(problem, shipment_idx, _nobody_allowed(problem, arrays, shipment_idx))
     if not _reachable(arrays, times, shipment_idx):
         return _answer(problem, shipment_idx, "unreachable")
     if _alone(arrays, times, shipment_idx):
@@ -56,7 +60,7 @@ def explain(
     if helping:
         reason = helping[0]
     else:
-        reason = "time_window" if _alone(_no_windows(_no_shift(_no_capacity(arrays))), times, shipment_idx) else "unreachable"
+        reason = "time_window" if _alone(_no_windows(_no_shift(_no_capacity(arrays))), times, shipment_idx) else "duration"
     if shipment.vehicle_ids and _alone(arrays._replace(dislike=np.zeros_like(arrays.dislike)), times, shipment_idx):
         return _answer(problem, shipment_idx, "locked", reason)
     return _answer(problem, shipment_idx, reason)
@@ -80,14 +84,18 @@ def _answer(problem: Problem, shipment_idx: int, reason: str, *more: str) -> Uns
     return Unserved(shipment_idx, (reason, *more), sentence)
 
 
-def _nobody_allowed(problem: Problem, shipment_idx: int) -> str:
+def _nobody_allowed(problem: Problem, arrays: ProblemArrays, shipment_idx: int) -> str:
     shipment = problem.shipments[shipment_idx]
+    if shipment.skills == NOBODY:
+        return "departed"
     skilled = [vehicle for vehicle in problem.vehicles if shipment.skills <= vehicle.skills]
     if not skilled:
         return "skills"
     if shipment.vehicle_ids and not any(vehicle.id in shipment.vehicle_ids for vehicle in skilled):
         return "locked"
-    return "duration"
+    over = never_drives(arrays.vehicles)
+    allowed = [r for r in range(len(problem.vehicles)) if problem.may_carry(r, shipment_idx)]
+    return "duration" if all(over[r] for r in allowed) else "departed"
 
 
 def _reachable(arrays: ProblemArrays, times: TimesArrays, shipment_idx: int) -> bool:
@@ -135,6 +143,7 @@ def _no_windows(arrays: ProblemArrays) -> ProblemArrays:
 def _no_shift(arrays: ProblemArrays) -> ProblemArrays:
     vehicles = arrays.vehicles.copy()
     vehicles.return_by_s += 7 * 86_400.0
+    vehicles.leave_by_s += 7 * 86_400.0
     vehicles.max_duration_s = vehicles.max_length_m = np.inf
     vehicles.max_stops = 2**31 - 1
     vehicles.first_break = vehicles.last_break = 0

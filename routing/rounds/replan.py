@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from routing.rounds.api import build_plan
 from routing.rounds.arrays import build_arrays
 from routing.rounds.errors import InvalidProblemError
+from routing.rounds.explain import NOBODY
 from routing.rounds.plan import DeliveryRound, Plan, PlannedStop, resting_s
 from routing.rounds.problem import Problem, Shipment, TimeWindow, Visit
 from routing.rounds.search import Search
@@ -130,7 +131,7 @@ def residual(
         shipments.append(rest)
         kept.append(s)
     known = {v.id for v in vehicles}
-    shipments = [replace(rest, vehicle_ids=locks[s] & known, skills=rest.skills if locks[s] & known else frozenset({"nobody"}))
+    shipments = [replace(rest, vehicle_ids=locks[s] & known, skills=rest.skills if locks[s] & known else NOBODY)
                  for rest, s in zip(shipments, kept, strict=True)]  # fmt: skip
     left = Problem(problem.location_count, tuple(depots), tuple(vehicles), tuple(shipments))
     place = {s: k for k, s in enumerate(kept)}

@@ -34,6 +34,7 @@ REASONS = {
     "duration": pb.UNSERVED_REASON_DURATION,
     "ride": pb.UNSERVED_REASON_DURATION,
     "bond": pb.UNSERVED_REASON_BOND,
+    "departed": pb.UNSERVED_REASON_FLEET_TOO_SMALL,
 }
 
 

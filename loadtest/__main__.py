@@ -11,6 +11,8 @@ NAMES = (
     "rounds_value",
     "rounds_live",
     "rounds_sure",
+    "rounds_large",
+    "rounds_hubs",
     "signals",
     "feeds",
     "grpc",

@@ -14,7 +14,7 @@ from routing.rounds.budget import time_share
 from routing.rounds.errors import InfeasiblePlanError
 from routing.rounds.explain import REASONS, explain
 from routing.rounds.fleet import is_worth_it, shrink_fleet
-from routing.rounds.parts import FEWEST_VISITS, improve_in_parts
+from routing.rounds.parts import FEWEST_VISITS, PartWorkers, ThreadWorkers, improve_in_parts
 from routing.rounds.plan import DeliveryRound, Plan, PlannedBreak, PlannedReload, PlannedStop, RoadRest, Unserved
 from routing.rounds.problem import Break, Depot, DrivingRules, Problem, Shipment, TimeWindow, Vehicle, Visit
 from routing.rounds.schedule import build_round
@@ -45,6 +45,7 @@ def solve(
     elapsed_s: Callable[[], float] | None = None,
     seed: int = 0,
     threads: int = 1,
+    workers: PartWorkers | None = None,
     on_improvement: Callable[[Plan], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> Plan:
@@ -58,6 +59,8 @@ def solve(
         Wall time instead, measured by `elapsed_s` (seconds since some fixed moment; the engine reads no clock itself).
     threads : int
         Cores to use for large problems.
+    workers : PartWorkers, optional
+        Who improves the parts of large problems instead of threads of this process.
     on_improvement : callable, optional
         Called with the first plan and with every better one, each validated.
     should_stop : callable, optional
@@ -82,7 +85,7 @@ def solve(
         most = None if iterations is None else int(FLEET_SHARE * iterations)
         shrink_fleet(search, lambda: progress() < FLEET_SHARE and (most is None or search.iterations < most))
     routes, told = search.routes(), 0.0
-    for cost, routes in _improvements(search, threads, iterations, progress):
+    for cost, routes in _improvements(search, workers or _threads(threads), iterations, progress):
         if on_improvement and cost < plan.cost - 1e-7 and progress() >= told:
             since = progress()
             better = build_plan(problem, travel_times, routes, iterations=search.iterations, first_cost=first.cost)
@@ -107,13 +110,17 @@ def solve(
     )
 
 
+def _threads(count: int) -> PartWorkers | None:
+    return ThreadWorkers(count) if count > 1 else None
+
+
 def _improvements(
-    search: Search, threads: int, iterations: int | None, progress: Callable[[], float]
+    search: Search, workers: PartWorkers | None, iterations: int | None, progress: Callable[[], float]
 ) -> Iterator[tuple[float, list[list[int]]]]:
     if not np.isfinite(search.problem.dislike).any():
         return iter(())
-    if threads > 1 and len(search.problem.visits) >= 2 * FEWEST_VISITS:
-        return improve_in_parts(search, threads, iterations, progress)
+    if workers is not None and len(search.problem.visits) >= 2 * FEWEST_VISITS:
+        return improve_in_parts(search, workers, iterations, progress)
     return search.improve(iterations, progress)
 
 

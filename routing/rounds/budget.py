@@ -33,3 +33,9 @@ def time_share(
         return 0.0 if time_limit_s is None or elapsed_s is None else (elapsed_s() - began) / max(time_limit_s, 1e-9)
 
     return share
+
+
+def part(share: Callable[[], float], size: float) -> Callable[[], float]:
+    """Share used of a part of the budget that begins now and is so large; 1 as soon as the whole is used up."""
+    began = share()
+    return lambda: 1.0 if (now := share()) >= 1.0 else (now - began) / size

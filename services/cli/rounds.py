@@ -18,7 +18,7 @@ from services.cli.context import CommandContext, plain_errors
 from services.cli.output import clock, console, distance, duration, parse_when, plain, print_json, print_table, say
 from services.cli.rounds_export import check_targets, write_exports
 from services.cli.rounds_files import RoundsFile, read_rounds_file
-from services.cli.rounds_local import UTC, request_of, show_local, solve_here, write_local_page
+from services.cli.rounds_local import BACKENDS, UTC, request_of, show_local, solve_here, workers_of, write_local_page
 from services.cli.rounds_orders import FleetOptions, read_orders
 from services.demo.plan_pictures import write_plan_page
 
@@ -81,6 +81,8 @@ def _next_day(context: CommandContext, shift: str) -> dt.date:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--seconds", type=click.FloatRange(0.1, 3600), default=10.0, show_default=True, help="How long to look.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the search.")
+@click.option("--threads", type=click.IntRange(0, 256), default=0, help="Workers for 500 stops or more (default: all cores).")
+@click.option("--backend", type=click.Choice(BACKENDS), help="Who works on 1,000 stops or more (files with their own times).")
 @click.option("--sure", type=click.FloatRange(0.5, 0.999), help="Probability with which every window is to be kept, as 0.95.")
 @click.option("--picture", type=click.Path(path_type=Path), help="Write map and Gantt chart (HTML) here.")
 @click.option("--geojson", type=click.Path(path_type=Path), help="Write the rounds as GeoJSON here.")
@@ -94,7 +96,10 @@ def _next_day(context: CommandContext, shift: str) -> dt.date:
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 @click.pass_obj
 @plain_errors
-def solve(context: CommandContext, /, file: Path, seconds: float, seed: int, sure: float | None, **out: Any) -> None:
+def solve(
+    context: CommandContext, /, file: Path, seconds: float, seed: int, threads: int, backend: str | None, sure: float | None,
+    **out: Any,
+) -> None:  # fmt: skip
     """Plan the rounds of FILE and show every better plan as it is found.
 
     FILE is a rounds problem (JSON), VROOM (JSON), MAMUT, Solomon/Homberger or Li & Lim, or orders (CSV). Files that bring
@@ -105,18 +110,23 @@ def solve(context: CommandContext, /, file: Path, seconds: float, seed: int, sur
       traboule rounds solve cities/porto/examples/deliveries.json --sure 0.95
       traboule rounds solve orders.csv --depot 41.17,-8.65 --vehicles 3 --shift 08:00-17:00 --gpx drivers
       traboule rounds solve C101.txt --objective vehicles-distance
+      traboule rounds solve R1_10_1.TXT --seconds 120 --backend ray
     """
     check_targets(picture=out["picture"], geojson=out["geojson"], csv=out["csv_file"], gpx=out["gpx"])
     found = read_rounds_file(file, out["objective"], out["rounding"])
     if found.instance is not None and found.instance.travel_times is not None:
         if found.instance.points is None and (out["geojson"] or out["gpx"]):
             raise click.ClickException(f"{file} gives no coordinates in degrees: --geojson and --gpx cannot be written")
-        plan = solve_here(found.instance, seconds, seed, sure)
+        plan = solve_here(found.instance, seconds, seed, sure, workers_of(found.instance, threads, backend, seconds, sure))
         show_local(found.instance, plan)
         _finish(context, plan, out, found.instance)
         return
+    if backend:
+        raise click.ClickException(
+            "--backend: the running city decides who plans (TRABOULE_ROUNDS_BACKEND where it is started)"
+        )
     limits = rounds_service_pb2.SolveLimits(
-        time_limit_s=seconds, seed=seed, with_polylines=True, window_probability=sure or 0.0
+        time_limit_s=seconds, seed=seed, threads=threads, with_polylines=True, window_probability=sure or 0.0
     )
     _finish(context, _ask(context, read_request(context, found, file, out), limits), out)
 

@@ -1,6 +1,7 @@
 """Rounds planned by the command itself: files that bring their own travel times need no running city."""
 
 import datetime as dt
+import os
 import time
 from functools import partial
 from pathlib import Path
@@ -11,10 +12,12 @@ from rich.live import Live
 from rich.text import Text
 from traboule.common.v1 import geo_pb2, time_pb2
 from traboule.rounds.v1 import plan_pb2, problem_pb2
+from traboule.rounds.v1.rounds_service_pb2 import SolveLimits
 
 from routing.model.modes import StreetMode
 from routing.rounds.api import Plan, Visit, solve
 from routing.rounds.formats.instance import Instance
+from routing.rounds.parts import PartWorkers, ThreadWorkers
 from routing.rounds.problem import TimeWindow
 from routing.rounds.sure import solve_surely
 from routing.street.access_rules import EmissionClass
@@ -24,10 +27,13 @@ from services.demo.pictures.page import Page, note, table
 from services.demo.plan_pictures import plan_gantt, plan_map, plan_table
 from services.rounds.mapping import MappedProblem
 from services.rounds.plan_mapping import plan_to_proto
+from services.rounds.ray_workers import LEAST_S, MANY_VISITS, RayWorkers, load_ray
+from services.rounds.runner import threads_of
 
 UTC = ZoneInfo("UTC")
 ABSOLUTE_S = 1e8
 """Times of a file from here on are unix seconds; below, they count from the beginning of its day."""
+BACKENDS = ("threads", "ray")
 KINDS = {
     "car": problem_pb2.VEHICLE_KIND_CAR, "driving": problem_pb2.VEHICLE_KIND_CAR, "driving-car": problem_pb2.VEHICLE_KIND_CAR,
     "van": problem_pb2.VEHICLE_KIND_VAN, "truck": problem_pb2.VEHICLE_KIND_TRUCK, "hgv": problem_pb2.VEHICLE_KIND_TRUCK,
@@ -39,14 +45,40 @@ KINDS = {
 """Profile of a file → kind of vehicle."""
 
 
-def solve_here(instance: Instance, seconds: float, seed: int, sure: float | None = None) -> plan_pb2.Plan:
+def workers_of(
+    instance: Instance, threads: int, backend: str | None, seconds: float, sure: float | None = None
+) -> PartWorkers | None:
+    """Who improves the parts of a large instance: `threads` (0 = all cores) of them, of this process or of Ray.
+
+    Raises
+    ------
+    Unimplemented
+        Ray is not installed.
+    """
+    count = threads_of(SolveLimits(threads=threads), len(instance.problem.visits), os.cpu_count() or 1)
+    if backend == "ray" and sure:
+        raise click.ClickException("--backend ray cannot be combined with --sure: what is planned surely has one worker")
+    if backend == "ray" and seconds < LEAST_S:
+        raise click.ClickException(f"--backend ray takes some seconds to start; give it --seconds {LEAST_S:g} or more")
+    if backend == "ray":
+        load_ray()
+    if backend == "ray" and len(instance.problem.visits) >= MANY_VISITS:
+        return RayWorkers(threads or count, time_limit_s=seconds)
+    return ThreadWorkers(count) if count > 1 else None
+
+
+def solve_here(
+    instance: Instance, seconds: float, seed: int, sure: float | None = None, workers: PartWorkers | None = None
+) -> plan_pb2.Plan:
     """Plan an instance with its own travel times; the plan in the form of the contract."""
-    return local_plan(instance, solve_instance(instance, seconds, seed, sure))
+    return local_plan(instance, solve_instance(instance, seconds, seed, sure, workers))
 
 
-def solve_instance(instance: Instance, seconds: float, seed: int, sure: float | None = None) -> Plan:
+def solve_instance(
+    instance: Instance, seconds: float, seed: int, sure: float | None = None, workers: PartWorkers | None = None
+) -> Plan:
     """Plan an instance with its own travel times, showing every better plan; with `sure` windows are kept that surely."""
-    work = partial(solve_surely, probability=sure) if sure else solve
+    work = partial(solve_surely, probability=sure) if sure else partial(solve, workers=workers)
     began = time.monotonic()
     with Live(Text("planning …"), console=console, transient=True, refresh_per_second=8) as live:
 

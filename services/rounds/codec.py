@@ -33,7 +33,11 @@ class ProblemParts(msgspec.Struct, frozen=True):
 
 
 class SolveOrder(msgspec.Struct, frozen=True, tag=True):
-    """Service → solver: what to solve and for how long; the time limit holds beside `iterations` too."""
+    """Service → solver: what to solve and for how long; the time limit holds beside `iterations` too.
+
+    With `earliest` the latest return is made small. `threads` are workers of Ray where
+    `ray_address` says which cluster ("" = one of its own).
+    """
 
     problem: ProblemParts
     times: tuple[int, tuple[ArrayBytes, ...]]
@@ -42,6 +46,8 @@ class SolveOrder(msgspec.Struct, frozen=True, tag=True):
     seed: int
     threads: int = 1
     window_probability: float = 0.0
+    ray_address: str | None = None
+    earliest: bool = False
 
 
 class SharedTimes(msgspec.Struct, frozen=True):

@@ -1,10 +1,12 @@
 """The rounds service: delivery rounds of one city, solved in processes of their own."""
 
 import asyncio
+import importlib.util
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import grpc
 from traboule.rounds.v1 import rounds_service_pb2_grpc
@@ -18,7 +20,7 @@ from services.common.main import service_main
 from services.common.server import serve
 from services.common.state import State
 from services.rounds.city import RoundsCity
-from services.rounds.pool import SolverPool
+from services.rounds.pool import Backend, SolverPool, backend_of
 from services.rounds.runner import LEASE_S, JobRunner
 from services.rounds.served import ServedCity
 
@@ -41,6 +43,10 @@ class RoundsConfig:
         Seconds for which a plan is improved after each change; 0 = not at all.
     threads : int
         Most threads of a solver that plans 500 tasks or more; 0 = as many as there are cores.
+    backend : str
+        Who improves the parts of problems of 1,000 tasks or more: ``threads`` of the solver process, or workers of ``ray``.
+    ray_address : str
+        ``host:port`` of a cluster of Ray; empty = Ray is started on this machine for every such problem.
     lease_s : float
         Seconds after which another process takes over the jobs of one that died.
     follow_s : float
@@ -49,6 +55,8 @@ class RoundsConfig:
 
     solvers: int = 0
     lease_s: float = LEASE_S
+    backend: Literal["threads", "ray"] = "threads"
+    ray_address: str = ""
     threads: int = 0
     polish_s: float = 1.0
     follow_s: float = 60.0
@@ -68,17 +76,34 @@ class RoundsConfig:
                 message = f"rounds.{name} is {getattr(self, name)}; give a number from 0 to 256"
                 raise ConfigError(message, field=f"rounds.{name}")
 
+        if self.ray_address and self.backend != "ray":
+            message = "rounds.ray_address is given, but rounds.backend is not ray; set both or neither"
+            raise ConfigError(message, field="rounds.ray_address")
+        if self.backend == "ray" and importlib.util.find_spec("ray") is None:
+            message = "rounds.backend is ray, which needs the extra: pip install 'traboule[ray]'"
+            raise ConfigError(message, field="rounds.backend")
+
+    @property
+    def solver_backend(self) -> Backend:
+        """Who improves the parts of large problems."""
+        return backend_of(self.threads, self.ray_address if self.backend == "ray" else None)
+
     @property
     def pool_size(self) -> int:
         """Number of solver processes; a lone long solve must not make short ones wait, so at least two."""
         return self.solvers or max(2, (os.cpu_count() or 2) - 1)
 
 
+def solver_pool(settings: RoundsConfig) -> SolverPool:
+    """The solver processes that settings ask for."""
+    return SolverPool(settings.pool_size, FIRST_SOLVERS_AFTER_S, settings.solver_backend)
+
+
 async def run(config: Config) -> None:
     """Serve until told to stop."""
     settings = load_section("rounds", RoundsConfig)
     clock = config.city_clock()
-    async with State.connect(config) as state, SolverPool(settings.pool_size, FIRST_SOLVERS_AFTER_S, settings.threads) as pool:
+    async with State.connect(config) as state, solver_pool(settings) as pool:
         city = RoundsCity(open_snapshot(config.home, config.city), clock)
         current = Current(ServedCity(city, clock, state, pool, polish_s=settings.polish_s, follow_s=settings.follow_s))
         del city  # nothing here may refer to a snapshot, or its maps would be kept after a swap

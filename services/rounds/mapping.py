@@ -72,6 +72,8 @@ class MappedProblem:
         Location index → seconds a motor vehicle looks for a place to stop.
     kerbs : Kerbs
         Places where that changes with the time, or where there are bays.
+    earliest : bool
+        Whether the latest return is made small, before the costs of the vehicles.
     """
 
     problem: Problem
@@ -85,6 +87,7 @@ class MappedProblem:
     needs_lengths: bool
     parking_s: list[int] = field(default_factory=list)
     kerbs: Kerbs = field(default_factory=Kerbs)
+    earliest: bool = False
 
     @property
     def parks(self) -> bool:
@@ -166,7 +169,7 @@ def problem_from_proto(message: pb.Problem, resolve: Resolve) -> MappedProblem:
     return MappedProblem(
         problem, places.points, places.fields, [mode for mode, _ in profiles], [emission for _, emission in profiles],
         zero_s, (0.0, float(span_s)), message.travel_times, lengths, _parking(message, problem),
-        kerbs,
+        kerbs, message.objective.kind == pb.Objective.KIND_MAKESPAN,
     )  # fmt: skip
 
 
@@ -263,7 +266,7 @@ def _costs(cost: pb.VehicleCost, mode: StreetMode, objective: pb.Objective) -> d
     """Costs of a vehicle under the objective; only COST looks at the vehicle's own."""
     co2 = objective.co2_cost_per_kg * mean_co2_g_per_m(mode) / 1000.0
     match objective.kind:
-        case pb.Objective.KIND_DURATION:
+        case pb.Objective.KIND_DURATION | pb.Objective.KIND_MAKESPAN:
             return {"fixed_cost": 0.0, "cost_per_s": 1.0, "cost_per_m": co2}
         case pb.Objective.KIND_DISTANCE:
             return {"fixed_cost": 0.0, "cost_per_s": 0.0, "cost_per_m": 1.0 + co2}
@@ -337,7 +340,8 @@ def _merged(windows: tuple[TimeWindow, ...]) -> tuple[TimeWindow, ...]:
 def _refuse_unsupported(message: pb.Problem) -> None:
     """Refuse parts of the contract that the engine cannot do yet."""
     asked = [("restricted_zones", bool(message.restricted_zones))]
-    asked.append(("objective.kind", message.objective.kind == pb.Objective.KIND_MAKESPAN))
+    if message.hubs and message.objective.kind == pb.Objective.KIND_MAKESPAN:
+        raise Unimplemented("objective.kind: MAKESPAN cannot be combined with hubs yet", field="objective.kind")
     _check_weights(message.objective)
     for path, wanted in asked:
         if wanted:

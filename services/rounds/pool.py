@@ -35,8 +35,36 @@ log = structlog.get_logger("rounds")
 STUCK_AFTER_S = 300.0
 """How long after its time limit a solver may still construct, validate and explain before it counts as stuck."""
 
+MOST_WORKERS = 256
 START_TIMEOUT_S = 240.0
 """Longest wait for a solver: it may have to compile its kernels first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """Who improves the parts of large problems.
+
+    Attributes
+    ----------
+    threads : int
+        Most threads of one solver process.
+    ray_address : str or None
+        Cluster of Ray for big problems, "" = one of the solver process's own; None = threads.
+    """
+
+    threads: int = 1
+    ray_address: str | None = None
+
+    @property
+    def ray_workers(self) -> int:
+        """Most workers of Ray: in a cluster all its processors."""
+        return MOST_WORKERS if self.ray_address else self.threads
+
+
+def backend_of(threads: int = 0, ray_address: str | None = None) -> Backend:
+    """A back end of `threads`, 0 = as many as there are cores, and never more."""
+    cores = os.cpu_count() or 1
+    return Backend(min(threads or cores, cores), ray_address)
 
 
 @dataclass(slots=True, eq=False)
@@ -75,13 +103,12 @@ class SolverPool:
     first_after_s : float
         Pause before the first solvers are started: they load their kernels for seconds, which a city's other services need
         while all start at once.
-    threads : int
-        Most threads of one solver; 0 = as many as there are cores.
+    backend : Backend, optional
+        Who improves the parts of large problems; unsaid as many threads as there are cores.
     """
 
-    def __init__(self, size: int, first_after_s: float = 0.0, threads: int = 0) -> None:
-        cores = os.cpu_count() or 1
-        self._size, self._first_after_s, self.threads = size, first_after_s, min(threads or cores, cores)
+    def __init__(self, size: int, first_after_s: float = 0.0, backend: Backend | None = None) -> None:
+        self._size, self._first_after_s, self.backend = size, first_after_s, backend or backend_of()
         self._idle: asyncio.Queue[_Solver] = asyncio.Queue()
         self._all: set[_Solver] = set()
         self._tasks: set[asyncio.Task[object]] = set()

@@ -11,15 +11,17 @@ import structlog
 from traboule.rounds.v1 import rounds_service_pb2 as pb
 
 from routing.errors import RoutingError
+from routing.rounds.api import Problem
 from services.common.deadline import run_in_thread
 from services.common.errors import ServiceError, StateUnavailable, Unimplemented
 from services.common.state import State
 from services.common.state.jobs import ClaimedJob
+from services.rounds import ray_workers
 from services.rounds.city import BuiltTimes, RoundsCity
 from services.rounds.codec import Improvement, SolveOrder, pack_times, parts_of
 from services.rounds.errors import EngineRefused, SolverCrashed
 from services.rounds.mapping import MappedProblem, problem_from_proto
-from services.rounds.pool import SolverPool
+from services.rounds.pool import Backend, SolverPool
 from services.rounds.store import QUEUE, Found
 
 DEFAULT_TIME_LIMIT_S = 10.0
@@ -33,6 +35,12 @@ CHECK_S = 0.4
 log = structlog.get_logger("rounds")
 
 
+def ray_for(limits: pb.SolveLimits, problem: Problem, address: str | None, time_limit_s: float) -> str | None:
+    """Which cluster of Ray improves the parts of a problem, if any: where the service uses Ray at all, for big ones."""
+    plain = not problem.hubs and not limits.window_probability and time_limit_s >= ray_workers.LEAST_S
+    return address if plain and len(problem.visits) >= ray_workers.MANY_VISITS else None
+
+
 def threads_of(limits: pb.SolveLimits, visit_count: int, cores: int) -> int:
     """Threads of a solve: those asked for, as far as there are cores; unsaid all where it pays, one with `max_iterations`."""
     if visit_count < MANY_VISITS:
@@ -41,13 +49,17 @@ def threads_of(limits: pb.SolveLimits, visit_count: int, cores: int) -> int:
 
 
 def order_of(
-    mapped: MappedProblem, built: BuiltTimes, limits: pb.SolveLimits, cores: int, longest_s: float = 3600.0
+    mapped: MappedProblem, built: BuiltTimes, limits: pb.SolveLimits, backend: Backend, longest_s: float = 3600.0
 ) -> SolveOrder:
     """What a solver process is told: the time limit always holds, with `max_iterations` it is an hour unless given."""
-    if mapped.problem.hubs and limits.window_probability:
-        raise Unimplemented("limits.window_probability: cannot be combined with hubs yet", field="limits.window_probability")
+    if limits.window_probability and (mapped.problem.hubs or mapped.earliest):
+        other = "hubs" if mapped.problem.hubs else "MAKESPAN"
+        message = f"limits.window_probability: cannot be combined with {other} yet"
+        raise Unimplemented(message, field="limits.window_probability")
     unsaid_s = ITERATIONS_TIME_LIMIT_S if limits.max_iterations else DEFAULT_TIME_LIMIT_S
     time_limit_s = min(limits.time_limit_s or unsaid_s, longest_s)
+    ray_address = None if mapped.earliest else ray_for(limits, mapped.problem, backend.ray_address, time_limit_s)
+    cores = backend.threads if ray_address is None else backend.ray_workers
     return SolveOrder(
         parts_of(mapped.problem),
         pack_times(built.travel_times),
@@ -56,6 +68,8 @@ def order_of(
         limits.seed,
         threads_of(limits, len(mapped.problem.visits), cores),
         limits.window_probability,
+        ray_address,
+        mapped.earliest,
     )
 
 
@@ -130,7 +144,7 @@ class JobRunner:
             await _end(preparing)
         mapped, built = preparing.result()
         city.kept.put(claimed.job.id, mapped.points, built)
-        work = self._pool.solve(order_of(mapped, built, request.limits, self._pool.threads))
+        work = self._pool.solve(order_of(mapped, built, request.limits, self._pool.backend))
         began = time.monotonic()
         last: Improvement | None = None
         following: asyncio.Future[Improvement] | None = None

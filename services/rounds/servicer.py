@@ -71,7 +71,7 @@ class RoundsServicer(ExplainingServicer, rounds_service_pb2_grpc.RoundsServiceSe
         stamp = self._city.stamp(built.traffic)
         yield pb.SolveRoundsResponse(progress="solving", elapsed_s=time.monotonic() - began, stamp=stamp)
         longest_s = max(0.1, current_deadline().remaining_s - REPLY_MARGIN_S)
-        work = self._pool.solve(order_of(mapped, built, request.limits, self._pool.threads, longest_s))
+        work = self._pool.solve(order_of(mapped, built, request.limits, self._pool.backend, longest_s))
         try:
             async for found in work:
                 legs = LegSource(self._city, built, request.limits.with_polylines) if found.final else None

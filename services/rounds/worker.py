@@ -13,6 +13,7 @@ from functools import partial
 
 from routing.errors import RoutingError
 from routing.rounds.api import Plan, solve
+from routing.rounds.earliest import solve_earliest
 from routing.rounds.hub_search import solve_hubs
 from routing.rounds.polish import polish, visits_of, whole_routes
 from routing.rounds.replan import residual
@@ -34,6 +35,7 @@ from services.rounds.codec import (
     map_times,
     unpack_times,
 )
+from services.rounds.ray_workers import RayWorkers
 from services.rounds.studies import study
 
 HEADER = struct.Struct("!Q")
@@ -72,10 +74,12 @@ def _serve(channel: socket.socket, order: SolveOrder) -> None:
     def is_over() -> bool:
         return time.monotonic() - began >= order.time_limit_s
 
+    plainly = solve if order.ray_address is None else partial(solve, workers=_ray(order, order.ray_address))
     surely = partial(solve_surely, probability=order.window_probability)
     try:
         problem = build_problem(order.problem)
-        planned = solve_hubs if problem.hubs else surely if order.window_probability else solve
+        wanted = solve_earliest if order.earliest else surely if order.window_probability else plainly
+        planned = solve_hubs if problem.hubs else wanted
         plan = planned(
             problem,
             unpack_times(order.times),
@@ -91,6 +95,10 @@ def _serve(channel: socket.socket, order: SolveOrder) -> None:
         _send(channel, Failure(error.kind, str(error), error.field or ""))
         return
     _send(channel, Improvement(plan, time.monotonic() - began, final=True))
+
+
+def _ray(order: SolveOrder, address: str) -> RayWorkers:
+    return RayWorkers(order.threads, address, order.time_limit_s if order.iterations is None else None)
 
 
 def _polish(channel: socket.socket, order: PolishOrder) -> None:

@@ -23,7 +23,7 @@ def test_the_same_plan_again(threads: int, monkeypatch: pytest.MonkeyPatch) -> N
         search = Search(arrays, times.arrays, 3)
         search.insert_all(search.absent())
         first = total_cost(arrays, search.state)
-        costs = [cost for cost, _ in parts.improve_in_parts(search, threads, 2000, lambda: 0.0)]
+        costs = [cost for cost, _ in parts.improve_in_parts(search, parts.ThreadWorkers(threads), 2000, lambda: 0.0)]
         assert costs[-1] < first
         assert costs[-1] == pytest.approx(total_cost(arrays, search.state))
         answers.append(search.routes())

@@ -1,6 +1,7 @@
 """Micro-hubs of the contract: mapped, planned by what a solver process calls, and told of in the plan."""
 
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from services.rounds.codec import build_problem, decode_plan, encode_plan, parts
 from services.rounds.hub_mapping import refuse_hubs
 from services.rounds.mapping import problem_from_proto
 from services.rounds.plan_mapping import plan_to_proto
+from services.rounds.pool import Backend
 from services.rounds.runner import order_of
 
 MORNING = 1_785_222_000
@@ -82,6 +84,21 @@ def test_what_is_not_combined_is_refused() -> None:
     """Windows with a probability, and everything about rounds that were planned."""
     mapped = problem_from_proto(_problem(), _resolve)
     with pytest.raises(Unimplemented, match="window_probability"):
-        order_of(mapped, None, rounds_service_pb2.SolveLimits(window_probability=0.9), 1)  # type: ignore[arg-type]
+        order_of(mapped, None, rounds_service_pb2.SolveLimits(window_probability=0.9), Backend())  # type: ignore[arg-type]
     with pytest.raises(Unimplemented, match="hubs"):
         refuse_hubs(_problem())
+
+
+def test_the_latest_return_is_asked_for_without_hubs_and_probabilities() -> None:
+    """MAKESPAN reaches the solver; with hubs or windows of a probability it is refused by its field."""
+    message = _problem()
+    message.objective.kind = problem_pb2.Objective.KIND_MAKESPAN
+    with pytest.raises(Unimplemented, match=r"objective\.kind"):
+        problem_from_proto(message, _resolve)
+    del message.hubs[:]
+    del message.vehicles[1:]
+    mapped, built = problem_from_proto(message, _resolve), Mock(travel_times=TravelTimes.static(np.ones((5, 5))))
+    assert order_of(mapped, built, rounds_service_pb2.SolveLimits(), Backend()).earliest
+    assert [(one.cost_per_s, one.cost_per_m, one.fixed_cost) for one in mapped.problem.vehicles] == [(1.0, 0.0, 0.0)]
+    with pytest.raises(Unimplemented, match="MAKESPAN"):
+        order_of(mapped, built, rounds_service_pb2.SolveLimits(window_probability=0.9), Backend())

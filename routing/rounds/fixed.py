@@ -17,7 +17,7 @@ def build_fixed(problem: ProblemArrays, times: TimesArrays) -> Fixed | None:
     """The problem for the lean kernels; None if it has what they do not know.
 
     That is: travel times that change, pairs of pickup and delivery, both of them mixed, several windows a visit, breaks and
-    rests, dues, longest rides, bonds and reloads.
+    rests, dues, longest rides, bonds, reloads, and costs of driving together with lengths that cost or are limited.
     """
     visits, vehicles, m = problem.visits, problem.vehicles, len(problem.visits)
     plain = (
@@ -30,7 +30,9 @@ def build_fixed(problem: ProblemArrays, times: TimesArrays) -> Fixed | None:
         and bool((vehicles.first_break == vehicles.last_break).all())
         and bool(np.isinf(vehicles.max_driving_s).all() and np.isinf(vehicles.max_daily_s).all())
     )
-    if not plain:
+    driving = bool((vehicles.cost_per_driving_s > 0.0).any())
+    by_length = bool((vehicles.cost_per_m > 0.0).any() or np.isfinite(vehicles.max_length_m).any())
+    if not plain or (driving and by_length):
         return None
     at = np.concatenate([visits.location, vehicles.start_location, vehicles.end_location])
     known, location = np.unique(np.where(at < 0, np.iinfo(np.int64).max, at), return_inverse=True)
@@ -38,6 +40,9 @@ def build_fixed(problem: ProblemArrays, times: TimesArrays) -> Fixed | None:
     nowhere = [(0, 0), (0, 1), (0, 1)]
     drive = np.pad(times.matrix_s[:, places[:, None], places], nowhere)
     metres = np.pad(times.length_m[:, places[:, None], places], nowhere) if times.length_m.size else np.zeros_like(drive)
+    if driving:  # what is paid for a second at the wheel is paid by the way
+        vehicles, metres = vehicles.copy(), drive
+        vehicles.cost_per_m = vehicles.cost_per_driving_s
     opens, closes = np.full(m, -np.inf), np.full(m, np.inf)
     some = visits.last_window > visits.first_window
     opens[some], closes[some] = (

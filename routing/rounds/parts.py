@@ -14,9 +14,8 @@ import numpy.typing as npt
 
 from routing.kernels.rounds_route import ProblemArrays
 from routing.kernels.rounds_ruin import total_cost
-from routing.rounds.search import COLDEST, HOTTEST, Search, anneal
 from routing.kernels.rounds_times import TimesArrays
-from routing.rounds.search import COLDEST, HOTTEST, Annealing, Near, Search
+from routing.rounds.search import COLDEST, HOTTEST, Near, Search, anneal
 
 SLICES = 16
 """Times the parts are drawn."""
@@ -145,7 +144,7 @@ def improve_part(problem: ProblemArrays, times: TimesArrays, near: Near, task: P
     dislike[~task.shipments], dislike[:, ~task.vehicles] = np.inf, np.inf
     search = Search(problem._replace(shipments=shipments, dislike=dislike), times, task.seed, near=near)
     search.load(task.routes)
-    annealing, iterations = Annealing(search, search.problem), task.iterations
+    annealing, iterations = anneal(search, search.problem), task.iterations
     chunk = 50 if iterations is None else max(1, iterations // 8)
     while search.iterations < iterations if iterations is not None else used() < 1.0:
         before = used()
@@ -153,18 +152,8 @@ def improve_part(problem: ProblemArrays, times: TimesArrays, near: Near, task: P
         if iterations is None:
             chunk = int(min(max(10.0, chunk * min(0.08 / max(used() - before, 1e-6), 4.0)), 5_000.0))
     last = task.share >= 1.0 - 1.5 / SLICES
-    return PartDone(annealing.routes() if last else search.routes(), search.iterations)
+    return PartDone(annealing.routes() if last else annealing.present(), search.iterations)
 
-    def run(self, scale: float, share: float, until: float, iterations: int | None, progress: Callable[[], float]) -> None:
-        """Improve until a share of the budget is used, or some iterations; in the last slice the best plan counts."""
-        annealing, chunk = anneal(self.search, self.search.problem), 50 if iterations is None else max(1, iterations // 8)
-        while self.search.iterations < iterations if iterations is not None else progress() < until:
-            before = progress()
-            annealing.run(chunk, scale * HOTTEST * COLDEST**share, 1.0)
-            if iterations is None:
-                chunk = int(min(max(10.0, chunk * min(0.005 / max(progress() - before, 1e-6), 4.0)), 5_000.0))
-        last = share >= 1.0 - 1.5 / SLICES
-        self.routes = annealing.routes() if last else annealing.present()
 
 def _task(
     group: tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]], routes: list[list[int]], seed: int, scale: float, share: float,

@@ -33,7 +33,10 @@ def main(argv: list[str]) -> int:
     if options.child:
         print(json.dumps(_run(options)))
         return 0
-    answers = {backend: _watched([*argv, "--child", backend]) for backend in options.backends}
+    answers = {}
+    for backend in options.backends:
+        answers[backend] = _watched([*argv, "--child", backend])
+        print(backend, answers[backend], flush=True)
     measures = list(next(iter(answers.values())))
     rows: list[tuple[object, ...]] = [(name, *(answer[name] for answer in answers.values())) for name in measures]
     show(f"rounds: {options.stops} stops", ("measure", *answers), rows, machine(seed=options.seed))

@@ -64,6 +64,7 @@ def _long(window: TimeWindow) -> TimeWindow:
 
 
 T = TypeVar("T")
+Cut = Callable[[Problem], tuple[Problem, Sequence[Sequence[int]]]]
 Changed = tuple[Callable[[Shipment], Shipment], Callable[[Vehicle], Vehicle], Callable[[Depot], Depot]]
 
 
@@ -109,7 +110,8 @@ def count_constraints(problem: Problem) -> dict[str, int]:
 
 def price_constraints(
     problem: Problem, travel_times: TravelTimes, routes: Sequence[Sequence[int]], constraints: Sequence[str] = (), *,
-    iterations: int | None = None, time_limit_s: float = 0.0, elapsed_s: Callable[[], float] = lambda: 0.0, seed: int = 0,
+    cut: Cut | None = None, iterations: int | None = None, time_limit_s: float = 0.0,
+    elapsed_s: Callable[[], float] = lambda: 0.0, seed: int = 0,
 ) -> Iterator[Prices]:  # fmt: skip
     """Price kinds of constraints, one after the other; what was found so far is yielded before and after each.
 
@@ -119,6 +121,9 @@ def price_constraints(
         The present plan.
     constraints : keys of `CONSTRAINTS`
         Empty = all that the problem has.
+    cut : callable, optional
+        What is left of a problem once the day has begun, and of the rounds: what has been driven is the same with every kind of
+        constraints and without it. Counts are those of the whole day.
     iterations, time_limit_s : optional
         Rounds of improvement for each plan, or seconds of `elapsed_s` for all of them together.
 
@@ -135,26 +140,28 @@ def price_constraints(
     names = [name for name in (constraints or counts) if name in counts]
     share_s = time_limit_s / (len(names) + 1)
 
-    def planned(one: Problem) -> Plan:
+    def planned(one: Problem, kept: Sequence[Sequence[int]]) -> Plan:
         began = elapsed_s()
         progress = (lambda: (elapsed_s() - began) / max(share_s, 1e-3)) if iterations is None else (lambda: 0.0)
-        return plan_again(one, travel_times, routes, iterations=iterations, progress=progress, seed=seed)
+        return plan_again(one, travel_times, kept, iterations=iterations, progress=progress, seed=seed)
 
     yield Prices((), "with all constraints")
-    before = plan_again(problem, travel_times, routes, iterations=0)
-    usual = planned(problem)
-    saved = cost_of_served(problem, before) - cost_of_served(problem, usual)
+    left, kept = cut(problem) if cut else (problem, routes)
+    before = plan_again(left, travel_times, kept, iterations=0)
+    usual = planned(left, kept)
+    saved = cost_of_served(left, before) - cost_of_served(left, usual)
     prices: list[Price] = []
     for name in names:
         yield Prices(tuple(prices), f"without {name}", saved)
         changed = without(problem, name)
+        changed, kept = cut(changed) if cut else (changed, routes)
         found = [
-            planned(changed),
+            planned(changed, kept),
             plan_again(changed, travel_times, usual.routes_by_vehicle(len(problem.vehicles)), iterations=0),
         ]
         found += [] if list_violations(changed, travel_times, usual) else [usual]
         free = min(found, key=_cost)
-        prices.append(_price(name, counts[name], problem, usual, changed, free))
+        prices.append(_price(name, counts[name], left, usual, changed, free))
         prices.sort(key=lambda one: (-one.served, -one.cost))
     yield Prices(tuple(prices), "", saved)
 

@@ -114,8 +114,21 @@ class Advised(msgspec.Struct, frozen=True, tag=True):
     final: bool = True
 
 
+class Begun(msgspec.Struct, frozen=True):
+    """A plan that is being driven at `cut_s`, and what was reported of it as in `PolishOrder`."""
+
+    plan: Plan
+    cut_s: float
+    held_until_s: dict[int, float]
+    broken: tuple[int, ...]
+    refused: tuple[int, ...]
+
+
 class PriceOrder(msgspec.Struct, frozen=True, tag=True):
-    """Service → solver: which kinds of constraints to price (empty = all), in how much time together."""
+    """Service → solver: which kinds of constraints to price (empty = all), in how much time together.
+
+    Where the day has `begun` only what is left of it is planned.
+    """
 
     problem: ProblemParts
     times: tuple[int, tuple[ArrayBytes, ...]]
@@ -123,6 +136,7 @@ class PriceOrder(msgspec.Struct, frozen=True, tag=True):
     routes: list[list[int]]
     constraints: tuple[str, ...]
     seed: int
+    begun: Begun | None = None
 
 
 class Priced(msgspec.Struct, frozen=True, tag=True):

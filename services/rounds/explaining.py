@@ -21,6 +21,7 @@ from services.rounds.hub_mapping import refuse_hubs
 from services.rounds.live import LiveRounds
 from services.rounds.plan_mapping import LegSource, plan_to_proto
 from services.rounds.pool import SolverPool
+from services.rounds.rebuilt import begun
 from services.rounds.store import RoundsStore, planned
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -67,6 +68,7 @@ class ExplainingServicer:
         order = PriceOrder(
             parts_of(mapped.problem), pack_times(built.travel_times), min(request.time_limit_s or PRICES_TIME_LIMIT_S, longest),
             plan.routes_by_vehicle(len(mapped.problem.vehicles)), tuple(request.constraints), request.seed,
+            begun(mapped, plan, stored.reported, float(self._city.now() - mapped.zero_s)),
         )  # fmt: skip
         stamp = self._city.stamp(built.traffic)
         async with aclosing(self._pool.work(order)) as answers:

@@ -88,7 +88,8 @@ class RayWorkers:
                 self._start(sum(array.nbytes for group in (problem, times[1:], near) for array in group))
                 self._shared = self._ray.put(self._arrays)
                 self._improve = self._ray.remote(num_cpus=1, max_retries=-1)(_improve)
-            except (self._ray.exceptions.RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
+            except Exception as error:
+                # Ray raises bare ones when its processes do not start in time; no job is lost for that.
                 self._instead(error)
         return self._count
 

@@ -10,7 +10,7 @@ from routing.rounds.polish import ENOUGH, visits_of
 from routing.rounds.replan import NO_RELOADS, Residual, insert_shipment, merge, repair, residual
 from services.common.errors import Unimplemented
 from services.rounds.city import BuiltTimes
-from services.rounds.codec import PolishOrder, SharedTimes, parts_of
+from services.rounds.codec import Begun, PolishOrder, SharedTimes, parts_of
 from services.rounds.events import Rounds
 from services.rounds.mapping import MappedProblem
 from services.rounds.store import Reported
@@ -78,6 +78,38 @@ def polish_order(
     return PolishOrder(parts, times, plan, cut_s, held, broken, refused, move_cost, seconds, seed)
 
 
+def begun(mapped: MappedProblem, plan: Plan, reported: Reported, now_s: float) -> Begun | None:
+    """The plan as it is being driven; None before any vehicle has left.
+
+    Raises
+    ------
+    Unimplemented
+        A vehicle may reload, and the day has begun.
+    """
+    if all(one.departure_s > now_s for one in plan.rounds):
+        return None
+    refuse_reloads(mapped)
+    problem = mapped.problem
+    vehicles = {vehicle.id: r for r, vehicle in enumerate(problem.vehicles)}
+    shipments = {shipment.id: s for s, shipment in enumerate(problem.shipments)}
+    return Begun(
+        plan, now_s, {vehicles[name]: float(at - mapped.zero_s) for name, at in reported.held_until_s.items()},
+        tuple(vehicles[name] for name in reported.broken), tuple(shipments[name] for name in reported.refused),
+    )  # fmt: skip
+
+
+def refuse_reloads(mapped: MappedProblem) -> None:
+    """Refuse to cut a plan with vehicles that may reload.
+
+    Raises
+    ------
+    Unimplemented
+    """
+    for r, vehicle in enumerate(mapped.problem.vehicles):
+        if vehicle.max_reloads:
+            raise Unimplemented(f"vehicles[{r}].may_reload: {NO_RELOADS}", field=f"vehicles[{r}].may_reload")
+
+
 def rest_of(mapped: MappedProblem, built: BuiltTimes, plan: Plan, reported: Reported, now_s: float) -> Residual:
     """What is left of a plan at a moment, after all that was reported up to then.
 
@@ -86,9 +118,7 @@ def rest_of(mapped: MappedProblem, built: BuiltTimes, plan: Plan, reported: Repo
     Unimplemented
         A vehicle may reload.
     """
-    for r, vehicle in enumerate(mapped.problem.vehicles):
-        if vehicle.max_reloads:
-            raise Unimplemented(f"vehicles[{r}].may_reload: {NO_RELOADS}", field=f"vehicles[{r}].may_reload")
+    refuse_reloads(mapped)
     problem, held = mapped.problem, reported.held_until_s
     names = [vehicle.id for vehicle in problem.vehicles]
     return residual(

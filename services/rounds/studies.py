@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 
 from routing.rounds.api import Problem, TravelTimes
 from routing.rounds.arrays import build_arrays
-from routing.rounds.prices import price_constraints
+from routing.rounds.prices import Cut, price_constraints
 from routing.rounds.remedies import Advice, find_remedies
+from routing.rounds.replan import residual
 from routing.rounds.search import Search
-from services.rounds.codec import Advised, AdviseOrder, Answer, Priced, Study, build_problem, unpack_times
+from services.rounds.codec import Advised, AdviseOrder, Answer, Begun, Priced, Study, build_problem, unpack_times
 
 
 def study(order: Study, elapsed_s: Callable[[], float]) -> Iterator[Answer]:
@@ -18,10 +19,25 @@ def study(order: Study, elapsed_s: Callable[[], float]) -> Iterator[Answer]:
     else:
         steps = price_constraints(
             problem, travel_times, order.routes, order.constraints, time_limit_s=order.time_limit_s, elapsed_s=elapsed_s,
-            seed=order.seed,
+            cut=_cut(order.begun, travel_times), seed=order.seed,
         )  # fmt: skip
         for prices in steps:
             yield Priced(prices, final=not prices.doing)
+
+
+def _cut(begun: Begun | None, travel_times: TravelTimes) -> Cut | None:
+    """What is left of a problem, the rounds of a plan that is being driven."""
+    if begun is None:
+        return None
+
+    def cut(problem: Problem) -> tuple[Problem, list[list[int]]]:
+        rest = residual(
+            problem, begun.plan, begun.cut_s, held_until_s=begun.held_until_s, without_vehicles=frozenset(begun.broken),
+            without_shipments=frozenset(begun.refused), length_m=travel_times.length_m,
+        )  # fmt: skip
+        return rest.problem, rest.routes
+
+    return cut
 
 
 def _advise(order: AdviseOrder, problem: Problem, travel_times: TravelTimes, elapsed_s: Callable[[], float]) -> Advised:

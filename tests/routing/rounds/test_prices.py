@@ -7,6 +7,7 @@ from routing.rounds.again import plan_again
 from routing.rounds.api import Break, Problem, TimeWindow, list_violations, solve
 from routing.rounds.errors import InvalidProblemError
 from routing.rounds.prices import CONSTRAINTS, Prices, count_constraints, price_constraints, price_in_words, without
+from routing.rounds.replan import residual
 from tests.builders.rounds import delivery, line_times, problem, random_problem, random_times, van
 
 LINE = line_times([0, 100, 200, 300, -100])
@@ -87,3 +88,27 @@ def test_time_is_shared_between_the_plans() -> None:
     asked = problem(3, [van(shift=DAY)], [delivery("a", 1, (0, 900)), delivery("b", 2)])
     found = list(price_constraints(asked, LINE, [[0, 1]], time_limit_s=100.0, elapsed_s=lambda: float(next(ticks))))
     assert {one.constraint for one in found[-1].prices} == {"windows", "shifts", "capacities"}
+
+
+def test_what_has_been_driven_is_no_price() -> None:
+    """On the way only the windows to come can be saved on; with nothing left nothing can."""
+    times = line_times([0, 100, 200, 300, 100])
+    windows = [(0, 110), (1000, 1010), (2000, 2010), (3000, 3010)]
+    asked = problem(5, [van()], [delivery(f"o{k}", k + 1, window) for k, window in enumerate(windows)])
+    plan = solve(asked, times, iterations=30)
+    assert plan.duration_s == pytest.approx(3090)
+
+    def price(now_s: float | None) -> float:
+        def cut(one: Problem) -> tuple[Problem, list[list[int]]]:
+            rest = residual(one, plan, now_s or 0.0)
+            return rest.problem, rest.routes
+
+        steps = price_constraints(
+            asked, times, plan.routes_by_vehicle(1), ("windows",), cut=None if now_s is None else cut, iterations=60
+        )  # fmt: skip
+        [found] = list(steps)[-1].prices
+        return found.cost
+
+    assert price(None) == pytest.approx(3090 - 600)
+    assert price(1500.0) == pytest.approx(3100 - 2300)
+    assert price(3200.0) == 0.0

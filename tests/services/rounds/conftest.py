@@ -55,6 +55,12 @@ def polish_s() -> float:
 
 
 @pytest.fixture
+def starts_s() -> int:
+    """What the city's clock shows first: an hour before the shifts begin."""
+    return MORNING - 3600
+
+
+@pytest.fixture
 async def service(
     servers: EmbeddedState,
     porto_snapshot: CitySnapshot,
@@ -62,10 +68,12 @@ async def service(
     city_name: str,
     polish_s: float,
     clock: HandClock,
+    servers: EmbeddedState, porto_snapshot: CitySnapshot, engine: StreetEngine, city_name: str, polish_s: float, starts_s: int
 ) -> AsyncIterator[Any]:
-    """(stub, pool, channel, config) of a running service with one solver, an hour before the shifts begin."""
+    """(stub, pool, channel, config) of a running service with one solver."""
     config = config_for(servers.home)
     city = RoundsCity(porto_snapshot, clock, engine)  # type: ignore[arg-type]
+    city = RoundsCity(porto_snapshot, CityClock.starting_at(starts_s), engine)
     async with state_of(servers, city_name) as state, SolverPool(1) as pool:
         servicer = RoundsServicer(city, pool, state, polish_s)
 

@@ -111,3 +111,15 @@ async def test_windows_are_planned_to_be_sure(service: Any) -> None:
         async for _ in stub.SolveRounds(pb.SolveRoundsRequest(problem=problem, limits=limits)):
             pass
     assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize("starts_s", [MORNING + 20 * 3600])
+async def test_a_day_that_is_over_has_no_prices(service: Any) -> None:
+    """What has been driven cannot be saved any more."""
+    stub, *_ = service
+    rounds_id = await planned(stub)
+    request = pb.PriceConstraintsRequest(rounds_id=rounds_id, time_limit_s=2)
+    last = [message async for message in stub.PriceConstraints(request)][-1]
+    assert last.final
+    assert last.prices
+    assert all((one.cost, one.duration_s, one.served_count) == (0.0, 0.0, 0) for one in last.prices)

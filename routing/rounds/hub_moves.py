@@ -104,6 +104,19 @@ class Moves:
             return found
         return [found[k] for k in sorted(self._rng.choice(len(found), most, replace=False))]
 
+    def openings(self, most: int) -> list[tuple[tuple[float, ...], list[int]]]:
+        """Handovers, early or late, and hubs to use: each alone or all."""
+        hubs = len(self._options.problem.hubs)
+        sets = ([list(range(hubs))] if hubs > 1 else []) + [[h] for h in range(hubs)]
+        found = [(self.handovers(part), chosen) for part in (0.1, 0.25, 0.45) for chosen in sets]
+        if len(found) <= most:
+            return found
+        return [found[k] for k in sorted(self._rng.choice(len(found), most, replace=False))]
+
+    def coin(self, share: float) -> bool:
+        """True with this probability."""
+        return bool(self._rng.random() < share)
+
     def draw(self, now: HubPlan, handover_s: Sequence[float]) -> Choice:
         """One candidate, within the capacities of the hubs."""
         kinds: list[Callable[[HubPlan, list[int], list[float]], None]] = [

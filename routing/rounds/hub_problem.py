@@ -5,7 +5,7 @@ after all orders, is its way to the hub. All that goes over a hub is there at th
 vehicles leaves: so the rounds of vans and of hubs fit together whatever they are, and no round has to know of another.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -105,6 +105,32 @@ def assigned(options: HubOptions, hub_of: Sequence[int], handover_s: Sequence[fl
         if handover_s is not None and hub != DIRECT and hub in hub_of:
             vehicles[r] = _from(vehicles[r], handover_s[hub])
     return Problem(problem.location_count, problem.depots, tuple(vehicles), (*last, *bring))
+
+
+def either(options: HubOptions, handover_s: Sequence[float], hubs: Collection[int]) -> Problem:
+    """The problem in which vehicles of `hubs` deliver what may go over theirs as if it were there at the handover.
+
+    The way of an order to the hub costs its handling: whoever brings other goods goes there anyway. Store and the vans' ways to
+    hubs are left out, so that a plan of it is no plan of the whole; it says which side costs less for which order.
+    """
+    problem, handling_s = options.problem, max(problem_hub.handling_s for problem_hub in options.problem.hubs)
+    dear = handling_s * max(problem.vehicles[r].cost_per_s for r, hub in enumerate(options.belongs) if hub == DIRECT)
+    vehicles = tuple(
+        vehicle if hub == DIRECT else _from(vehicle, handover_s[hub])
+        for vehicle, hub in zip(problem.vehicles, options.belongs, strict=True)
+    )
+    shipments = []
+    for shipment, may in zip(problem.shipments, options.of_orders, strict=True):
+        if shipment.pickup is not None and shipment.delivery is not None:
+            shipments.append(shipment)
+            continue
+        own = options.names[DIRECT].union(*(options.names[hub] for hub in may if hub in hubs))
+        own = own & shipment.vehicle_ids if shipment.vehicle_ids else own
+        liked, cost = shipment.preferred_vehicle_ids, shipment.other_vehicle_cost
+        if not liked:
+            liked, cost = options.names[DIRECT], dear
+        shipments.append(replace(shipment, vehicle_ids=own, preferred_vehicle_ids=liked, other_vehicle_cost=cost))
+    return Problem(problem.location_count, problem.depots, vehicles, tuple(shipments))
 
 
 def _from(vehicle: Vehicle, start_s: float) -> Vehicle:

@@ -17,7 +17,7 @@ from routing.rounds.api import build_plan, solve
 from routing.rounds.budget import time_share
 from routing.rounds.hub_moves import Choice, Moves
 from routing.rounds.hub_plan import HubPlan, hubs_cost, transfers_of
-from routing.rounds.hub_problem import DIRECT, HubOptions, assigned
+from routing.rounds.hub_problem import DIRECT, HubOptions, assigned, either
 from routing.rounds.plan import Plan
 from routing.rounds.problem import Problem
 from routing.rounds.travel_times import TravelTimes
@@ -27,11 +27,13 @@ FIRST_SHARE = 0.25
 """Share of the budget for the plan of vans alone."""
 LAST_SHARE = 0.2
 """Share of it at the end for the rounds of the best assignment."""
-STARTS = 12
-"""Assignments to begin with, at most."""
+OPENINGS, STARTS = 4, 4
+"""Assignments to begin with, at most: as the search has them, from no rounds at all, and by rule."""
+EITHER_SHARE = 0.3
+"""Share of the candidates in which the search says anew which order goes over a hub."""
 DOUBT_SHARE = 0.5
 """Share of it after which no hub is tried any more where vans alone are best so far: the rest is theirs."""
-START_PART, CANDIDATE_PART = 0.02, 0.004
+START_PART, CANDIDATE_PART = 0.03, 0.004
 """Iterations for a start and for a candidate, as a share of all; by time a start gets this share of it."""
 CANDIDATE_ITERATIONS = 60
 """Iterations for a candidate, at least, and by time."""
@@ -61,6 +63,19 @@ class _Budget:
         return None if self.iterations is None else max(least, int(share * self.iterations))
 
 
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """Visits of every vehicle under an assignment of orders to hubs; ways to hubs may be missing."""
+
+    hub_of: tuple[int, ...]
+    routes: list[list[int]]
+
+    @classmethod
+    def of(cls, found: HubPlan) -> "Rounds":
+        """Those of a plan."""
+        return cls(found.plan.hub_of, found.plan.routes_by_vehicle(len(found.problem.vehicles)))
+
+
 @dataclass(slots=True)
 class _Work:
     problem: Problem
@@ -73,7 +88,7 @@ class _Work:
         self.options = HubOptions(self.problem)
 
     def judged(
-        self, choice: Choice, now: HubPlan, iterations: int | None, progress: Callable[[], float]
+        self, choice: Choice, now: Rounds, iterations: int | None, progress: Callable[[], float]
     ) -> tuple[HubPlan, Choice]:
         """Both echelons planned for a choice, from the rounds of `now`; orders without a whole way over a hub go directly."""
         hub_of, handover_s = choice
@@ -106,19 +121,49 @@ class _Work:
         )  # fmt: skip
         return self.finished(plan, choice[0])
 
-    def _carried(self, now: HubPlan, hub_of: Sequence[int]) -> list[list[int]]:
+    def drawn(
+        self,
+        handover_s: tuple[float, ...],
+        hubs: Sequence[int],
+        now: Rounds,
+        iterations: int | None,
+        progress: Callable[[], float],
+    ) -> tuple[Choice, Rounds]:
+        """Which order goes over which of `hubs` as the search itself would have it, order by order, and in which rounds.
+
+        From the rounds of `now` as far as they hold.
+        """
+        known = len(self.problem.visits)
+        kept = [
+            [v for v in route if v < known] if home == DIRECT or home in hubs else []
+            for route, home in zip(now.routes, self.options.belongs, strict=True)
+        ]
+        inner = either(self.options, handover_s, hubs)
+        plan = plan_again(inner, self.times, kept, iterations=iterations, progress=progress, seed=self.seed)
+        self.budget.used += max(plan.iterations, iterations or 0)
+        self.seed += 1
+        hub_of = [DIRECT] * len(self.problem.shipments)
+        for one in plan.rounds:
+            for stop in one.stops:
+                s = self.problem.visits[stop.visit_idx][0]
+                if self.options.of_orders[s]:
+                    hub_of[s] = self.options.belongs[one.vehicle_idx]
+        routes = plan.routes_by_vehicle(len(self.problem.vehicles))
+        return (tuple(hub_of), handover_s), Rounds(tuple(hub_of), routes)
+
+    def _carried(self, now: Rounds, hub_of: Sequence[int]) -> list[list[int]]:
         """Routes of `now` less the orders that go another way, in the numbers of visits under `hub_of`."""
         known, own = len(self.problem.visits), [s for s, hub in enumerate(hub_of) if hub != DIRECT]
         rank = {s: known + k for k, s in enumerate(own)}
-        was = [s for s, hub in enumerate(now.plan.hub_of) if hub != DIRECT]
+        was = [s for s, hub in enumerate(now.hub_of) if hub != DIRECT]
 
         def number(v: int) -> int | None:
             s = was[v - known] if v >= known else self.problem.visits[v][0]
-            if now.plan.hub_of[s] != hub_of[s]:
+            if now.hub_of[s] != hub_of[s]:
                 return None
             return rank[s] if v >= known else v
 
-        carried = ([number(v) for v in route] for route in now.plan.routes_by_vehicle(len(now.problem.vehicles)))
+        carried = ([number(v) for v in route] for route in now.routes)
         return [[v for v in route if v is not None] for route in carried]
 
 
@@ -180,17 +225,34 @@ def _searched(
     """Starts, then candidates near the present plan, until only the last share of the budget is left."""
     budget, until = work.budget, 1.0 - LAST_SHARE
     best = now = (first, choice)
-    for start in moves.starts(STARTS):
+    few = budget.counted(START_PART, CANDIDATE_ITERATIONS)
+    for handover_s, hubs in moves.openings(OPENINGS):
         if budget.progress() >= until:
             break
-        found = work.judged(start, first, budget.counted(START_PART, CANDIDATE_ITERATIONS), budget.part(START_PART))
+        empty = Rounds(first.plan.hub_of, [[] for _ in work.problem.vehicles])
+        drawn, rounds = work.drawn(handover_s, hubs, empty, few, budget.part(START_PART))
+        start = moves.fitted(drawn[0]), drawn[1]
+        found = work.judged(start, rounds, few, budget.part(START_PART))
+        if found[0].cost < now[0].cost - 1e-7:
+            best = now = found
+            _tell(on_improvement, best[0])
+    for start in moves.starts(STARTS):
+        if budget.progress() >= (until if best[0].transfers else DOUBT_SHARE):
+            break
+        found = work.judged(start, Rounds.of(first), few, budget.part(START_PART))
         if found[0].cost < now[0].cost - 1e-7:
             best = now = found
             _tell(on_improvement, best[0])
     steps = budget.counted(CANDIDATE_PART, CANDIDATE_ITERATIONS) or CANDIDATE_ITERATIONS
     began = budget.progress()
     while (progress := budget.progress()) < (until if best[0].transfers else DOUBT_SHARE):
-        found = work.judged(moves.draw(now[0], now[1][1]), now[0], steps, budget.share)
+        rounds = Rounds.of(now[0])
+        choice = moves.draw(now[0], now[1][1])
+        if moves.coin(EITHER_SHARE):
+            used = sorted({hub for hub in choice[0] if hub != DIRECT})
+            drawn, rounds = work.drawn(choice[1], used, rounds, steps, budget.share)
+            choice = moves.fitted(drawn[0]), drawn[1]
+        found = work.judged(choice, rounds, steps, budget.share)
         warmth = TOLERANCE * max(0.0, 1.0 - (progress - began) / max(until - began, 1e-9))
         if found[0].cost < now[0].cost + warmth * sum(one.cost for one in now[0].plan.rounds):
             now = found
@@ -206,7 +268,7 @@ def _polished(work: _Work, best: HubPlan, choice: Choice) -> tuple[HubPlan, Choi
     if budget.progress() >= 1.0:
         return best, choice
     left = None if budget.iterations is None else max(1, budget.iterations - budget.used)
-    found = work.judged(choice, best, left, budget.part(1.0 - budget.progress()))
+    found = work.judged(choice, Rounds.of(best), left, budget.part(1.0 - budget.progress()))
     return found if found[0].cost < best.cost else (best, choice)
 
 

@@ -13,6 +13,7 @@ from services.demo.pictures.page import Page, facts, table
 from services.demo.pictures.street_map import StreetMap
 
 COLOURS = {"driving": "#0b6e99", "service": "#2b8a3e", "waiting": "#adb5bd", "break": "#e67700"}
+HANDOVER = {"handover": "#862e9c"}
 Stop = plan_pb2.RoundStop
 
 
@@ -36,7 +37,7 @@ def plan_map(plan: plan_pb2.Plan, snapshot: CitySnapshot | None) -> str:
 
 
 def plan_gantt(plan: plan_pb2.Plan, timezone: ZoneInfo) -> str:
-    """One row per vehicle: driving, service, waiting, breaks."""
+    """One row per vehicle: driving, service, waiting, breaks, and handovers at hubs."""
     rows = []
     for row in plan.rounds:
         bars: list[Bar] = []
@@ -48,12 +49,13 @@ def plan_gantt(plan: plan_pb2.Plan, timezone: ZoneInfo) -> str:
             driven = stop.after_driving_s
             if stop.start_unix_s > stop.arrival_unix_s:
                 bars.append(Bar(stop.arrival_unix_s, stop.start_unix_s, "waiting", stop.shipment_id))
-            kind = "break" if stop.kind == Stop.KIND_BREAK else "service"
+            kind = {Stop.KIND_BREAK: "break", Stop.KIND_TRANSFER: "handover"}.get(stop.kind, "service")
             if stop.departure_unix_s > stop.start_unix_s and stop.kind not in (Stop.KIND_START, Stop.KIND_END):
                 bars.append(Bar(stop.start_unix_s, stop.departure_unix_s, kind, _what(stop)))
         if bars:
             rows.append((row.vehicle_id, bars))
-    return gantt(rows, timezone, COLOURS)
+    handed = any(bar.kind == "handover" for _, bars in rows for bar in bars)
+    return gantt(rows, timezone, COLOURS | HANDOVER if handed else COLOURS)
 
 
 def _what(stop: Stop) -> str:

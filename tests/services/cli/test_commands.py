@@ -177,6 +177,9 @@ def test_the_example_that_help_names_is_a_problem() -> None:
     problem = read_rounds_file(ROOT / "cities" / "porto" / "examples" / "deliveries.json").message
     assert problem is not None
     assert (len(problem.shipments), len(problem.vehicles)) == (60, 3)
+    hubs = read_rounds_file(ROOT / "cities" / "porto" / "examples" / "deliveries_hubs.json").message
+    assert hubs is not None
+    assert {one.hub_id for one in hubs.vehicles} == {"", *(hub.hub_id for hub in hubs.hubs)}
 
 
 def drawn_plan() -> plan_pb2.Plan:

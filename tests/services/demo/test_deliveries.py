@@ -2,16 +2,19 @@
 
 import json
 import math
+from zoneinfo import ZoneInfo
 
 from google.protobuf.json_format import MessageToDict, ParseDict
-from traboule.rounds.v1 import problem_pb2
+from traboule.rounds.v1 import plan_pb2, problem_pb2
 
 from services.city.snapshot import CitySnapshot
 from services.common.status import validate
 from services.demo.deliveries import CAPACITY, RADIUS_DEG, SHIFT_H, draw_problem
+from services.demo.plan_pictures import HANDOVER, plan_gantt
 from tests.builders.shared_data import ROOT
 
 DEPOT = (41.17, -8.65)
+UTC = ZoneInfo("UTC")
 
 
 def test_the_same_seed_draws_the_same_day(porto_snapshot: CitySnapshot) -> None:
@@ -46,3 +49,16 @@ def test_the_example_in_the_repository_is_of_this_kind() -> None:
     problem = ParseDict(json.loads(text), problem_pb2.Problem())
     validate(problem)
     assert [van.vehicle_id for van in problem.vehicles] == ["van-1", "van-2", "van-3"]
+
+
+def test_handovers_at_hubs_are_seen_in_the_chart() -> None:
+    """In a colour and a legend of their own, which plans without hubs do not have."""
+    plan = plan_pb2.Plan()
+    row = plan.rounds.add(vehicle_id="van")
+    for kind, at in ((plan_pb2.RoundStop.KIND_START, 3600), (plan_pb2.RoundStop.KIND_TRANSFER, 7200)):
+        row.stops.add(kind=kind, shipment_id="o1", hub_id="h", arrival_unix_s=at, start_unix_s=at, departure_unix_s=at + 300)
+    drawn = plan_gantt(plan, UTC)
+    assert drawn.count(HANDOVER["handover"]) == 2, "a bar and the legend"
+    assert "o1 to h" in drawn
+    row.stops[1].kind = plan_pb2.RoundStop.KIND_DELIVERY
+    assert HANDOVER["handover"] not in plan_gantt(plan, UTC)

@@ -117,9 +117,11 @@ class JourneyNetwork:
         """
         snaps = self.street.snap(point.lat_deg, point.lon_deg, mode, MAX_POINT_DISTANCE_M)
         if snaps.arc[0] < 0:
+            swapped = self.street.snap(point.lon_deg, point.lat_deg, mode, MAX_POINT_DISTANCE_M).arc[0] >= 0
+            advice = "are latitude and longitude swapped?" if swapped else "choose a place inside the city"
             raise OutsideArea(
                 f"({point.lat_deg:.5f}, {point.lon_deg:.5f}) is more than {MAX_POINT_DISTANCE_M:.0f} m from any street "
-                f"for {mode.name.lower()}; choose a place inside the city",
+                f"for {mode.name.lower()}; {advice}",
                 field=field,
             )
         return snaps

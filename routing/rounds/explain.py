@@ -74,7 +74,7 @@ def _answer(problem: Problem, shipment_idx: int, reason: str, *more: str) -> Uns
     if reason == "skills":
         sentence += f": {', '.join(sorted(shipment.skills))}"
     if reason == "capacity":
-        sentence += f": it takes {list(shipment.load)}"
+        sentence += f": {_too_large(problem, shipment_idx)}"
     if reason == "ride":
         sentence += f" of {shipment.max_ride_s:g} s"
     if reason == "bond":
@@ -85,6 +85,17 @@ def _answer(problem: Problem, shipment_idx: int, reason: str, *more: str) -> Uns
 
 
 def _nobody_allowed(problem: Problem, arrays: ProblemArrays, shipment_idx: int) -> str:
+def _too_large(problem: Problem, shipment_idx: int) -> str:
+    """What it takes and what the largest allowed vehicle can carry, in the dimensions that bind (all, if none does alone)."""
+    load = problem.shipments[shipment_idx].load
+    allowed = [vehicle for r, vehicle in enumerate(problem.vehicles) if problem.may_carry(r, shipment_idx)]
+    most = [max(vehicle.capacity[k] for vehicle in allowed) for k in range(len(load))]
+    binding = [k for k in range(len(load)) if load[k] > most[k]] or list(range(len(load)))
+    where = [f" in load dimension {k}" if len(load) > 1 else "" for k in binding]
+    return ", ".join(f"it takes {load[k]}{at}, the largest {most[k]}" for k, at in zip(binding, where, strict=True))
+
+
+def _nobody_allowed(problem: Problem, shipment_idx: int) -> str:
     shipment = problem.shipments[shipment_idx]
     if shipment.skills == NOBODY:
         return "departed"

@@ -158,7 +158,8 @@ class Problem:
                 )
             for unknown in sorted(shipment.vehicle_ids - known):
                 yield FieldFinding(
-                    f"shipments[{k}].vehicle_ids", f"order {shipment.id!r} is locked to unknown vehicle {unknown!r}"
+                    f"shipments[{k}].vehicle_ids",
+                    f"order {shipment.id!r} may only ride with {unknown!r}, which is no vehicle",
                 )
             for unknown in sorted(shipment.preferred_vehicle_ids - known):
                 yield FieldFinding(

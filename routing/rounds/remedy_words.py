@@ -38,7 +38,7 @@ def remedy_in_words(problem: Problem, remedy: Remedy, clock: Clock, round_to_s: 
 
 
 def change_in_words(problem: Problem, change: Relaxation, clock: Clock, round_to_s: float = MINUTE_S) -> str:
-    """One change, as an instruction."""
+    """One change, as an instruction; an end that stands now is told as the second after the last one that is good."""
     vehicle = problem.vehicles[change.vehicle_idx].id if change.vehicle_idx >= 0 else ""
     shipment = problem.shipments[change.shipment_idx] if change.shipment_idx >= 0 else None
 
@@ -47,6 +47,9 @@ def change_in_words(problem: Problem, change: Relaxation, clock: Clock, round_to
 
     def earlier(moment_s: float) -> str:
         return clock(-_up(change.amount - moment_s, round_to_s))
+
+    def closes(last_s: float) -> str:
+        return clock(last_s + 1.0)
 
     by = _span(change.amount)
     match change.limit:
@@ -58,11 +61,11 @@ def change_in_words(problem: Problem, change: Relaxation, clock: Clock, round_to
             both = shipment.pickup is not None and shipment.delivery is not None
             name = "window" + ((" of the delivery" if change.is_delivery else " of the pickup") if both else "")
             if change.limit is Limit.WINDOW_LATER:
-                return f"open the {name} until {later(window.end_s)} instead of {clock(window.end_s)}"
+                return f"open the {name} until {later(window.end_s)} instead of {closes(window.end_s)}"
             return f"open the {name} from {earlier(window.start_s)} instead of {clock(window.start_s)}"
         case Limit.SHIFT_END:
             end = duty_end_s(problem, change.vehicle_idx)
-            return f"{vehicle} on duty until {later(end)} instead of {clock(end)}"
+            return f"{vehicle} on duty until {later(end)} instead of {closes(end)}"
         case Limit.SHIFT_START:
             start = duty_start_s(problem, change.vehicle_idx)
             return f"{vehicle} on duty from {earlier(start)} instead of {clock(start)}"

@@ -176,20 +176,35 @@ def _finish(context: CommandContext, plan: plan_pb2.Plan, out: Mapping[str, Any]
 
 def show_plan(plan: plan_pb2.Plan, zone: ZoneInfo) -> None:
     """Print a plan, a line per round, then what is not served and why."""
+    _print_rounds(plan, zone)
+    say(f"[bold]{plan.served_count} served[/], {duration(plan.drive_s)} driving, {distance(plan.distance_m)}")
+    hubs = Counter(one.hub_id for one in plan.transfers)
+    for hub, count in sorted(hubs.items()):
+        say(f"{count} of them over hub {plain(hub)}")
+    _say_unserved(plan)
+
+
+def show_changed(plan: plan_pb2.Plan, zone: ZoneInfo) -> None:
+    """Print the rounds that changed, of which lengths are not known, and what the whole plan serves."""
+    _print_rounds(plan, zone, lengths=False)
+    say(f"[bold]{plan.served_count} served[/] in all; only rounds that changed are shown")
+    _say_unserved(plan)
+
+
+def _print_rounds(plan: plan_pb2.Plan, zone: ZoneInfo, *, lengths: bool = True) -> None:
     rows = []
     for row in plan.rounds:
         visits = sum(stop.kind in VISITS for stop in row.stops)
         if visits:
             times = f"{clock(row.departure_unix_s, zone)}–{clock(row.arrival_unix_s, zone)}"
-            rows.append((row.vehicle_id, times, visits, duration(row.drive_s), duration(row.service_s), duration(row.wait_s),
-                         distance(row.distance_m), f"{row.co2_g / 1000:.1f} kg"))  # fmt: skip
-    print_table(
-        ("vehicle", "round", "stops", "driving", "service", "waiting", "distance", "CO2"), rows, right=(2, 3, 4, 5, 6, 7)
-    )
-    say(f"[bold]{plan.served_count} served[/], {duration(plan.drive_s)} driving, {distance(plan.distance_m)}")
-    hubs = Counter(one.hub_id for one in plan.transfers)
-    for hub, count in sorted(hubs.items()):
-        say(f"{count} of them over hub {plain(hub)}")
+            spans = (duration(row.drive_s), duration(row.service_s), duration(row.wait_s))
+            metres = (distance(row.distance_m), f"{row.co2_g / 1000:.1f} kg") if lengths else ()
+            rows.append((row.vehicle_id, times, visits, *spans, *metres))
+    header = ("vehicle", "round", "stops", "driving", "service", "waiting", *(("distance", "CO2") if lengths else ()))
+    print_table(header, rows, right=range(2, len(header)))
+
+
+def _say_unserved(plan: plan_pb2.Plan) -> None:
     for warning in plan.warnings:
         say(f"[yellow]{plain(warning)}[/]")
     for left in plan.unserved:

@@ -1,7 +1,6 @@
 """``traboule rounds insert|report|watch``: change rounds while they are driven, and see how they change."""
 
 import json
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +14,7 @@ from traboule.rounds.v1 import rounds_service_pb2 as pb
 
 from services.cli.context import CommandContext, plain_errors
 from services.cli.output import clock, plain, print_json, say
-from services.cli.rounds import Stub, rounds, show_plan
+from services.cli.rounds import Stub, rounds, show_changed
 
 __all__ = ["insert", "report", "rounds", "watch"]
 M = TypeVar("M", bound=Message)
@@ -138,7 +137,7 @@ def report(context: CommandContext, /, rounds_id: str, *, move_cost: float, as_j
       traboule rounds report ROUNDS --done "order 17"
       traboule rounds report ROUNDS --closed 41.1496,-8.6110 --hours 2 --name flood
     """
-    request = read_event(told, int(time.time()))
+    request = read_event(told, context.now())
     request.rounds_id, request.only_changed, request.stability.move_cost = rounds_id, True, move_cost
     answer = context.client.call("rounds", Stub, "ReportEvent", request)
     if as_json:
@@ -149,11 +148,11 @@ def report(context: CommandContext, /, rounds_id: str, *, move_cost: float, as_j
     if not answer.changes:
         say("Nothing changes.")
     elif answer.plan.rounds:
-        show_plan(answer.plan, context.timezone)
+        show_changed(answer.plan, context.timezone)
 
 
 def read_event(told: Mapping[str, Any], now_s: int) -> pb.ReportEventRequest:
-    """Request of what was typed, without the rounds it is about.
+    """Request of what was typed at a moment of the city, without the rounds it is about.
 
     Raises
     ------

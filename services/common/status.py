@@ -96,19 +96,21 @@ def kind_of(error: BaseException) -> str:
 
 
 def to_status(error: BaseException, request_id: str = "") -> tuple[status_pb2.Status, grpc.StatusCode]:
-    """Rich status of an exception. What nobody foresaw is told as an internal error, without its text."""
+    """Rich status of an exception; the sentence names the field. What nobody foresaw is told as internal, without its text."""
     kind = kind_of(error)
     code = CODES[kind]
     message = str(error)[:_LONGEST_MESSAGE]
     if not hasattr(error, "kind"):
         plain = next((text for cls, _, text in _PLAIN if isinstance(error, cls)), None)
         message = plain or f"internal error; quote request {request_id or 'id unknown'} when you report it"
-    status = status_pb2.Status(code=code.value[0], message=message)
+    field = getattr(error, "field", "") or ""
+    named = f"{field}: {message}" if field and not _names(message, field) else message
+    status = status_pb2.Status(code=code.value[0], message=named)
     info = error_details_pb2.ErrorInfo(reason=_reason(error), domain=DOMAIN)
     if request_id:
         info.metadata["request_id"] = request_id
     status.details.add().Pack(info)
-    violations = getattr(error, "violations", None) or [(getattr(error, "field", "") or "", message)]
+    violations = getattr(error, "violations", None) or [(field, message)]
     if kind in ("invalid_argument", "out_of_range") and violations[0][0]:
         bad = error_details_pb2.BadRequest()
         for field, description in violations[:_MOST_VIOLATIONS]:
@@ -119,6 +121,10 @@ def to_status(error: BaseException, request_id: str = "") -> tuple[status_pb2.St
         delay = Duration(seconds=int(retry_after_s), nanos=int(retry_after_s % 1 * 1e9))
         status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=delay))
     return status, code
+
+
+def _names(message: str, field: str) -> bool:
+    return re.search(rf"(?<![\w.]){re.escape(field)}(?!\w)", message) is not None
 
 
 def _reason(error: BaseException) -> str:

@@ -1,9 +1,7 @@
 """ExplainUnserved: why orders are not served, and what would help, looked for in a solver process."""
 
-import datetime as dt
 from collections.abc import Collection
 from dataclasses import replace
-from zoneinfo import ZoneInfo
 
 from traboule.rounds.v1 import explain_pb2, plan_pb2
 from traboule.rounds.v1 import rounds_service_pb2 as pb
@@ -15,6 +13,7 @@ from routing.rounds.remedy_words import Clock, change_in_words, remedy_in_words
 from routing.rounds.replan import Residual
 from services.common.deadline import current_deadline, run_in_thread
 from services.rounds.city import BuiltTimes, RoundsCity
+from services.rounds.clocks import city_clock
 from services.rounds.codec import Advised, AdviseOrder, pack_times, parts_of
 from services.rounds.live import LiveRounds, require_known
 from services.rounds.mapping import MappedProblem
@@ -49,6 +48,7 @@ async def explain(
     """
     require_known(list(request.shipment_ids), stored)
     plan, mapped, built = await live.explained(stored)
+    clock = city_clock(city, mapped)
     wanted = set(request.shipment_ids)
     found = [one for one in plan.unserved if not wanted or mapped.problem.shipments[one.shipment_idx].id in wanted]
     found.sort(key=lambda one: (-mapped.problem.shipments[one.shipment_idx].penalty, one.shipment_idx))
@@ -66,26 +66,13 @@ async def explain(
             answer = message
     advices = dict(zip(asked, answer.advices, strict=False))
     complete = set(asked[: answer.complete])
-    clock = city_clock(city, mapped)
     return pb.ExplainUnservedResponse(
         explanations=[
             _explanation(told, advices.get(s), s in complete, problem, mapped, clock)
-            for s, told in ((one.shipment_idx, unserved_to_proto(one, mapped, built)) for one in found)
+            for s, told in ((one.shipment_idx, unserved_to_proto(one, mapped, built, clock)) for one in found)
         ],
         stamp=city.stamp(built.traffic),
     )
-
-
-def city_clock(city: RoundsCity, mapped: MappedProblem) -> Clock:
-    """Moments of the engine as times of day in the city; with the day where it is not that of the engine's zero."""
-    zone = ZoneInfo(city.snapshot.timezone)
-    today = dt.datetime.fromtimestamp(mapped.zero_s, zone).date()
-
-    def clock(time_s: float) -> str:
-        at = dt.datetime.fromtimestamp(mapped.zero_s + time_s, zone)
-        return f"{at:%H:%M}" if at.date() == today else f"{at:%Y-%m-%d %H:%M}"
-
-    return clock
 
 
 def _order(

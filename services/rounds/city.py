@@ -104,9 +104,10 @@ class RoundsCity:
             case _:
                 raise InvalidInput(f"{path}: give a point, a place_id or a stop_id", field=path)
         if not self.snapshot.bbox.contains(*point):
+            swapped = self.snapshot.bbox.contains(point[1], point[0])
+            advice = "are latitude and longitude swapped?" if swapped else "give a place inside the city"
             raise InvalidInput(
-                f"{path}: {point[0]:.5f}, {point[1]:.5f} lies outside {self.snapshot.name}; give a place inside the city",
-                field=path,
+                f"{path}: {point[0]:.5f}, {point[1]:.5f} lies outside {self.snapshot.name}; {advice}", field=path
             )
         return point
 

@@ -21,6 +21,7 @@ from routing.rounds.hub import Hub
 from routing.street.access_rules import EmissionClass
 from services.common.errors import InvalidInput, Unimplemented
 from services.common.status import InvalidRequest
+from services.rounds.contract_names import in_contract, load_dimensions
 from services.rounds.driver_mapping import driving_rules, reloads
 from services.rounds.hub_mapping import home_of, hubs_from_proto
 from services.rounds.kerb_mapping import Kerbs, kerbs_from, tasks_of
@@ -146,8 +147,7 @@ def problem_from_proto(message: pb.Problem, resolve: Resolve) -> MappedProblem:
     def depot(location: geo_pb2.Location, path: str, window: TimeWindow = always) -> int:
         return depots.setdefault((places.add(location, path), window), len(depots))
 
-    dimensions = max((len(vehicle.capacities) for vehicle in message.vehicles), default=0)
-    dimensions = max([dimensions, *(len(shipment.loads) for shipment in message.shipments)])
+    dimensions = load_dimensions(message)
     try:
         hubs = hubs_from_proto(message, depot, lambda window: _window(window, zero_s), always, dimensions)
         vehicles = tuple(
@@ -161,7 +161,7 @@ def problem_from_proto(message: pb.Problem, resolve: Resolve) -> MappedProblem:
         listed = tuple(Depot(f"depot {k}", location, window) for (location, window), k in depots.items())
         problem = Problem(len(places.points), listed, vehicles, shipments, hubs)
     except InvalidProblemError as error:
-        raise InvalidRequest([(one.field, one.message) for one in error.findings]) from None
+        raise InvalidRequest(in_contract(error.findings, message.shipments)) from None
     lengths = any(v.cost_per_m or v.max_length_m is not None for v in vehicles)
     tasks = [one for k, own in enumerate(message.shipments) for one in _placed(shipments[k], own, f"shipments[{k}]")]
     starts = {one.location_idx for one in listed}
@@ -361,7 +361,7 @@ def joined(mapped: MappedProblem, message: pb.Shipment, resolve: Resolve) -> tup
     try:
         shipment = shipment_from_proto(message, "shipment", places.add, mapped.zero_s, mapped.problem.dimensions)
     except InvalidProblemError as error:
-        raise InvalidRequest([(one.field, one.message) for one in error.findings]) from None
+        raise InvalidRequest(in_contract(error.findings, [message])) from None
     parking = [*mapped.parking_s, *([0] * (len(places.points) - len(mapped.parking_s)))]
     _park(parking, shipment, message)
     for depot in mapped.problem.depots:

@@ -13,9 +13,11 @@ from routing.model.emissions import mean_co2_g_per_m
 from routing.rounds.api import DeliveryRound, Plan, PlannedBreak, PlannedReload, PlannedStop, RoadRest, Unserved
 from routing.rounds.plan import resting_s
 from routing.rounds.ranges import Uncertainty, round_ranges
+from routing.rounds.remedy_words import Clock
 from routing.rounds.standing import frozen_stops, leaves_stop_s
 from services.common.polyline import decode, encode
 from services.rounds.city import BuiltTimes, RoundsCity
+from services.rounds.clocks import city_clock, windows_in_words
 from services.rounds.hub_mapping import add_transfers, rounds_problem
 from services.rounds.incidents import in_force
 from services.rounds.kerb import Standing, standing_at
@@ -63,9 +65,13 @@ def plan_to_proto(
     given = mapped.problem
     mapped = replace(mapped, problem=rounds_problem(given, plan))
     rounds = [_round(one, mapped, legs, done) for one in plan.rounds]
+    told = () if legs is None else (legs.built, city_clock(legs.city, mapped))
     message = pb.Plan(
         rounds=rounds,
-        unserved=[unserved_to_proto(one, mapped, None if legs is None else legs.built) for one in plan.unserved],
+        unserved=[
+            unserved_to_proto(one, mapped, *((legs.built, city_clock(legs.city, mapped)) if legs else ()))
+            for one in plan.unserved
+        ],
         cost=sum(one.cost for one in plan.rounds),
         duration_s=sum(one.duration_s for one in rounds),
         drive_s=sum(one.drive_s for one in rounds),
@@ -80,11 +86,16 @@ def plan_to_proto(
     return message
 
 
-def unserved_to_proto(one: Unserved, mapped: MappedProblem, built: BuiltTimes | None = None) -> pb.UnservedShipment:
-    """Map an unserved shipment; with `built` zones that may be why are named."""
+def unserved_to_proto(
+    one: Unserved, mapped: MappedProblem, built: BuiltTimes | None = None, clock: Clock | None = None
+) -> pb.UnservedShipment:
+    """Map an unserved shipment; with `built` zones that may be why are named, with `clock` its windows."""
     reason = REASONS.get(one.reasons[0], pb.UNSERVED_REASON_UNSPECIFIED) if one.reasons else pb.UNSERVED_REASON_UNSPECIFIED
     shipment = mapped.problem.shipments[one.shipment_idx]
     explanation = one.message
+    if clock is not None and one.reasons and one.reasons[0] == "time_window":
+        windows = windows_in_words(shipment, clock)
+        explanation += f": {windows}" if windows else ""
     if built is not None and one.reasons and one.reasons[0] in ZONE_REASONS:
         visits = [visit for visit in (shipment.pickup, shipment.delivery) if visit is not None]
         notes = dict.fromkeys(built.zone_notes.get(visit.location_idx, "") for visit in visits)

@@ -16,6 +16,7 @@ from services.common.errors import InvalidInput
 from services.common.identity import current_principal
 from services.common.state import State
 from services.rounds.city import RoundsCity
+from services.rounds.clocks import city_clock
 from services.rounds.explaining import ExplainingServicer
 from services.rounds.following import Follower, require_followable
 from services.rounds.kept import Changed
@@ -139,7 +140,10 @@ class RoundsServicer(ExplainingServicer, rounds_service_pb2_grpc.RoundsServiceSe
         if vehicle is None:
             unserved = next(one for one in changed.plan.unserved if one.shipment_idx == shipment)
             return pb.InsertOrderResponse(
-                served=False, unserved=unserved_to_proto(unserved, changed.mapped, changed.built), plan=plan, stamp=stamp
+                served=False,
+                unserved=unserved_to_proto(unserved, changed.mapped, changed.built, city_clock(self._city, changed.mapped)),
+                plan=plan,
+                stamp=stamp,
             )
         problem, one = changed.mapped.problem, change.after[vehicle]
         places = [k for k, stop in enumerate(one.stops) if problem.visits[stop.visit_idx][0] == shipment]

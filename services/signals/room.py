@@ -106,7 +106,7 @@ class ControlRoom:
     async def import_all(
         self, messages: list[intersection_pb2.Intersection], *, validate_only: bool
     ) -> tuple[int, int, list[performance_pb2.PlanFinding]]:
-        """Check all, store all or none; counts of new and changed ones, and what was found."""
+        """Check all, store all or none; counts of new and changed ones (none with a finding), and what was found."""
         findings: list[performance_pb2.PlanFinding] = []
         built: list[ControlledSite] = []
         for i, message in enumerate(messages):
@@ -118,7 +118,9 @@ class ControlRoom:
                 findings.append(write_finding("invalid", str(error), where if where.startswith(path) else f"{path}.{where}"))
         async with self._lock:
             known = {m.intersection_id for m in messages if m.intersection_id in self.imported}
-            if findings or validate_only:
+            if findings:
+                return 0, 0, findings
+            if validate_only:
                 return len(messages) - len(known), len(known), findings
             for message, site in zip(messages, built, strict=True):
                 await self.state.settings.put(INTERSECTIONS, message.intersection_id, message.SerializeToString())

@@ -152,6 +152,13 @@ def test_a_window_that_closes_too_early() -> None:
     assert advice.obstacles[0].changes == advice.remedies[0].changes
 
 
+def test_an_end_that_stands_is_told_as_people_wrote_it() -> None:
+    """Contracts exclude the end: a window until 00:05 is good until 00:04:59."""
+    assert "until 00:10 instead of 00:05" in _only(problem(2, [van(shift=SHIFT)], [delivery("a", 1, (0, 299))]))[1]
+    duty = problem(2, [van("v", shift=TimeWindow(0, 1019))], [delivery("a", 1)])
+    assert "until 00:20 instead of 00:17" in _only(duty)[1]
+
+
 def test_capacity_shift_skill_lock_and_one_more() -> None:
     """Each is named with its figure where it alone stands in the way."""
     full = problem(3, [van("v", 1, SHIFT)], [delivery("a", 1), delivery("b", 1)])

@@ -1,13 +1,20 @@
 """``traboule rounds insert|report`` say what is wrong with what was typed before anything is sent."""
 
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 import pytest
 from click.testing import CliRunner
+from traboule.rounds.v1 import plan_pb2
+from traboule.rounds.v1 import rounds_service_pb2 as pb
 
+from services.cli.client import CityClient
+from services.cli.context import CommandContext
 from services.cli.root import root
 from services.cli.rounds_live import read_event, read_minutes, read_point, read_shipment
+from services.common.clock import CityClock
 
 
 def test_a_shipment_is_read(tmp_path: Path) -> None:
@@ -67,3 +74,40 @@ def test_events_are_read() -> None:
     ):
         with pytest.raises(click.ClickException, match=why):
             read_event(wrong, now_s)
+
+
+@pytest.fixture
+def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Requests sent to a city whose clock stands in July; it answers that one round is late."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "clock").write_text(CityClock(1_785_223_800.0, 0.0, 0.0).setting())
+    monkeypatch.setenv("TRABOULE_HOME", str(tmp_path))
+    monkeypatch.setattr(CommandContext, "timezone", ZoneInfo("Europe/Lisbon"))
+    requests: list[Any] = []
+    visit = plan_pb2.RoundStop(kind=plan_pb2.RoundStop.KIND_DELIVERY, shipment_id="o1")
+    row = plan_pb2.DeliveryRound(vehicle_id="van-1", stops=[visit], departure_unix_s=1_785_224_000)
+    answer = pb.ReportEventResponse(changes=["van-1 is late"], plan=plan_pb2.Plan(rounds=[row], served_count=61, drive_s=4200))
+
+    def call(_self: CityClient, _service: str, _stub: Any, _method: str, request: Any) -> Any:
+        requests.append(request)
+        return answer
+
+    monkeypatch.setattr(CityClient, "call", call)
+    return requests
+
+
+def test_an_incident_lasts_by_the_clock_of_the_city(asked: list[Any]) -> None:
+    """Not by that of the machine that the command runs on."""
+    run = CliRunner().invoke(root, ["rounds", "report", "r", "--closed", "41.1496,-8.6110", "--hours", "2"])
+    assert run.exit_code == 0, run.output
+    assert asked[0].incident.until_unix_s == 1_785_223_800 + 7200
+
+
+def test_changed_rounds_are_not_taken_for_the_plan(asked: list[Any]) -> None:
+    """Only they are answered, without lengths: no metres, and no sum that leaves out the others."""
+    run = CliRunner().invoke(root, ["rounds", "report", "r", "--late", "van-1", "20"])
+    assert len(asked) == 1
+    assert "van-1" in run.output
+    assert "61 served in all" in run.output
+    assert "0 m" not in run.output.replace("0 min", "")
+    assert "0.0 kg" not in run.output

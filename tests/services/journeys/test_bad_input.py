@@ -34,6 +34,8 @@ def tour(*visits: tour_pb2.Visit, **fields: Any) -> tour_pb2.PlanTourRequest:
 
 CASES: dict[str, tuple[str, Any, grpc.StatusCode, str, str]] = {
     "origin in another country": ("PlanJourneys", plan_request(PARIS), INVALID, "origin", "inside the city"),
+    "origin with its coordinates swapped": ("PlanJourneys", plan_request((-8.61, 41.15)), INVALID, "origin", "origin: (-8.61"),
+    "latitude for longitude": ("PlanJourneys", plan_request((-8.61, 41.15)), INVALID, "origin", "are latitude and longitude"),
     "destination in the sea": ("PlanJourneys", plan_request(TRINDADE, SEA), INVALID, "destination", "inside the city"),
     "latitude of 95 degrees": ("PlanJourneys", plan_request((95.0, 0.0)), INVALID, "origin.point.lat_deg", ""),
     "longitude that is no number": ("PlanJourneys", plan_request((41.1, float("nan"))), INVALID, "origin.point.lon_deg", ""),
@@ -161,6 +163,7 @@ async def test_wrong_requests_say_what_is_wrong(stub: Any, name: str) -> None:
     problem = await problem_of(getattr(stub, method)(request))
     assert problem.code is code, problem.message
     assert words in problem.message
+    assert field in problem.message
     if field:
         assert field in [violation[0] for violation in problem.violations], problem
 

@@ -50,9 +50,14 @@ async def test_another_tenant_sees_nothing(service: Any) -> None:
     [
         ({"vehicles": []}, grpc.StatusCode.INVALID_ARGUMENT, "vehicles"),
         ({"shipments": [shipment(0, 48.0, 2.0)]}, grpc.StatusCode.INVALID_ARGUMENT, "shipments[0].delivery.location"),
-        ({"shipments": [shipment(0, 41.15, -8.62)] * 2}, grpc.StatusCode.INVALID_ARGUMENT, "shipments[1].id"),
+        ({"shipments": [shipment(0, 41.15, -8.62)] * 2}, grpc.StatusCode.INVALID_ARGUMENT, "shipments[1].shipment_id"),
         ({"shipments": [shipment(0, 41.15, -8.62, max_ride_s=60)]}, grpc.StatusCode.INVALID_ARGUMENT, "max_ride_s"),
-        ({"shipments": [shipment(0, 41.15, -8.62, locked_vehicle_id="x")]}, grpc.StatusCode.INVALID_ARGUMENT, "vehicle_ids"),
+        (
+            {"shipments": [shipment(0, 41.15, -8.62, locked_vehicle_id="x")]},
+            grpc.StatusCode.INVALID_ARGUMENT,
+            "locked_vehicle_id",
+        ),
+        ({"shipments": [shipment(0, -8.62, 41.15)]}, grpc.StatusCode.INVALID_ARGUMENT, "latitude and longitude swapped"),
         ({"shipments": [shipment(0, 41.1, -8.77)]}, grpc.StatusCode.INVALID_ARGUMENT, "shipments[0].delivery.location"),
     ],
 )

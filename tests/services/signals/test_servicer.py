@@ -225,6 +225,7 @@ async def test_bad_requests_say_which_field(servers: EmbeddedState) -> None:
         del bad.intergreens[:]
         answer = await desk.stub.ImportIntersections(pb.ImportIntersectionsRequest(intersections=[_authority("good"), bad]))
         assert answer.findings[0].field_path == "intersections[1].intergreens"
+        assert (answer.created_count, answer.updated_count) == (0, 0)
         assert (await desk.stub.ListIntersections(pb.ListIntersectionsRequest())).intersections == []
         mapped = _authority("map")
         mapped.derived_from_map = True

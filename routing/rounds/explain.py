@@ -84,7 +84,6 @@ def _answer(problem: Problem, shipment_idx: int, reason: str, *more: str) -> Uns
     return Unserved(shipment_idx, (reason, *more), sentence)
 
 
-def _nobody_allowed(problem: Problem, arrays: ProblemArrays, shipment_idx: int) -> str:
 def _too_large(problem: Problem, shipment_idx: int) -> str:
     """What it takes and what the largest allowed vehicle can carry, in the dimensions that bind (all, if none does alone)."""
     load = problem.shipments[shipment_idx].load
@@ -95,7 +94,7 @@ def _too_large(problem: Problem, shipment_idx: int) -> str:
     return ", ".join(f"it takes {load[k]}{at}, the largest {most[k]}" for k, at in zip(binding, where, strict=True))
 
 
-def _nobody_allowed(problem: Problem, shipment_idx: int) -> str:
+def _nobody_allowed(problem: Problem, arrays: ProblemArrays, shipment_idx: int) -> str:
     shipment = problem.shipments[shipment_idx]
     if shipment.skills == NOBODY:
         return "departed"

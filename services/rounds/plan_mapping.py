@@ -65,13 +65,10 @@ def plan_to_proto(
     given = mapped.problem
     mapped = replace(mapped, problem=rounds_problem(given, plan))
     rounds = [_round(one, mapped, legs, done) for one in plan.rounds]
-    told = () if legs is None else (legs.built, city_clock(legs.city, mapped))
+    told = (legs.built, city_clock(legs.city, mapped)) if legs else (None, None)
     message = pb.Plan(
         rounds=rounds,
-        unserved=[
-            unserved_to_proto(one, mapped, *((legs.built, city_clock(legs.city, mapped)) if legs else ()))
-            for one in plan.unserved
-        ],
+        unserved=[unserved_to_proto(one, mapped, *told) for one in plan.unserved],
         cost=sum(one.cost for one in plan.rounds),
         duration_s=sum(one.duration_s for one in rounds),
         drive_s=sum(one.drive_s for one in rounds),

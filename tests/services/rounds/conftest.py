@@ -43,12 +43,6 @@ def city_name() -> str:
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    """The city's clock: an hour before the shifts begin, until a test puts it forward."""
-    return HandClock(MORNING - 3600)
-
-
-@pytest.fixture
 def polish_s() -> float:
     """Seconds for which the running service improves plans after changes."""
     return 0.0
@@ -61,6 +55,12 @@ def starts_s() -> int:
 
 
 @pytest.fixture
+def clock(starts_s: int) -> HandClock:
+    """The city's clock, until a test puts it forward."""
+    return HandClock(starts_s)
+
+
+@pytest.fixture
 async def service(
     servers: EmbeddedState,
     porto_snapshot: CitySnapshot,
@@ -68,12 +68,10 @@ async def service(
     city_name: str,
     polish_s: float,
     clock: HandClock,
-    servers: EmbeddedState, porto_snapshot: CitySnapshot, engine: StreetEngine, city_name: str, polish_s: float, starts_s: int
 ) -> AsyncIterator[Any]:
     """(stub, pool, channel, config) of a running service with one solver."""
     config = config_for(servers.home)
     city = RoundsCity(porto_snapshot, clock, engine)  # type: ignore[arg-type]
-    city = RoundsCity(porto_snapshot, CityClock.starting_at(starts_s), engine)
     async with state_of(servers, city_name) as state, SolverPool(1) as pool:
         servicer = RoundsServicer(city, pool, state, polish_s)
 

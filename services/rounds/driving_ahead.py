@@ -73,6 +73,17 @@ def driving_ahead(
     return found
 
 
+def compare_ahead(
+    city: RoundsCity, mapped: MappedProblem, built: BuiltTimes, plan: Plan, traffic: LiveTraffic | None, now_s: float
+) -> dict[int, Ahead]:
+    """`driving_ahead`; where vehicles stop in bays, whose walks are part of what a plan says, beside the traffic of `built`."""
+    ahead = driving_ahead(city, mapped, built, plan, traffic, now_s)
+    if not mapped.kerbs.at or traffic is built.traffic:
+        return ahead
+    before = driving_ahead(city, mapped, built, plan, built.traffic, now_s)
+    return {r: Ahead(before[r].now_s, one.now_s, one.closed and not before[r].closed) for r, one in ahead.items()}
+
+
 def _legs(mapped: MappedProblem, one: DeliveryRound, now_s: float) -> list[_Leg]:
     """Drives to stops that the vehicle has not set off for."""
     r, problem = one.vehicle_idx, mapped.problem

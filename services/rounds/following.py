@@ -21,6 +21,9 @@ NOT_CHANGED = "rounds with {} cannot be changed while they are driven yet: leave
 SHORTEST_PAUSE_S = 1.0
 """Wall time between two looks, however quickly the city's clock runs."""
 
+ELSEWHERE = 2.5
+"""A plan that this process does not hold is left to one that does for so many looks: making it ready takes seconds."""
+
 log = structlog.get_logger("rounds")
 
 
@@ -62,7 +65,8 @@ class Follower:
         """Look at every plan whose turn it is; ids of those that changed."""
         changed = []
         for rounds_id, version, one in await self._store.list_followed():
-            if self._city.now() < one.looked_s + self._every_s or not await self._mine(rounds_id, version, one):
+            wait_s = self._every_s * (1.0 if self._live.kept.holds(rounds_id) else ELSEWHERE)
+            if self._city.now() < one.looked_s + wait_s or not await self._mine(rounds_id, version, one):
                 continue
             try:
                 if await self._look_at(rounds_id, one):

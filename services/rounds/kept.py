@@ -125,6 +125,10 @@ class KeptPlans:
                 self._plans.pop(next((name for name, one in self._plans.items() if not one.asked), next(iter(self._plans))))
         return kept
 
+    def holds(self, rounds_id: str) -> bool:
+        """Whether a plan, or at least its travel times, are in memory."""
+        return rounds_id in self._plans or rounds_id in self._city.kept
+
     async def prepare(self, rounds_id: str, tenant: str) -> None:
         """Make a plan ready for changes to come, unless it would take the place of one that somebody has asked for."""
         await run_in_thread(self._city.incidents.prepare)

@@ -21,7 +21,7 @@ from services.common.errors import Aborted, AlreadyExists, InvalidInput, Service
 from services.rounds.changes import improved_in_words, in_words
 from services.rounds.city import BuiltTimes, RoundsCity
 from services.rounds.codec import Polished, PolishOrder, share_times
-from services.rounds.driving_ahead import driving_ahead
+from services.rounds.driving_ahead import compare_ahead
 from services.rounds.driving_ahead import in_words as ahead_in_words
 from services.rounds.events import LATE_NEWS, NOT_IN_PLACE, SHOW_DRIVING, Taken, note, take_in
 from services.rounds.kept import Changed, KeptPlan, KeptPlans, Wish
@@ -152,10 +152,14 @@ class LiveRounds:
         return found
 
     async def _let_follow(self, kept: KeptPlan) -> None:
-        """Let a plan follow the traffic from now on; once."""
-        if not kept.follows:
+        """Let a plan follow the traffic from now on; once. Where that cannot be written the next event tries again."""
+        if kept.follows:
+            return
+        try:
             await self._store.keep_followed(kept.stored.job.id, Followed(kept.stored.job.tenant, self._city.now()))
             kept.follows = True
+        except ServiceError as error:  # the event has been taken in, and is not to be told again
+            log.info("not_followed_yet", job=kept.stored.job.id, error=str(error))
 
     async def follow(self, rounds_id: str, tenant: str) -> list[str] | None:
         """Compare the driving ahead with the traffic of now, and go by that where it changed enough.
@@ -170,7 +174,7 @@ class LiveRounds:
                 return None
             if now_s < min(one.departure_s for one in plan.rounds):
                 return []
-            ahead = await run_in_thread(driving_ahead, self._city, mapped, built, plan, traffic, now_s)
+            ahead = await run_in_thread(compare_ahead, self._city, mapped, built, plan, traffic, now_s)
             changed = {r: one for r, one in ahead.items() if one.matters(wish.min_change or USUAL_CHANGE)}
             if not changed or (traffic is built.traffic and traffic is kept.followed):
                 return []

@@ -90,7 +90,7 @@ class RoundsServicer(ExplainingServicer, rounds_service_pb2_grpc.RoundsServiceSe
         await run_in_thread(problem_from_proto, request.problem, self._city.resolve)
         rounds_id = await self._store.submit(request, current_principal().tenant)
         if request.traffic_following.when == pb.FOLLOW_TRAFFIC_ALWAYS:
-            await self._store.keep_followed(rounds_id, Followed(current_principal().tenant))
+            await self._store.keep_followed(rounds_id, Followed(current_principal().tenant, self._city.now()))
         stored = await self._store.get(rounds_id, current_principal().tenant)
         return pb.SubmitRoundsResponse(rounds=await self._rounds(stored, with_plan=False))
 

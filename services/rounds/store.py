@@ -77,7 +77,7 @@ class Followed(msgspec.Struct, frozen=True):
     """A plan that follows the traffic: whose it is, and when it was looked at last (unix seconds)."""
 
     tenant: str
-    looked_s: int = 0
+    looked_s: int
 
 
 NOTHING_REPORTED = Reported()

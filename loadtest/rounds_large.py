@@ -100,7 +100,9 @@ def _watched(argv: list[str]) -> dict[str, object]:
         output = child.stdout.read() if child.stdout else ""
     if child.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with code {child.returncode}")
-    answer: dict[str, object] = json.loads(output.splitlines()[-1])
+    *told, last = output.splitlines()
+    print(*told, sep="\n", file=sys.stderr, flush=True)
+    answer: dict[str, object] = json.loads(last)
     used_s = sum(ticks.values()) / os.sysconf("SC_CLK_TCK")
     return answer | {"memory, GB": round(most / 1e9, 2), "processor seconds, loading included": round(used_s)}
 

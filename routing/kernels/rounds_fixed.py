@@ -1,4 +1,4 @@
-"""Rounds of single deliveries whose travel times do not change over the day: all that is cached is two numbers a stop.
+"""Rounds whose travel times do not change over the day: little more than two numbers a stop are cached.
 
 What the general kernels keep of heads and tails comes down to the earliest departure and the latest arrival here, and, where
 durations matter, to the shortest duration up to a stop and from it on (Savelsbergh 1992). Rounds are linked lists, so that a
@@ -25,7 +25,9 @@ from routing.kernels.rounds_times import EPS_S, F64, I32, I64, Records
 
 
 class Fixed(NamedTuple):
-    """A problem of m visits, one a shipment, and V vehicles; N = m + 2 V nodes at l different locations.
+    """A problem of m visits and V vehicles; N = m + 2 V nodes at l different locations.
+
+    A visit *leads* its shipment if it is its only one or its pickup; what follows a lead is in the same round.
 
     Attributes
     ----------
@@ -36,16 +38,24 @@ class Fixed(NamedTuple):
         Window of the service; of a start when the vehicle may leave, of an end when it may be back.
     stays_s : float64[c, m]
         Time at the stop by class of service.
+    mate : int32[m]
+        The other visit of a pair; -1 without.
+    leads : bool[m]
     demand : int64[m, D]
+        Of the shipment.
+    change : int64[m, D]
+        How the load changes at the visit.
     capacity : int64[V, D]
     dislike : float32[m, V]
-        Cost of the visit in a vehicle; inf = it may not ride there.
+        Cost of the visit in a vehicle; inf = it may not ride there; of a pair the lead has the cost.
     penalty : float64[m]
-        Cost of leaving the visit out.
+        Cost of leaving the visit out; of a pair the lead has it.
     vehicles : VEHICLE[V]
         See `rounds_records`.
     timed : bool
         Whether the duration of any round matters.
+    mixed : bool
+        Whether there are pairs, or deliveries and pickups: loads are looked at place by place.
     """
 
     location: I32
@@ -54,12 +64,16 @@ class Fixed(NamedTuple):
     opens_s: F64
     closes_s: F64
     stays_s: F64
+    mate: I32
+    leads: npt.NDArray[np.bool_]
     demand: I64
+    change: I64
     capacity: I64
     dislike: npt.NDArray[np.float32]
     penalty: F64
     vehicles: Records
     timed: bool
+    mixed: bool
 
 
 class Links(NamedTuple):
@@ -76,8 +90,13 @@ class Links(NamedTuple):
         Shortest duration from the start until the departure after the node, and the latest start that has it.
     tail_s, first_s : float64[N]
         Shortest duration from the start of the service at the node to the end, and the earliest service that has it.
+    board, most_before, most_after : int64[N, D]
+        Where loads are mixed: load on leaving the node, and the most until then and from then on.
+    riding : int32[N]
+        Pairs on board on leaving the node.
     size : int64[V]
     load : int64[V, D]
+        Sum of all demands; where loads are mixed the most on board.
     metres, dislike, cost : float64[V]
     """
 
@@ -90,6 +109,10 @@ class Links(NamedTuple):
     last_s: F64
     tail_s: F64
     first_s: F64
+    board: I64
+    most_before: I64
+    most_after: I64
+    riding: I32
     size: I64
     load: I64
     metres: F64
@@ -105,10 +128,11 @@ def empty_links(fixed: Fixed) -> Links:
     after[m : m + vehicles] = np.arange(m + vehicles, nodes)
     before[m + vehicles :] = np.arange(m, m + vehicles)
     early, late, head, last, tail, first = np.zeros((6, nodes))
+    board, before_most, after_most = np.zeros((3, nodes, fixed.capacity.shape[1]), np.int64)
     load, (metres, dislike, cost) = np.zeros((vehicles, fixed.capacity.shape[1]), np.int64), np.zeros((3, vehicles))
     links = Links(
-        after, before, np.full(m, -1, np.int32), early, late, head, last, tail, first, np.zeros(vehicles, np.int64), load,
-        metres, dislike, cost,
+        after, before, np.full(m, -1, np.int32), early, late, head, last, tail, first, board, before_most, after_most,
+        np.zeros(nodes, np.int32), np.zeros(vehicles, np.int64), load, metres, dislike, cost,
     )  # fmt: skip
     for r in range(vehicles):
         settle(fixed, links, r)
@@ -183,7 +207,39 @@ def settle(fixed: Fixed, links: Links, r: int) -> bool:
         pass_back(fixed, links, r, v, i)
         i = v
     links.size[r], links.metres[r], links.dislike[r] = size, metres if size else 0.0, dislike
+    if fixed.mixed:
+        _load(fixed, links, r)
     return reprice(fixed, links, r) and feasible
+
+
+@lean
+def _load(fixed: Fixed, links: Links, r: int) -> None:
+    """Loads place by place, and the pairs that ride."""
+    m, start, end = len(fixed.penalty), len(fixed.penalty) + r, len(fixed.penalty) + len(fixed.vehicles) + r
+    links.riding[start] = 0
+    for d in range(fixed.demand.shape[1]):
+        now, v = 0, links.after[start]
+        while v < m:
+            if fixed.mate[v] < 0 and fixed.change[v, d] < 0:
+                now -= fixed.change[v, d]
+            v = links.after[v]
+        links.board[start, d] = links.most_before[start, d] = now
+        i = start
+        while links.after[i] < m:
+            v = links.after[i]
+            now += fixed.change[v, d]
+            links.board[v, d], links.most_before[v, d] = now, max(now, links.most_before[i, d])
+            links.riding[v] = links.riding[i]
+            if fixed.mate[v] >= 0:
+                links.riding[v] += 1 if fixed.leads[v] else -1
+            i = v
+        links.most_after[end, d] = now
+        while True:
+            links.most_after[i, d] = max(links.board[i, d], links.most_after[links.after[i], d])
+            if i == start:
+                break
+            i = links.before[i]
+        links.load[r, d] = links.most_after[start, d]
 
 
 @inlined
@@ -224,6 +280,12 @@ def link(fixed: Fixed, links: Links, r: int, route: I32) -> bool:
 @lean
 def put_in(fixed: Fixed, links: Links, r: int, v: int, i: int) -> None:
     """Insert visit `v` after node `i` of round `r` and pass on what changes."""
+    if fixed.mixed:
+        j = links.after[i]
+        join(links, i, v)
+        join(links, v, j)
+        settle(fixed, links, r)
+        return
     m, vehicles, p = len(fixed.penalty), len(fixed.vehicles), fixed.vehicles[r].profile
     start, end, j = m + r, m + vehicles + r, links.after[i]
     a, at, b = fixed.location[i], fixed.location[v], fixed.location[j]
@@ -269,6 +331,11 @@ def copy_links(fixed: Fixed, source: Links, target: Links, r: int) -> None:
         if fixed.timed:
             target.head_s[i], target.last_s[i] = source.head_s[i], source.last_s[i]
             target.tail_s[i], target.first_s[i] = source.tail_s[i], source.first_s[i]
+        if fixed.mixed:
+            target.riding[i] = source.riding[i]
+            for d in range(fixed.demand.shape[1]):
+                target.board[i, d], target.most_before[i, d] = source.board[i, d], source.most_before[i, d]
+                target.most_after[i, d] = source.most_after[i, d]
         if i == m + vehicles + r:
             break
         j = source.after[i]

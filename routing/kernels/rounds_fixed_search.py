@@ -15,15 +15,18 @@ import numpy as np
 
 from routing.kernels.jit import inlined, kernel, lean
 from routing.kernels.rounds_fixed import Fixed, Links, copy_links, join, price, put_in, settle
+from routing.kernels.rounds_fixed_cross import cross, restore
+from routing.kernels.rounds_fixed_pairs import pair_cost
 from routing.kernels.rounds_places import next_random
+from routing.kernels.rounds_ruin import LONGEST_ROUND, LONGEST_STRING, MEAN_REMOVED, WHOLE_ROUND
 from routing.kernels.rounds_times import EPS_S, F64, I32, I64
 
-MEAN_REMOVED = 10.0
-LONGEST_STRING = 10
-WHOLE_ROUND = 0.02
-LONGEST_ROUND = 40
 BLINK = 0.01
 """As in `rounds_ruin`, but that places are overlooked which would be the best so far."""
+WIDTH = 25
+"""Of the neighbours of a visit so many are looked at."""
+CROSSING = 0.5
+"""How often tails change places before strings are removed."""
 
 
 @inlined
@@ -62,9 +65,9 @@ def place_cost(fixed: Fixed, links: Links, r: int, v: int, i: int, limit: float)
 
 @inlined
 def may_ride(fixed: Fixed, links: Links, r: int, v: int) -> bool:
-    """Whether vehicle `r` may serve visit `v` and has room for it."""
+    """Whether vehicle `r` may serve visit `v` and, unless loads are mixed, has room for it."""
     for d in range(fixed.demand.shape[1]):
-        if links.load[r, d] + fixed.demand[v, d] > fixed.capacity[r, d]:
+        if (0 if fixed.mixed else links.load[r, d]) + fixed.demand[v, d] > fixed.capacity[r, d]:
             return False
     return fixed.dislike[v, r] < np.inf and links.size[r] < fixed.vehicles[r].max_stops
 
@@ -72,48 +75,79 @@ def may_ride(fixed: Fixed, links: Links, r: int, v: int) -> bool:
 @lean
 def best_place(
     fixed: Fixed, links: Links, v: int, near: I32, unused: I64, count: int, seed: np.ndarray
-) -> tuple[float, int, int]:
-    """Cheapest place next to the neighbours of visit `v` or in an unused vehicle: (added cost, vehicle, node before it).
+) -> tuple[float, int, int, int]:
+    """Cheapest place of visit `v` (and its mate) next to its neighbours or in an unused vehicle.
 
-    Where there is none all places are tried; vehicle -1 = infeasible.
+    Answers added cost, vehicle, node before it, and node before the mate (-1 = it has none; may be `v`). Where there is none
+    all places are tried; vehicle -1 = infeasible.
     """
-    m, best, vehicle, at = len(fixed.penalty), np.inf, -1, -1
+    m, best, vehicle, at, then = len(fixed.penalty), np.inf, -1, -1, -1
     begin = int(next_random(seed) * count) if count > 1 else 0
     for q in range(count):
         r = unused[(begin + q) % count]
         if may_ride(fixed, links, r, v):
-            unliked = fixed.dislike[v, r]
-            cost = place_cost(fixed, links, r, v, m + r, best - unliked) + unliked
+            cost, k = _cost_at(fixed, links, r, v, m + r, best)
             if cost < best and next_random(seed) >= BLINK:
-                best, vehicle, at = cost, r, m + r
-    for u in near[v]:
+                best, vehicle, at, then = cost, r, m + r, k
+    for u in near[v, :WIDTH]:
         r = links.route_of[u]
         if r < 0 or not may_ride(fixed, links, r, v):
             continue
-        unliked = fixed.dislike[v, r]
         for i in (links.before[u], u):
-            cost = place_cost(fixed, links, r, v, i, best - unliked) + unliked
+            cost, k = _cost_at(fixed, links, r, v, i, best)
             if cost < best and next_random(seed) >= BLINK:
-                best, vehicle, at = cost, r, i
+                best, vehicle, at, then = cost, r, i, k
     if vehicle < 0:
         return any_place(fixed, links, v)
-    return best, vehicle, at
+    return best, vehicle, at, then
 
 
 @lean
-def any_place(fixed: Fixed, links: Links, v: int) -> tuple[float, int, int]:
-    """Cheapest of all places."""
-    m, best, vehicle, at = len(fixed.penalty), np.inf, -1, -1
+def any_place(fixed: Fixed, links: Links, v: int) -> tuple[float, int, int, int]:
+    """Cheapest of all places, as `best_place`."""
+    m, best, vehicle, at, then = len(fixed.penalty), np.inf, -1, -1, -1
     for r in range(len(fixed.vehicles)):
         if not may_ride(fixed, links, r, v):
             continue
-        unliked, i = fixed.dislike[v, r], m + r
+        i = m + r
         while i < m + len(fixed.vehicles):
-            cost = place_cost(fixed, links, r, v, i, best - unliked) + unliked
+            cost, k = _cost_at(fixed, links, r, v, i, best)
             if cost < best:
-                best, vehicle, at = cost, r, i
+                best, vehicle, at, then = cost, r, i, k
             i = links.after[i]
-    return best, vehicle, at
+    return best, vehicle, at, then
+
+
+@inlined
+def _cost_at(fixed: Fixed, links: Links, r: int, v: int, i: int, limit: float) -> tuple[float, int]:
+    """Added cost of visit `v` after node `i`, and where its mate is best then (-1 = it has none); inf = not below `limit`."""
+    unliked = float(fixed.dislike[v, r])
+    if not fixed.mixed:
+        return place_cost(fixed, links, r, v, i, limit - unliked) + unliked, -1
+    if fixed.mate[v] >= 0:
+        cost, then = pair_cost(fixed, links, r, v, i, limit - unliked)
+        return cost + unliked, then
+    cost = place_cost(fixed, links, r, v, i, limit - unliked) + unliked
+    for d in range(fixed.demand.shape[1]):
+        most = links.most_before[i, d] if fixed.change[v, d] < 0 else links.most_after[i, d]
+        if most + fixed.demand[v, d] > fixed.capacity[r, d]:
+            cost = np.inf
+    return cost, -1
+
+
+@lean
+def put_at(fixed: Fixed, links: Links, r: int, v: int, i: int, then: int) -> None:
+    """Insert visit `v` after node `i` of round `r`, and its mate after node `then` where it has one."""
+    if then >= 0:
+        w, j = fixed.mate[v], links.after[i]
+        join(links, i, v)
+        join(links, v, j)
+        j = links.after[then]
+        join(links, then, w)
+        join(links, w, j)
+        settle(fixed, links, r)
+    else:
+        put_in(fixed, links, r, v, i)
 
 
 @lean
@@ -131,7 +165,7 @@ def list_unused(fixed: Fixed, links: Links, unused: I64) -> int:
 
 @lean
 def ruin(fixed: Fixed, links: Links, backup: Links, close: I32, seed: np.ndarray, touched: np.ndarray, removed: I64) -> int:
-    """Remove adjacent strings; note the visits in `removed` (count returned) and keep their rounds (``touched[V]``)."""
+    """Remove adjacent strings; note the leads in `removed` (count returned, -1 = see `take_string`), keep their rounds."""
     m, vehicles = len(fixed.penalty), len(fixed.vehicles)
     used, served = 0, 0
     for r in range(vehicles):
@@ -175,7 +209,7 @@ def ruin(fixed: Fixed, links: Links, backup: Links, close: I32, seed: np.ndarray
         hole = int(next_random(seed) * (length + 1)) if kept else -1
         count = take_string(fixed, links, r, i, span, hole, kept, removed, count)
         strings -= 1
-        if strings <= 0:
+        if strings <= 0 or count < 0:
             break
     return count
 
@@ -184,21 +218,34 @@ def ruin(fixed: Fixed, links: Links, backup: Links, close: I32, seed: np.ndarray
 def take_string(
     fixed: Fixed, links: Links, r: int, first: int, span: int, hole: int, kept: int, removed: I64, count: int
 ) -> int:
-    """Take `span` visits out from `first` on, but for `kept` from the `hole`-th on; answer how many are removed by now."""
-    i, v = links.before[first], first
+    """Take `span` visits out from `first` on, with their mates, but for `kept` from the `hole`-th on.
+
+    Answers how many leads are removed by now; -1 = what is left cannot be driven, since what was left out lay on a short cut.
+    """
+    v, taken = first, count
     for k in range(span):
-        after = links.after[v]
-        if hole <= k < hole + kept:
-            join(links, i, v)
-            i = v
-        else:
-            links.route_of[v] = -1
-            removed[count] = v
-            count += 1
-        v = after
-    join(links, i, v)
-    settle(fixed, links, r)
-    return count
+        if not hole <= k < hole + kept:
+            removed[taken] = v
+            taken += 1
+        v = links.after[v]
+    write = count
+    for k in range(count, taken):
+        v = removed[k]
+        if links.route_of[v] < 0:
+            continue
+        w = fixed.mate[v]
+        _unlink(links, v)
+        if w >= 0:
+            _unlink(links, w)
+        removed[write] = v if fixed.leads[v] else w
+        write += 1
+    return write if settle(fixed, links, r) else -1
+
+
+@inlined
+def _unlink(links: Links, v: int) -> None:
+    join(links, links.before[v], links.after[v])
+    links.route_of[v] = -1
 
 
 @lean
@@ -242,26 +289,6 @@ def keep(fixed: Fixed, links: Links, backup: Links, touched: np.ndarray, r: int)
 
 
 @lean
-def restore(fixed: Fixed, links: Links, backup: Links, touched: np.ndarray) -> None:
-    """Take the touched rounds back from the backup."""
-    m = len(fixed.penalty)
-    for r in range(len(touched)):
-        if touched[r]:
-            v = links.after[m + r]
-            while v < m:
-                if links.route_of[v] == r:
-                    links.route_of[v] = -1
-                v = links.after[v]
-    for r in range(len(touched)):
-        if touched[r]:
-            copy_links(fixed, backup, links, r)
-            v = links.after[m + r]
-            while v < m:
-                links.route_of[v] = r
-                v = links.after[v]
-
-
-@lean
 def cost_of_absent(fixed: Fixed, links: Links) -> float:
     """Cost of what is left out."""
     total = 0.0
@@ -272,7 +299,7 @@ def cost_of_absent(fixed: Fixed, links: Links) -> float:
 
 
 @lean
-def call_absent(links: Links, removed: I64, count: int, seed: np.ndarray) -> int:
+def call_absent(fixed: Fixed, links: Links, removed: I64, count: int, seed: np.ndarray) -> int:
     """Append up to ten visits left out before, each by a coin, to those just removed; return how many there are now."""
     absent, m = count, len(links.route_of)
     begin = int(next_random(seed) * m)
@@ -280,7 +307,7 @@ def call_absent(links: Links, removed: I64, count: int, seed: np.ndarray) -> int
         v = (begin + step) % m
         if absent >= count + 10:
             break
-        if links.route_of[v] < 0:
+        if links.route_of[v] < 0 and fixed.leads[v]:
             known = False
             for k in range(count):
                 known = known or removed[k] == v
@@ -304,6 +331,17 @@ def keep_best(fixed: Fixed, links: Links, best: I32, changed: np.ndarray) -> Non
             changed[r] = False
 
 
+@lean
+def _take(links: Links, backup: Links, touched: np.ndarray, changed: np.ndarray) -> float:
+    """Note the touched rounds as changed; answer how their cost changed."""
+    change = 0.0
+    for r in range(len(touched)):
+        if touched[r]:
+            changed[r] = True
+            change += links.cost[r] - backup.cost[r]
+    return change
+
+
 @kernel
 def improve_fixed(
     fixed: Fixed, links: Links, backup: Links, best: I32, close: I32, near: I32, far: F64, iterations: int, temperature: float,
@@ -316,6 +354,8 @@ def improve_fixed(
     where they differ. `backup` is scratch.
     """
     m, vehicles = len(fixed.penalty), len(fixed.vehicles)
+    if m == 0:
+        return 0
     removed, keys, unused = np.empty(m, np.int64), np.empty(m), np.empty(vehicles, np.int64)
     touched = np.zeros(vehicles, np.bool_)
     return _improve(
@@ -332,19 +372,28 @@ def _improve(
 ) -> int:  # fmt: skip
     improved, left_out = 0, cost_of_absent(fixed, links)
     for _ in range(iterations):
+        if next_random(seed) < CROSSING and cross(fixed, links, backup, near, WIDTH, temperature, seed, touched):
+            costs[0] += _take(links, backup, touched, changed)
+            if costs[0] < costs[1] - 1e-7:
+                costs[1] = costs[0]
+                improved += 1
+                keep_best(fixed, links, best, changed)
         count = ruin(fixed, links, backup, close, seed, touched, removed)
-        absent = call_absent(links, removed, count, seed) if left_out > 0.0 else count
+        if count < 0:
+            restore(fixed, links, backup, touched)
+            continue
+        absent = call_absent(fixed, links, removed, count, seed) if left_out > 0.0 else count
         put_in_order(fixed, removed, absent, far, keys, seed)
         free, out = list_unused(fixed, links, unused), False
         for k in range(absent):
             v = removed[k]
-            cost, r, i = best_place(fixed, links, v, near, unused, free, seed)
+            cost, r, i, then = best_place(fixed, links, v, near, unused, free, seed)
             if r < 0 or cost > fixed.penalty[v]:
                 out = True
                 continue
             keep(fixed, links, backup, touched, r)
-            put_in(fixed, links, r, v, i)
-            if links.size[r] == 1:
+            put_at(fixed, links, r, v, i, then)
+            if links.size[r] == (1 if then < 0 else 2):
                 free = list_unused(fixed, links, unused)
         still_out = cost_of_absent(fixed, links) if left_out > 0.0 or out else 0.0
         cost = costs[0] + still_out - left_out
@@ -353,8 +402,7 @@ def _improve(
                 cost += links.cost[r] - backup.cost[r]
         if cost < costs[0] - temperature * math.log(max(next_random(seed), 1e-12)):
             costs[0], left_out = cost, still_out
-            for r in range(len(touched)):
-                changed[r] |= touched[r]
+            _take(links, backup, touched, changed)
             if cost < costs[1] - 1e-7:
                 costs[1] = cost
                 improved += 1

@@ -18,12 +18,12 @@ def build_fixed(problem: ProblemArrays, times: TimesArrays) -> Fixed | None:
 
     That is: travel times that change, pairs of pickup and delivery, both of them mixed, several windows a visit, breaks and
     rests, dues, longest rides, bonds, reloads, and costs of driving together with lengths that cost or are limited.
+    That is: travel times that change, several windows a visit, breaks and rests, dues, longest rides, bonds and reloads.
     """
     visits, vehicles, m = problem.visits, problem.vehicles, len(problem.visits)
     plain = (
         times.kind == STATIC
-        and m == len(problem.shipments)
-        and bool(visits.is_delivery.all() or not (visits.is_delivery | visits.is_reload).any())
+        and not visits.is_reload.any()
         and bool((visits.last_window - visits.first_window <= 1).all())
         and not problem.special.any()
         and not len(problem.bond_other)
@@ -49,6 +49,9 @@ def build_fixed(problem: ProblemArrays, times: TimesArrays) -> Fixed | None:
         problem.windows.opens_s[visits.first_window[some]],
         problem.windows.closes_s[visits.first_window[some]],
     )
+    leads = (visits.partner < 0) | ~visits.is_delivery
+    demand, dislike = problem.demand[visits.shipment], problem.dislike[visits.shipment]
+    dislike[~leads[:, None] & np.isfinite(dislike)] = 0.0
     timed = (
         (vehicles.cost_per_s > 0.0)
         | np.isfinite(vehicles.max_duration_s)
@@ -59,8 +62,10 @@ def build_fixed(problem: ProblemArrays, times: TimesArrays) -> Fixed | None:
         location.astype(np.int32), drive, np.nan_to_num(metres, posinf=1e12),
         np.concatenate([opens, vehicles.leave_from_s, np.full(len(vehicles), -np.inf)]),
         np.concatenate([closes, vehicles.leave_by_s, vehicles.return_by_s]),
-        problem.service_s, problem.demand, problem.capacity, problem.dislike, np.ascontiguousarray(problem.shipments.penalty),
-        vehicles, bool(timed.any()),
+        problem.service_s, visits.partner.astype(np.int32), leads, demand,
+        np.where(visits.is_delivery[:, None], -demand, demand), problem.capacity, dislike,
+        np.where(leads, problem.shipments.penalty[visits.shipment], 0.0), vehicles, bool(timed.any()),
+        bool(visits.is_delivery.any() and not (leads & visits.is_delivery).all()),
     )  # fmt: skip
 
 
@@ -100,7 +105,8 @@ class FixedAnnealing:
 
     def run(self, iterations: int, temperature: float, cooling: float) -> int:
         """Some iterations from a temperature that falls by a factor each; answer how often the best plan improved."""
-        self._fixed.penalty[:] = self._problem.shipments.penalty
+        leads, shipment = self._fixed.leads, self._problem.visits.shipment
+        self._fixed.penalty[leads] = self._problem.shipments.penalty[shipment[leads]]
         self._costs[0] = self._total()
         self._search.iterations += iterations
         close, near, far = self._search.neighbours()
@@ -126,7 +132,7 @@ class FixedAnnealing:
 
     def absent(self) -> list[int]:
         """Shipments in no route of the present plan."""
-        return [int(v) for v in np.flatnonzero(self._links.route_of < 0)]
+        return [int(self._problem.visits.shipment[v]) for v in np.flatnonzero((self._links.route_of < 0) & self._fixed.leads)]
 
     def _keep(self) -> None:
         keep_best(self._fixed, self._links, self._best, self._changed)

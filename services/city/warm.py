@@ -26,6 +26,7 @@ from routing.model.timetable import Timetable
 from services.city import arrays
 from services.city.errors import CityError
 from services.city.hierarchies import load_hierarchies
+from services.common.compiling import compile_once
 
 WARM_MODULES = (
     "routing.street.warm", "routing.places.search", "routing.transit.warm", "routing.multimodal.warm", "traffic_lights.warm",
@@ -105,6 +106,8 @@ def warming_aside(enabled: bool = True) -> Iterator[Callable[[str], object]]:
     children = [spawning.Process(target=_warm_aside, args=(os.getpid(), names), daemon=True) for names in ASIDE if enabled]
     of_module = {name: child for names, child in zip(ASIDE, children, strict=False) for name in names}
     started: list[SpawnProcess] = []
+    if enabled:
+        compile_once()
     try:
         for child in children:
             child.start()
@@ -123,6 +126,7 @@ def _warm_aside(parent: int, names: Sequence[str]) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:
             return
+    compile_once()
     for name in names:
         if _exists(name):
             importlib.import_module(name).warm()

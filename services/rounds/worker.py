@@ -20,6 +20,7 @@ from routing.rounds.replan import residual
 from routing.rounds.stability import Stability
 from routing.rounds.sure import solve_surely
 from routing.rounds.warm import warm
+from services.common.compiling import compile_once
 from services.rounds.codec import (
     Failure,
     Improvement,
@@ -47,6 +48,7 @@ MIN_INTERVAL_S = 0.2
 def main(arguments: list[str]) -> int:
     """Serve orders until the other end closes the socket."""
     with socket.socket(fileno=int(arguments[0])) as channel:
+        compile_once()
         warm()
         _send(channel, Ready(os.getpid()))
         while (data := _receive(channel)) is not None:

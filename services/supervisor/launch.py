@@ -9,6 +9,8 @@ import runpy
 import sys
 from typing import Any, cast
 
+from services.common.compiling import compile_once
+
 WITH_KERNELS = frozenset({"ingest", "journeys", "rounds"})
 
 
@@ -33,6 +35,7 @@ def main(arguments: list[str]) -> None:
     gc.disable()
     if arguments[0] in WITH_KERNELS:
         load_numba_without_blas()
+        compile_once()
     runpy.run_module(f"services.{arguments[0]}.main", run_name="__main__", alter_sys=True)
 
 

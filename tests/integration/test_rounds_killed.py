@@ -45,7 +45,7 @@ async def _until(check: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.1)
 
 
-@pytest.mark.usefixtures("porto_snapshot")  # its kernels: or each process would compile for itself where nothing is cached yet
+@pytest.mark.usefixtures("compiled_kernels")
 async def test_jobs_and_plans_outlive_a_service_that_is_killed(tmp_path: Path) -> None:
     """Killed while it works: the other process finishes the job; killed again, a new process finishes it and keeps plans."""
     first_home, second_home = tmp_path / "one", tmp_path / "two"

@@ -42,6 +42,7 @@ async def until(check: Callable[[], Awaitable[bool]]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("compiled_kernels")
 async def test_no_call_fails_while_traffic_and_the_city_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -125,10 +125,8 @@ def test_daily_driving_leaves_orders_out_and_says_why() -> None:
 
 LINE = line_times([0, 200, 400])
 ASKED = problem(3, [van("v", 4, driving_rules=SMALL)], [delivery("a", 1, None, 10), delivery("b", 2, None, 10)])
-PLAN = build_plan(ASKED, LINE, [[0, 1]])
 FAR = line_times([0, 400])
 ROAD = problem(2, [van("v", 4, driving_rules=SMALL)], [delivery("a", 1, None, 10)])
-ROAD_PLAN = build_plan(ROAD, FAR, [[0]])
 
 
 def _changed(plan: Plan, stop_idx: int, **values: Any) -> Plan:
@@ -140,27 +138,28 @@ def _changed(plan: Plan, stop_idx: int, **values: Any) -> Plan:
 
 def test_the_validator_finds_every_breach() -> None:
     """Rests left out, too short, in waits, at the wrong place of the road; too much driving in the day."""
-    assert list_violations(ASKED, LINE, PLAN) == []
-    assert list_violations(ROAD, FAR, ROAD_PLAN) == []
-    resting = next(k for k, stop in enumerate(PLAN.rounds[0].stops) if stop.breaks_after)
-    rest = PLAN.rounds[0].stops[resting].breaks_after[0]
+    plan, road_plan = build_plan(ASKED, LINE, [[0, 1]]), build_plan(ROAD, FAR, [[0]])
+    assert list_violations(ASKED, LINE, plan) == []
+    assert list_violations(ROAD, FAR, road_plan) == []
+    resting = next(k for k, stop in enumerate(plan.rounds[0].stops) if stop.breaks_after)
+    rest = plan.rounds[0].stops[resting].breaks_after[0]
     assert rest.by_rule
     short = (PlannedBreak(rest.start_s, rest.end_s - 20, True),)
-    road = ROAD_PLAN.rounds[0].stops[0].road_rests[0]
+    road = road_plan.rounds[0].stops[0].road_rests[0]
     moved = (RoadRest(road.after_s + 10, road.start_s, road.end_s),)
     tired = replace(ASKED, vehicles=(replace(ASKED.vehicles[0], driving_rules=replace(SMALL, max_daily_driving_s=700.0)),))
     free = replace(ASKED, vehicles=(replace(ASKED.vehicles[0], driving_rules=None),))
     waiting = (PlannedBreak(200.0, 245.0, True),)
-    for asked, times, plan, message in (
-        (ASKED, LINE, _changed(PLAN, resting, breaks_after=()), "without a rest"),
-        (ASKED, LINE, _changed(PLAN, resting, breaks_after=short), "without a rest"),
-        (ASKED, LINE, _changed(PLAN, 0, start_s=400.0, breaks_before=waiting), "while it waits"),
-        (ROAD, FAR, _changed(ROAD_PLAN, 0, road_rests=moved), "on the road"),
-        (ROAD, FAR, _changed(ROAD_PLAN, 0, road_rests=()), "without a rest"),
-        (tired, LINE, PLAN, "in the day"),
-        (free, LINE, PLAN, "no rules"),
+    for asked, times, told, message in (
+        (ASKED, LINE, _changed(plan, resting, breaks_after=()), "without a rest"),
+        (ASKED, LINE, _changed(plan, resting, breaks_after=short), "without a rest"),
+        (ASKED, LINE, _changed(plan, 0, start_s=400.0, breaks_before=waiting), "while it waits"),
+        (ROAD, FAR, _changed(road_plan, 0, road_rests=moved), "on the road"),
+        (ROAD, FAR, _changed(road_plan, 0, road_rests=()), "without a rest"),
+        (tired, LINE, plan, "in the day"),
+        (free, LINE, plan, "no rules"),
     ):
-        found = list_violations(asked, times, plan)
+        found = list_violations(asked, times, told)
         assert any(message in text for text in found), (message, found)
 
 

@@ -192,47 +192,52 @@ def test_a_pair_stays_on_board_at_the_depot() -> None:
 ASKED = problem(
     4, [van("v", 4, max_reloads=2, reload_s=20.0)], [delivery(f"o{k}", k + 1, None, 5, load=(4,)) for k in range(2)]
 )
-PLAN = build_plan(ASKED, LINE, [[0, 2, 1]])
 
 
-def test_routes_hold_the_reloads() -> None:
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    """One van comes back to load once."""
+    return build_plan(ASKED, LINE, [[0, 2, 1]])
+
+
+def test_routes_hold_the_reloads(plan: Plan) -> None:
     """What is planned again, or checked again, comes back to load where it did."""
-    assert PLAN.routes() == PLAN.routes_by_vehicle(len(ASKED.vehicles)) == [[0, 2, 1]]
-    assert build_plan(ASKED, LINE, PLAN.routes()) == PLAN
+    assert plan.routes() == plan.routes_by_vehicle(len(ASKED.vehicles)) == [[0, 2, 1]]
+    assert build_plan(ASKED, LINE, plan.routes()) == plan
 
 
-def _changed(**values: Any) -> Plan:
-    one = PLAN.rounds[0]
+def _changed(plan: Plan, **values: Any) -> Plan:
+    one = plan.rounds[0]
     reload = one.stops[1].reload
     assert reload is not None
     stop = replace(one.stops[1], reload=replace(reload, **values) if values else None)
-    return replace(PLAN, rounds=(replace(one, stops=(one.stops[0], stop)),))
+    return replace(plan, rounds=(replace(one, stops=(one.stops[0], stop)),))
 
 
-def test_the_validator_finds_every_breach() -> None:
+def test_the_validator_finds_every_breach(plan: Plan) -> None:
     """Reloads left out, too short, too often, elsewhere, of another vehicle, at another time, with other loads."""
-    assert list_violations(ASKED, LINE, PLAN) == []
+    assert list_violations(ASKED, LINE, plan) == []
     once = replace(ASKED, vehicles=(replace(ASKED.vehicles[0], max_reloads=0, reload_s=0.0),))
     shut = replace(ASKED, depots=(replace(ASKED.depots[0], window=TimeWindow(0, 150)),))
-    for asked, plan, message in (
-        (ASKED, _changed(), "load dimension 0"),
-        (ASKED, _changed(departure_s=209.0), "reload: lasts"),
-        (ASKED, _changed(arrival_s=1.0), "reload: says it is reached"),
-        (ASKED, _changed(start_s=1.0), "before the vehicle is ready"),
-        (ASKED, _changed(location_idx=3), "the depot at"),
-        (ASKED, _changed(visit_idx=9), "no reload of this vehicle"),
-        (ASKED, _changed(load_after=(9,)), "other loads"),
-        (shut, PLAN, "shut"),
-        (once, PLAN, "reload"),
+    for asked, told, message in (
+        (ASKED, _changed(plan), "load dimension 0"),
+        (ASKED, _changed(plan, departure_s=209.0), "reload: lasts"),
+        (ASKED, _changed(plan, arrival_s=1.0), "reload: says it is reached"),
+        (ASKED, _changed(plan, start_s=1.0), "before the vehicle is ready"),
+        (ASKED, _changed(plan, location_idx=3), "the depot at"),
+        (ASKED, _changed(plan, visit_idx=9), "no reload of this vehicle"),
+        (ASKED, _changed(plan, load_after=(9,)), "other loads"),
+        (shut, plan, "shut"),
+        (once, plan, "reload"),
     ):
-        found = list_violations(asked, LINE, plan)
+        found = list_violations(asked, LINE, told)
         assert any(message in text for text in found), (message, found)
 
 
-def test_changes_while_driven_are_refused_by_name() -> None:
+def test_changes_while_driven_are_refused_by_name(plan: Plan) -> None:
     """What is on board cannot be told from what is loaded later."""
     with pytest.raises(InvalidProblemError) as caught:
-        residual(ASKED, PLAN, 50.0)
+        residual(ASKED, plan, 50.0)
     assert caught.value.findings[0].field == "vehicles[0].max_reloads"
 
 

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from google.transit import gtfs_realtime_pb2
 from traboule.feeds.v1 import feeds_service_pb2, feeds_service_pb2_grpc
 from traboule.parking.v1 import parking_service_pb2, parking_service_pb2_grpc
@@ -15,6 +16,8 @@ from services.common.channel import development_tokens, open_channel
 from tests.builders.cities import CITY_TOML, draw_city
 from tests.builders.journeys import at
 from tests.builders.swapping import build, served
+
+pytestmark = pytest.mark.usefixtures("compiled_kernels")
 
 FEED = """
 [[feeds]]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import grpc
+import pytest
 from traboule.journeys.v1 import itinerary_pb2 as pb
 from traboule.journeys.v1 import journeys_service_pb2_grpc, plan_pb2
 
@@ -16,6 +17,8 @@ from services.common.channel import development_tokens, open_channel
 from tests.builders.cities import draw_city
 from tests.builders.journeys import at, plan_request
 from tests.builders.swapping import Service, build, served
+
+pytestmark = pytest.mark.usefixtures("compiled_kernels")
 
 WEST, EAST = (41.1501, -8.6199), (41.1500, -8.6161)
 

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
 from traboule.rounds.v1 import problem_pb2, rounds_service_pb2_grpc
 from traboule.rounds.v1 import rounds_service_pb2 as pb
 
@@ -12,6 +13,8 @@ from services.common.rules import Role
 from tests.builders.cities import draw_city
 from tests.builders.journeys import at, point
 from tests.builders.swapping import build, served
+
+pytestmark = pytest.mark.usefixtures("compiled_kernels")
 
 WEST, EAST = point((41.1501, -8.6199)), point((41.1500, -8.6161))
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from services.city.snapshot import CitySnapshot
 
 MOST_WORKERS = 4
-SLOW_TO_COMPILE = ROOT / "tests" / "routing" / "rounds"
-"""Whose kernels take minutes where nothing is cached."""
+SLOW_TO_COMPILE = "rounds"
+"""In the path of tests whose kernels take minutes where nothing is cached."""
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     first = next((path for path in by_file if path in on_porto), None)
 
     def turn(path: Path) -> int:
-        return 0 if path == first else 3 if path in on_porto else 2 if path.is_relative_to(SLOW_TO_COMPILE) else 1
+        return 0 if path == first else 3 if path in on_porto else 2 if SLOW_TO_COMPILE in str(path.relative_to(ROOT)) else 1
 
     items[:] = [item for path in sorted(by_file, key=turn) for item in by_file[path]]
 

@@ -1,6 +1,5 @@
 """What all tests share: where machine code is cached, how examples are drawn, and the real cities, built once."""
 
-import itertools
 import os
 import time
 from pathlib import Path
@@ -42,7 +41,9 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with a file that has Porto built; what needs it, or the kernels compiled beside it, comes last, file by file."""
-    by_file = {path: list(tests) for path, tests in itertools.groupby(items, lambda item: item.path)}
+    by_file: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        by_file.setdefault(item.path, []).append(item)
     on_porto = {
         path for path, tests in by_file.items() if any("porto_snapshot" in getattr(item, "fixturenames", ()) for item in tests)
     }

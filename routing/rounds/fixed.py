@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 def build_fixed(problem: ProblemArrays, times: TimesArrays) -> Fixed | None:
     """The problem for the lean kernels; None if it has what they do not know.
 
-    That is: travel times that change, pairs of pickup and delivery, both of them mixed, several windows a visit, breaks and
-    rests, dues, longest rides, bonds, reloads, and costs of driving together with lengths that cost or are limited.
-    That is: travel times that change, several windows a visit, breaks and rests, dues, longest rides, bonds and reloads.
+    That is: travel times that change, several windows a visit, breaks and rests, dues, longest rides, bonds, reloads, and costs
+    of driving together with lengths that cost or are limited.
     """
     visits, vehicles, m = problem.visits, problem.vehicles, len(problem.visits)
     plain = (

@@ -111,11 +111,15 @@ class KeptPlans:
         """The plan of rounds in memory; made anew when it is not there, or when its clock is ahead of what is reported."""
         kept = self._plans.get(rounds_id)
         ahead = kept is not None and kept.live is not None and until_s and until_s - kept.mapped.zero_s < kept.live.now_s
-        if kept is not None and not ahead and kept.stored.job.tenant == tenant:
+        same = kept is not None and not ahead and kept.stored.job.tenant == tenant
+        if same and kept is not None and kept.asked:
+            self._plans.move_to_end(rounds_id)
+            return kept
+        stored = await self._store.get(rounds_id, tenant)
+        if same and kept is not None and kept.stored.version == stored.version:  # nobody changed it since it was made ready
             self._plans.move_to_end(rounds_id)
             kept.asked = True
             return kept
-        stored = await self._store.get(rounds_id, tenant)
         refuse_hubs(stored.problem)
         kept = await self._make(stored, until_s)
         if kept.live is not None:

@@ -24,6 +24,8 @@ def cross(
 ) -> bool:
     """Swap the tail after a drawn visit with another one, where that costs least among its `width` nearest visits.
 
+    Or the tail goes to an unused vehicle.
+
     True = it was done and accepted as in simulated annealing; ``touched[V]`` are its rounds, and `backup` holds what they were.
     """
     m, vehicles = len(fixed.penalty), len(fixed.vehicles)
@@ -46,6 +48,14 @@ def cross(
             added = _change(fixed, links, r, q, u, x if x < m else end + q, v, y if y < m else end + r)
             if added < best and (fixed.mixed or _has_room(fixed, links, r, q, u, v)):
                 best, one = added, v
+    earlier = -1
+    for q in range(vehicles if x < m else 0):  # or part the round: an unused vehicle takes the tail
+        kind = fixed.vehicles[q].kind if links.size[q] == 0 else -1
+        if kind >= 0 and kind != earlier:
+            added = _change(fixed, links, r, q, u, x, m + q, end + r)
+            if added < best and _has_room(fixed, links, r, q, u, m + q):
+                best, one = added, m + q
+        earlier = kind
     if one < 0:
         return False
     q = links.route_of[one] if one < m else one - m
@@ -72,17 +82,20 @@ def _change(fixed: Fixed, links: Links, r: int, q: int, u: int, x: int, v: int, 
     there, back = fixed.drive_s[p, a, b], fixed.drive_s[p, c, d]
     if links.early_s[u] + there > links.late_s[y] + EPS_S or links.early_s[v] + back > links.late_s[x] + EPS_S:
         return np.inf
-    emptied = v >= m and x >= m
+    emptied, opened = v >= m and x >= m, links.size[q] == 0
     metres = fixed.metres[p, a, b] - fixed.metres[p, a, fixed.location[links.after[u]]]
-    metres += (0.0 if emptied else fixed.metres[p, c, d]) - fixed.metres[p, c, fixed.location[links.after[v]]]
-    added = fixed.vehicles[r].cost_per_m * metres - (fixed.vehicles[q].fixed_cost if emptied else 0.0)
+    metres += 0.0 if emptied else fixed.metres[p, c, d]
+    metres -= 0.0 if opened else fixed.metres[p, c, fixed.location[links.after[v]]]
+    added = fixed.vehicles[r].cost_per_m * metres
+    if emptied or opened:
+        added += fixed.vehicles[q].fixed_cost if opened else -fixed.vehicles[q].fixed_cost
     if fixed.timed:
         end = m + len(fixed.vehicles)
         one, two = _joined(links, u, there, y), 0.0 if emptied else _joined(links, v, back, x)
         if one > fixed.vehicles[r].max_duration_s + 1e-7 or two > fixed.vehicles[q].max_duration_s + 1e-7:
             return np.inf
         added += price(fixed, r, 0.0, one) - price(fixed, r, 0.0, links.head_s[end + r])
-        added += price(fixed, q, 0.0, two) - price(fixed, q, 0.0, links.head_s[end + q])
+        added += price(fixed, q, 0.0, two) - price(fixed, q, 0.0, 0.0 if opened else links.head_s[end + q])
     return added
 
 

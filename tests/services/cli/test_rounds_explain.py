@@ -50,6 +50,7 @@ def test_constraints_of_a_file_are_priced(vroom: Path) -> None:
     assert "Savings are what was found" in text
 
 
+@pytest.mark.usefixtures("porto_snapshot")  # the page's map
 def test_two_plans_are_compared(vroom: Path, tmp_path: Path) -> None:
     """Tables, sentences, JSON and a page with both."""
     plan = _run("solve", str(vroom), "--seconds", "0.5", "--json")

@@ -69,8 +69,8 @@ class JourneyRequest:
         Departures in ``[time_s, time_s + window_s)`` are compared (0 = one departure time).
     modes
         Kinds of journey wanted.
-    max_transfers, max_walk_s
-        Bounds; the walk is per access or egress leg.
+    max_transfers, max_walk_s, max_way_s
+        Bounds; the walk is per access or egress leg, `max_way_s` that of walking all the way.
     walk_speed_factor, bicycle_speed_factor
         1.0 = the metric's speed; 0.7 = slower.
     wheelchair
@@ -95,6 +95,7 @@ class JourneyRequest:
     modes: frozenset[JourneyMode] = ALL_JOURNEY_MODES - {JourneyMode.CAR, JourneyMode.BICYCLE}
     max_transfers: int = 4
     max_walk_s: int = 1500
+    max_way_s: int = 3600
     walk_speed_factor: float = 1.0
     bicycle_speed_factor: float = 1.0
     wheelchair: bool = False
@@ -109,6 +110,7 @@ class JourneyRequest:
         _check(0 <= self.window_s <= 6 * 3600, "window_s", f"{self.window_s} is outside 0..21600 seconds")
         _check(0 <= self.max_transfers <= 7, "max_transfers", f"{self.max_transfers} is outside 0..7")
         _check(0 < self.max_walk_s <= 7200, "max_walk_s", f"{self.max_walk_s} is outside 1..7200 seconds")
+        _check(0 < self.max_way_s <= 7200, "max_way_s", f"{self.max_way_s} is outside 1..7200 seconds")
         _check(0.2 <= self.walk_speed_factor <= 3.0, "walk_speed_factor", f"{self.walk_speed_factor} is outside 0.2..3.0")
         _check(
             0.2 <= self.bicycle_speed_factor <= 3.0, "bicycle_speed_factor", f"{self.bicycle_speed_factor} is outside 0.2..3.0"

@@ -101,7 +101,7 @@ class _Planning:
         if path is None:
             return []
         duration_s = max(1, math.ceil(path.time_ms / (1000 * self.request.speed_factor(mode))))
-        if kind is JourneyMode.WALK and duration_s > max(3600, self.request.max_walk_s):
+        if kind is JourneyMode.WALK and duration_s > self.request.max_way_s:
             return []
         start_s = self.request.time_s - duration_s if self.request.arrive_by else self.request.time_s
         walk_s = duration_s if kind is JourneyMode.WALK else 0

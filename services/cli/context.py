@@ -3,6 +3,7 @@
 import functools
 import math
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -59,7 +60,8 @@ class CommandContext:
         request = places_pb2.SearchPlacesRequest(query=text, max_places=1)
         found = self.client.call("journeys", journeys_service_pb2_grpc.JourneysServiceStub, "SearchPlaces", request)
         if not found.places:
-            raise click.ClickException(f"no place called {text!r} was found; try `traboule places {text}` or lat,lon")
+            hint = f"try `traboule places {shlex.quote(text)}` or lat,lon"
+            raise click.ClickException(f"no place called {text!r} was found; {hint}")
         place = found.places[0]
         if not quiet:
             where = f", {place.locality}" if place.locality else ""

@@ -16,6 +16,7 @@ WORDS = {
     pb.CRITERION_TIME: "fastest", pb.CRITERION_TRANSFERS: "fewest changes", pb.CRITERION_WALK: "least walking",
     pb.CRITERION_CO2: "least CO2", pb.CRITERION_RELIABILITY: "surest", pb.CRITERION_FARE: "cheapest",
 }  # fmt: skip
+DRIVES = (pb.MODE_CAR, pb.MODE_VAN, pb.MODE_TRUCK)
 Stub = journeys_service_pb2_grpc.JourneysServiceStub
 EMISSION_CLASSES = {
     "electric": vehicle_pb2.EMISSION_CLASS_ELECTRIC, "class-1": vehicle_pb2.EMISSION_CLASS_1,
@@ -133,13 +134,13 @@ def show_leg(context: CommandContext, leg: pb.Leg, *, steps: bool) -> None:
         for alert in leg.alerts:
             say(f"         [yellow]⚠ {plain(alert.header)}[/]")
         return
-    word = {pb.MODE_WALK: "walk", pb.MODE_CAR: "drive", pb.MODE_BICYCLE: "cycle"}.get(leg.mode, "go")
+    word = {pb.MODE_WALK: "walk", pb.MODE_BICYCLE: "cycle", **dict.fromkeys(DRIVES, "drive")}.get(leg.mode, "go")
     more = ""
     if leg.HasField("parking"):
         more = f", park ({leg.parking.free_probability:.0%} sure of a space)"
     elif leg.HasField("free_flow_duration_s") and leg.duration_s - leg.free_flow_duration_s >= 60:
         more = f" (of which {duration(leg.duration_s - leg.free_flow_duration_s)} traffic)"
-    if leg.HasField("ascent_m") and leg.mode != pb.MODE_CAR:
+    if leg.HasField("ascent_m") and leg.mode not in DRIVES:
         more += f", {leg.ascent_m:.0f} m up and {leg.descent_m:.0f} m down"
     to = plain(leg.to.name or "the destination")
     say(f"{times}  {word} {distance(leg.distance_m)} to {to}, {duration(leg.duration_s)}{more}")

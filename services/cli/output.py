@@ -2,6 +2,8 @@
 
 import datetime as dt
 import json
+import os
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -14,7 +16,13 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-console = Console(highlight=False, emoji=False)
+PIPED_WIDTH = 2000
+"""Columns where nobody looks at a terminal: lines of files and pipes are not broken."""
+console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH)
+
+
+NOTHING = ("", "0", "+0")
+"""Cells that say nothing, in sparse tables."""
 
 
 def print_json(message: Message | Any) -> None:
@@ -30,11 +38,17 @@ def print_table(
     title: str | None = None,
     right: Iterable[int] = (),
     whole: Iterable[int] = (),
+    sparse: bool = False,
 ) -> None:
     """Print a table; columns in `right` are set right, those in `whole` (ids) are never broken.
 
-    Cells are shown as they are; a coloured one is a rich `Text`.
+    Cells are shown as they are; a coloured one is a rich `Text`. `sparse` leaves out columns of blanks and zeros.
     """
+    rows = list(rows)
+    if sparse and rows:
+        kept = [k for k in range(len(header)) if k == 0 or any(str(row[k]) not in NOTHING for row in rows)]
+        right, whole = ([kept.index(k) for k in columns if k in kept] for columns in (right, whole))
+        header, rows = [header[k] for k in kept], [[row[k] for k in kept] for row in rows]
     table = Table(title=title and plain(title), title_justify="left", box=None, pad_edge=False, header_style="bold")
     numbers, unbroken = set(right), set(whole)
     for k, name in enumerate(header):

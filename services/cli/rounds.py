@@ -1,8 +1,10 @@
 """``traboule rounds solve|value|submit|show|cancel|list``."""
 
+import contextlib
 import datetime as dt
+import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -67,6 +69,20 @@ def read_request(context: CommandContext, file: RoundsFile, path: Path, options:
     for note in (*notes, f"planned for {day:%Y-%m-%d}"):
         click.echo(f"note: {note}", err=True)
     return message
+
+
+@contextlib.contextmanager
+def orders_named(problem: problem_pb2.Problem) -> Iterator[None]:
+    """Name the order in errors that count it (`shipments[7]`): the number says little about a line of a file."""
+
+    def named(match: re.Match[str]) -> str:
+        own = problem.shipments[int(match[1])].shipment_id if int(match[1]) < len(problem.shipments) else ""
+        return f"{match[0]} (order {own!r})" if own and repr(own) not in match.string else match[0]
+
+    try:
+        yield
+    except click.ClickException as error:
+        raise click.ClickException(re.sub(r"shipments\[(\d+)\][\w.\[\]]*", named, error.message)) from None
 
 
 def _next_day(context: CommandContext, shift: str) -> dt.date:
@@ -135,7 +151,8 @@ def _ask(context: CommandContext, problem: problem_pb2.Problem, limits: rounds_s
     """The best plan of the running city."""
     request = rounds_service_pb2.SolveRoundsRequest(problem=problem, limits=limits)
     last = rounds_service_pb2.SolveRoundsResponse()
-    with Live(Text("sending …"), console=console, transient=True, refresh_per_second=8) as live:
+    waiting = Live(Text("sending …"), console=console, transient=True, refresh_per_second=8)
+    with orders_named(problem), waiting as live:
 
         def each(message: rounds_service_pb2.SolveRoundsResponse) -> bool:
             nonlocal last
@@ -171,7 +188,8 @@ def _finish(context: CommandContext, plan: plan_pb2.Plan, out: Mapping[str, Any]
         else:
             write_plan_page(plan, open_snapshot(context.config.home, context.config.city), out["picture"])
         click.echo(f"map and chart: {out['picture']}", err=bool(out.get("as_json")))
-    write_exports(plan, geojson=out.get("geojson"), csv_file=out.get("csv_file"), gpx=out.get("gpx"))
+    zone = UTC if local else context.timezone
+    write_exports(plan, zone, geojson=out.get("geojson"), csv_file=out.get("csv_file"), gpx=out.get("gpx"))
 
 
 def show_plan(plan: plan_pb2.Plan, zone: ZoneInfo) -> None:
@@ -236,6 +254,15 @@ FOLLOW_TRAFFIC = {
 @click.pass_obj
 @plain_errors
 def submit(context: CommandContext, /, file: Path, seconds: float, follow_traffic: str, **options: Any) -> None:
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the search.")
+@click.option("--sure", type=click.FloatRange(0.5, 0.999), help="Probability with which every window is to be kept, as 0.95.")
+@click.option("--name", default="", help="Name shown by `rounds list`.")
+@fleet_options
+@click.pass_obj
+@plain_errors
+def submit(
+    context: CommandContext, /, file: Path, seconds: float, seed: int, sure: float | None, name: str, **options: Any
+) -> None:
     """Hand in the rounds of FILE (as for solve, without travel times of its own) as a job that survives restarts.
 
     Prints its id.
@@ -247,8 +274,11 @@ def submit(context: CommandContext, /, file: Path, seconds: float, follow_traffi
         problem=read_request(context, found, file, options),
         limits=rounds_service_pb2.SolveLimits(time_limit_s=seconds),
         traffic_following=rounds_service_pb2.TrafficFollowing(when=FOLLOW_TRAFFIC[follow_traffic]),
+        limits=rounds_service_pb2.SolveLimits(time_limit_s=seconds, seed=seed, window_probability=sure or 0.0),
+        display_name=name,
     )
-    say(context.client.call("rounds", Stub, "SubmitRounds", request).rounds.rounds_id)
+    with orders_named(request.problem):
+        say(context.client.call("rounds", Stub, "SubmitRounds", request).rounds.rounds_id)
 
 
 @rounds.command()

@@ -92,7 +92,7 @@ def figure_rows(found: explain_pb2.PlanComparison) -> Iterable[tuple[str, ...]]:
         for name, figures in zip(("before", "after"), both, strict=True):
             values = [""] * (len(HEADER) - 2) if figures is None else [f"{value:,.1f}" for value in _values(figures)]
             yield (name, pair.vehicle_id or "all", *[value.removesuffix(".0") for value in values])
-        yield ("difference", pair.vehicle_id or "all", *[f"{value:+,.1f}".removesuffix(".0") for value in difference])
+        yield ("change", pair.vehicle_id or "all", *[f"{value:+,.1f}".removesuffix(".0") for value in difference])
 
 
 def order_rows(found: explain_pb2.PlanComparison, zone: ZoneInfo) -> list[tuple[str, ...]]:
@@ -122,7 +122,8 @@ def _values(figures: explain_pb2.PlanFigures) -> list[float]:
 def _show(found: explain_pb2.PlanComparison, zone: ZoneInfo) -> None:
     for words in found.words:
         say(plain(words))
-    print_table(HEADER, figure_rows(found), right=range(2, len(HEADER)))
+    header = [name.replace(" ", "\n") for name in HEADER]
+    print_table(header, figure_rows(found), right=range(2, len(HEADER)), whole=(0,), sparse=True)
     rows = order_rows(found, zone)
     if rows:
         print_table(("order", "before", "after", "shift"), rows[:MOST_ORDERS], right=(3,))

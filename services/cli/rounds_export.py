@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
+from zoneinfo import ZoneInfo
 
 import click
 from google.protobuf.json_format import MessageToDict
@@ -15,7 +16,12 @@ from traboule.rounds.v1 import plan_pb2
 from services.common.polyline import decode
 
 GPX = "http://www.topografix.com/GPX/1/1"
-CSV_HEADER = ("vehicle", "stop", "kind", "shipment", "lat", "lon", "arrival", "start", "departure")
+CSV_HEADER = (
+    "vehicle", "stop", "kind", "shipment", "lat", "lon", "arrival", "start", "departure", "arrival_local", "start_local",
+    "departure_local", "drive_s", "wait_s", "distance_m", "parking_s", "bay", "hub", "loads",
+)  # fmt: skip
+FIRST_DATE_S = 100_000_000
+"""Times below are seconds of a day without a date (benchmark files)."""
 
 
 def check_targets(**files: Path | None) -> None:
@@ -31,7 +37,9 @@ def check_targets(**files: Path | None) -> None:
             raise click.ClickException(f"--{option} {file}: there is no folder {file.absolute().parent}")
 
 
-def write_exports(plan: plan_pb2.Plan, *, geojson: Path | None, csv_file: Path | None, gpx: Path | None) -> None:
+def write_exports(
+    plan: plan_pb2.Plan, zone: ZoneInfo, *, geojson: Path | None, csv_file: Path | None, gpx: Path | None
+) -> None:
     """Write the files asked for.
 
     Raises
@@ -45,7 +53,7 @@ def write_exports(plan: plan_pb2.Plan, *, geojson: Path | None, csv_file: Path |
         geojson.write_text(json.dumps(plan_geojson(plan), ensure_ascii=False), encoding="utf-8")
     if csv_file:
         with csv_file.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows(plan_rows(plan))
+            csv.writer(file).writerows(plan_rows(plan, zone))
     if gpx:
         write_gpx(plan, gpx)
 
@@ -55,8 +63,11 @@ def has_places(plan: plan_pb2.Plan) -> bool:
     return all(stop.HasField("location") for row in plan.rounds for stop in row.stops)
 
 
-def plan_rows(plan: plan_pb2.Plan) -> list[list[object]]:
-    """Stops of a plan as rows, header first; times are unix seconds, places without coordinates are empty."""
+def plan_rows(plan: plan_pb2.Plan, zone: ZoneInfo) -> list[list[object]]:
+    """Stops of a plan as rows, header first; times in unix seconds and as people read them, the way is that to the stop.
+
+    Places without coordinates and times without a date are empty.
+    """
     rows: list[list[object]] = [list(CSV_HEADER)]
     for row in plan.rounds:
         for number, stop in enumerate(row.stops):
@@ -64,7 +75,12 @@ def plan_rows(plan: plan_pb2.Plan) -> list[list[object]]:
             if stop.HasField("location"):
                 place = [round(stop.location.lat_deg, 6), round(stop.location.lon_deg, 6)]
             times = [stop.arrival_unix_s, stop.start_unix_s, stop.departure_unix_s]
-            rows.append([_safe(row.vehicle_id), number, _kind(stop), _safe(stop.shipment_id), *place, *times])
+            local = [f"{dt.datetime.fromtimestamp(t, zone):%Y-%m-%d %H:%M:%S}" if t >= FIRST_DATE_S else "" for t in times]
+            way = [stop.leg.duration_s, stop.wait_s, round(stop.leg.distance_m), stop.parking_s]
+            ids = [_safe(stop.bay_id), _safe(stop.hub_id), " ".join(map(str, stop.loads))]
+            rows.append(
+                [_safe(row.vehicle_id), number, _kind(stop), _safe(stop.shipment_id), *place, *times, *local, *way, *ids]
+            )
     return rows
 
 

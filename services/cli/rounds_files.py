@@ -1,5 +1,6 @@
 """Files of ``traboule rounds``: which format they are in, and what they say."""
 
+import codecs
 import gzip
 import json
 import zlib
@@ -63,7 +64,7 @@ def read_text(path: Path) -> str:
     Raises
     ------
     click.ClickException
-        It cannot be read, is too large or is not UTF-8.
+        It cannot be read, is too large or is no text.
     """
     try:
         with path.open("rb") as file:
@@ -72,9 +73,21 @@ def read_text(path: Path) -> str:
             data = content.read(MOST_BYTES + 1)
         if len(data) > MOST_BYTES:
             raise click.ClickException(f"{path} holds more than {MOST_BYTES >> 20} MiB; cut it into parts")
-        return data.decode("utf-8-sig")
+        return _decoded(data)
     except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise click.ClickException(f"{path} cannot be read: {error}") from None
+
+
+def _decoded(data: bytes) -> str:
+    """Text in UTF-8, in UTF-16 with a mark, or else, as older spreadsheets write it, in Windows-1252; JSON is UTF-8."""
+    if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return data.decode("utf-16")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        if b"\0" in data or data.lstrip()[:1] in (b"{", b"["):
+            raise
+        return data.decode("cp1252")
 
 
 def _parse(path: Path, text: str) -> object:

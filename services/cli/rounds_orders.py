@@ -4,7 +4,7 @@ import csv
 import datetime as dt
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -34,6 +34,8 @@ COLUMNS = {
 }
 """Column → names it may have; case, blanks and dashes do not matter. ``service`` without a unit is in minutes."""
 
+MOST_TOLD = 20
+"""Wrong lines told at once."""
 MEANING = {name: column for column, names in COLUMNS.items() for name in names}
 Resolve = Callable[[str], geo_pb2.Location]
 """An address → where it is; raises ClickException for what is not found."""
@@ -50,9 +52,13 @@ class FleetOptions:
 
 
 def looks_like_orders(text: str) -> bool:
-    """Whether the first line names columns with places in them."""
-    names = {MEANING.get(_plain(name)) for name in _head(text)[1]}
-    return "address" in names or {"lat", "lon"} <= names
+    """Whether the first line names columns of orders, places among them or not."""
+    names = [MEANING.get(_plain(name)) for name in _head(text)[1]]
+    return _has_places(names) or (len(names) > 1 and any(names))
+
+
+def _has_places(columns: Sequence[str | None]) -> bool:
+    return "address" in columns or {"lat", "lon"} <= set(columns)
 
 
 def read_orders(
@@ -63,7 +69,7 @@ def read_orders(
     Raises
     ------
     click.ClickException
-        Naming file, line and column.
+        Naming file, line and column of the first thing that is wrong in each line.
     """
     if fleet.depot is None:
         raise click.ClickException(f"{file} gives orders only: say where the vehicles start with --depot PLACE")
@@ -73,8 +79,20 @@ def read_orders(
     twice = sorted({column for column in columns if column and columns.count(column) > 1})
     if twice:
         raise click.ClickException(f"{file}, line 1: two columns mean {twice[0]!r}; leave one out")
+    if not _has_places(columns):
+        known = " or ".join(", ".join(COLUMNS[name][:3]) for name in ("address", "lat"))
+        given = f"expected {known} with lon; there are {', '.join(head)}"
+        raise click.ClickException(f"{file}, line 1: no column says where orders go; {given}")
     rows = _rows(text, file, delimiter, columns)
-    shipments = [_shipment(_Row(file, line, row, timezone, noon_s), resolve) for line, row in rows]
+    shipments, wrong = list[pb.Shipment](), list[str]()
+    for line, row in rows:
+        try:
+            shipments.append(_shipment(_Row(file, line, row, timezone, noon_s), resolve))
+        except click.ClickException as error:
+            wrong.append(error.message)
+    if wrong:
+        more = [f"and {len(wrong) - MOST_TOLD} more lines"] if len(wrong) > MOST_TOLD else []
+        raise click.ClickException("\n".join([*wrong[:MOST_TOLD], *more]))
     if not shipments:
         raise click.ClickException(f"{file} has no orders; write a line for each below the head line")
     seen: dict[str, int] = {}

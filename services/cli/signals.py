@@ -92,6 +92,7 @@ def list_(context: CommandContext, controlled: bool, as_json: bool) -> None:
         ("junction", "name", "mode", "may be ACTIVE", "stage", "plan", "detection", "state"),
         list_rows(answer.intersections, controlled_only=controlled),
         whole=(0,),
+        sparse=True,
     )
     for line in count_modes(answer.intersections):
         say(line)

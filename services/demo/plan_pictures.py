@@ -17,11 +17,16 @@ HANDOVER = {"handover": "#862e9c"}
 Stop = plan_pb2.RoundStop
 
 
+def round_colour(number: int) -> str:
+    """Colour of a plan's round."""
+    return svg.PALETTE[number % len(svg.PALETTE)]
+
+
 def plan_map(plan: plan_pb2.Plan, snapshot: CitySnapshot | None) -> str:
     """Rounds on the streets (or, without them, from stop to stop); stops numbered in the tool tips, depots as larger dots."""
     picture = StreetMap(None if snapshot is None else snapshot.street)
     for k, row in enumerate(plan.rounds):
-        colour = svg.PALETTE[k % len(svg.PALETTE)]
+        colour = round_colour(k)
         if snapshot is None:
             way = [(stop.location.lat_deg, stop.location.lon_deg) for stop in row.stops]
             picture.add_line(way, colour, width=2.6, tip=row.vehicle_id)
@@ -40,6 +45,9 @@ def plan_gantt(plan: plan_pb2.Plan, timezone: ZoneInfo) -> str:
     """One row per vehicle: driving, service, waiting, breaks, and handovers at hubs."""
     rows = []
     for row in plan.rounds:
+    """One row per vehicle: driving, service, waiting, breaks; a dot in the colour that its round has on the map."""
+    rows, marks = [], []
+    for k, row in enumerate(plan.rounds):
         bars: list[Bar] = []
         driven = 0  # on the way to the next stop, before a rest on the road
         for stop in row.stops:
@@ -56,6 +64,8 @@ def plan_gantt(plan: plan_pb2.Plan, timezone: ZoneInfo) -> str:
             rows.append((row.vehicle_id, bars))
     handed = any(bar.kind == "handover" for _, bars in rows for bar in bars)
     return gantt(rows, timezone, COLOURS | HANDOVER if handed else COLOURS)
+            marks.append(round_colour(k))
+    return gantt(rows, timezone, COLOURS, marks=marks)
 
 
 def _what(stop: Stop) -> str:

@@ -18,6 +18,8 @@ from services.common.live.state import LiveState, Topic
 from services.ingest.stamps import Stamper
 
 DEFAULT_PAGE = 100
+PAST_S = 60
+"""A time to predict for may lie so far in the past: a caller's clock need not be the city's."""
 TREND_SPAN_S = 900
 TREND_SHARE = 0.02
 Z90 = 1.2816
@@ -57,6 +59,10 @@ class ParkingServicer(parking_service_pb2_grpc.ParkingServiceServicer):
     ) -> pb.PredictAvailabilityResponse:
         live = self._now()
         outlook = self._forecast.outlook(live.free_spaces, live.capacity, live.observed_s, live.status)
+        now_s = int(self._stamper.clock.now())
+        for k, at in enumerate(request.at_unix_s):
+            if at < now_s - PAST_S:
+                raise InvalidInput(f"at_unix_s[{k}]: {at} is in the past; now is {now_s}", field=f"at_unix_s[{k}]")
         times = np.array(request.at_unix_s, np.int64)
         parks = []
         for i in self._chosen(request.car_park_ids):

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from traboule.journeys.v1 import departures_pb2
 from traboule.journeys.v1 import itinerary_pb2 as pb
 
+from routing.model.timetable import index_of
 from routing.multimodal.transit_legs import stop_point
 from routing.transit.api import Departure
+from services.common.errors import NotFound
 from services.journeys.alerts_mapping import alert_to_proto, unscoped
 from services.journeys.itinerary_mapping import place_point
 from services.journeys.view import JourneyView
@@ -20,12 +22,15 @@ _MORE = 8
 def list_departures(
     view: JourneyView, request: departures_pb2.ListDeparturesRequest, now_s: int, languages: Sequence[str]
 ) -> departures_pb2.ListDeparturesResponse:
-    """Departures within the window, by expected time, with alerts of the stop."""
+    """Departures within the window, by expected time, with alerts of the stop; raises NotFound for unknown stops and routes."""
     transit = view.network.transit
     stop = view.places.stop_index(request.stop_id, "stop_id")
     from_s, wanted = request.from_unix_s or now_s, request.max_departures or DEFAULT_DEPARTURES
     until_s = from_s + (request.window_s or DEFAULT_WINDOW_S)
     routes = frozenset(request.route_ids)
+    for k, route_id in enumerate(request.route_ids):
+        if route_id not in index_of(transit.timetable).routes:
+            raise NotFound(f"route {route_id!r} is not in the timetable", field=f"route_ids[{k}]")
     count = wanted
     while True:
         found = transit.departures(stop, from_s, count)

@@ -19,6 +19,8 @@ from services.journeys.itinerary_mapping import modes_from_proto
 
 DEFAULT_WALK_MPS = 1.3
 DEFAULT_MAX_WALK_M = 1500.0
+LONGEST_WAY_S = 3600
+"""Longest walk all the way where no longest walk is given."""
 DEFAULT_MAX_TRANSFERS = 7
 DEFAULT_MIN_TRANSFER_S = 60
 DEFAULT_ITINERARIES = 5
@@ -64,13 +66,15 @@ def preferences(base: JourneyRequest, wanted: pb.TravelPreferences, modes: "Iter
     engine_kmh = DEFAULT_SPEEDS.wheelchair_kmh if wanted.wheelchair else DEFAULT_SPEEDS.foot_kmh
     cycle_mps = wanted.bicycle_speed_mps if wanted.HasField("bicycle_speed_mps") else DEFAULT_SPEEDS.bicycle_kmh / 3.6
     max_walk_m = wanted.max_walk_m if wanted.HasField("max_walk_m") else DEFAULT_MAX_WALK_M
+    max_walk_s = max(1, min(7200, round(max_walk_m / walk_mps)))
     transfers = wanted.max_transfers if wanted.HasField("max_transfers") else DEFAULT_MAX_TRANSFERS
     return replace(
         base,
         modes=journey_modes(modes),
         walk_speed_factor=walk_mps / (engine_kmh / 3.6),
         bicycle_speed_factor=cycle_mps / (DEFAULT_SPEEDS.bicycle_kmh / 3.6),
-        max_walk_s=max(1, min(7200, round(max_walk_m / walk_mps))),
+        max_walk_s=max_walk_s,
+        max_way_s=max_walk_s if wanted.HasField("max_walk_m") else max(LONGEST_WAY_S, max_walk_s),
         max_transfers=min(7, transfers),
         min_change_s=wanted.min_transfer_s if wanted.HasField("min_transfer_s") else DEFAULT_MIN_TRANSFER_S,
         wheelchair=wanted.wheelchair,

@@ -39,6 +39,7 @@ STREET_MODES = {
     pb.MODE_VAN: StreetMode.VAN,
     pb.MODE_TRUCK: StreetMode.TRUCK,
 }
+GOODS_MODES = {StreetMode.VAN: pb.MODE_VAN, StreetMode.TRUCK: pb.MODE_TRUCK}
 JOURNEY_KINDS = {
     StreetMode.FOOT: JourneyMode.WALK,
     StreetMode.WHEELCHAIR: JourneyMode.WALK,
@@ -217,6 +218,10 @@ class _Planning:
             time_s = arrival_s
         itinerary = Itinerary(JOURNEY_KINDS.get(self.mode, JourneyMode.CAR), tuple(legs))
         message = itinerary_to_proto(itinerary, lambda *_: ())
+        if self.mode in GOODS_MODES:  # journeys know cars only
+            message.itinerary_id += f"-{self.mode.name.lower()}"
+            for leg in message.legs:
+                leg.mode = GOODS_MODES[self.mode]
         if rank:
             arcs = b"".join(part.path.arcs.tobytes() for part in way.parts)
             message.itinerary_id += f"-{hashlib.sha256(arcs).hexdigest()[:8]}"

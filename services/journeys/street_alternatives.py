@@ -11,7 +11,6 @@ from services.journeys.routes import plan_route
 from services.journeys.view import JourneyView
 
 ONE_STREET_MODE = ([pb.MODE_WALK], [pb.MODE_BICYCLE], [pb.MODE_CAR])
-LONGEST_WALK_S = 3600
 
 
 def street_alternatives(
@@ -50,8 +49,8 @@ def street_alternatives(
         return [], [str(error)]
     if request.modes[0] == pb.MODE_WALK:
         origin = view.places.resolve(request.origin, "origin")
-        limit_s = preferences(JourneyRequest(origin, origin, now_s), request.preferences, ()).max_walk_s
-        found = [itinerary for itinerary in found if itinerary.duration_s <= max(LONGEST_WALK_S, limit_s)]
+        limit_s = preferences(JourneyRequest(origin, origin, now_s), request.preferences, ()).max_way_s
+        found = [itinerary for itinerary in found if itinerary.duration_s <= limit_s]
     for leg in (leg for itinerary in found for leg in itinerary.legs):
         leg.ClearField("instructions")
         if request.omit_geometry:

@@ -224,7 +224,8 @@ class SignalsServicer(signals_service_pb2_grpc.SignalsServiceServicer):
             raise InvalidInput(f"{request.intersection_id} has no stage {request.stage_id!r}", field="stage_id")
         until = int(self._clock.now()) + request.duration_s
         self._loop.require_control()
-        await self._order("override_stage", request.intersection_id, f"{request.stage_id} until {until}: {request.reason}")
+        detail = f"{request.stage_id} for {request.duration_s} s: {request.reason}"
+        await self._order("override_stage", request.intersection_id, detail)
         site.controller.override(stage, until)
         site.override = control_pb2.StageOverride(
             stage_id=request.stage_id, until_unix_s=until, ordered_by=str(current_principal()), reason=request.reason
@@ -260,7 +261,8 @@ class SignalsServicer(signals_service_pb2_grpc.SignalsServiceServicer):
         engine = PriorityRequest(
             wish.priority_id or uuid.uuid4().hex, group, wish.arrival_unix_s, _CLASS_FROM_PROTO[wish.vehicle_class]
         )
-        await self._order("request_priority", x.id, f"{engine.vehicle_class.name} {wish.vehicle_id} for {wish.signal_group_id}")
+        vehicle = " ".join(filter(None, (engine.vehicle_class.name, wish.vehicle_id)))
+        await self._order("request_priority", x.id, f"{vehicle} for {wish.signal_group_id}")
         site.controller.request_priority(engine)
         self._remember_owner(engine.id, who.tenant)
         wait = max(0, int(site.controller.guard.tables.transition_bound_s.max()) - (wish.arrival_unix_s - int(now)))

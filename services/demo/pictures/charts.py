@@ -65,8 +65,11 @@ def line_chart(series: Sequence[Series], *, x_label: str, y_label: str, width: i
     return svg.tag("svg", "".join(parts), viewBox=f"0 0 {width} {height}", class_="chart", role="img")
 
 
-def gantt(rows: Sequence[tuple[str, Sequence[Bar]]], timezone: ZoneInfo, colors: dict[str, str], *, width: int = 900) -> str:
-    """One row of bars per name, over the hours of the day; `colors` by kind of bar."""
+def gantt(
+    rows: Sequence[tuple[str, Sequence[Bar]]], timezone: ZoneInfo, colors: dict[str, str], *, width: int = 900,
+    marks: Sequence[str] = (),
+) -> str:  # fmt: skip
+    """One row of bars per name, over the hours of the day; `colors` by kind of bar, `marks` those of the names elsewhere."""
     bars = [bar for _, row in rows for bar in row]
     if not bars:
         return '<p class="empty">Nothing was planned.</p>'
@@ -77,14 +80,14 @@ def gantt(rows: Sequence[tuple[str, Sequence[Bar]]], timezone: ZoneInfo, colors:
     parts = []
     step = 3600 * max(1, round((high - low) / 3600 / 12))
     for hour in range(low, high + 1, step):
-        x = left + (hour - low) * scale
+        x, at = left + (hour - low) * scale, dt.datetime.fromtimestamp(hour, timezone)
         parts.append(svg.tag("path", d=f"M{svg.number(x)} {top}v{row_h * len(rows)}", class_="grid"))
-        parts.append(
-            svg.text(x, top - 7, f"{dt.datetime.fromtimestamp(hour, timezone):%H:%M}", class_="tick", text_anchor="middle")
-        )
+        parts.append(svg.text(min(x, width - 16), top - 7, f"{at:%H:%M}", class_="tick", text_anchor="middle"))
     for k, (name, row) in enumerate(rows):
         y = top + k * row_h
-        parts.append(svg.text(4, y + row_h / 2 + 4, name, class_="axis"))
+        if marks:
+            parts.append(svg.tag("circle", cx=8, cy=y + row_h / 2, r=4, fill=marks[k]))
+        parts.append(svg.text(16 if marks else 4, y + row_h / 2 + 4, name, class_="axis"))
         for bar in row:
             parts.append(
                 svg.tag(

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import click
 import pytest
@@ -15,6 +16,8 @@ from services.cli.rounds_files import read_rounds_file
 from services.common.clock import CityClock
 from services.common.polyline import encode
 from tests.builders.shared_data import ROOT
+
+UTC = ZoneInfo("UTC")
 
 
 @pytest.fixture
@@ -199,13 +202,24 @@ def test_csv_cells_are_never_formulas() -> None:
     plan = drawn_plan()
     for name in ("=1+1", "+1", "-1", "@x", "\t=1", "\r=1"):
         plan.rounds[0].stops[1].shipment_id = name
-        header, _, delivery = plan_rows(plan)
+        header, _, delivery = plan_rows(plan, UTC)
         assert header[3] == "shipment"
         assert delivery[3] == f"'{name}"
         assert delivery[0] == "'=HYPERLINK(1)"
         assert delivery[4:6] == [41.16, -8.62]
     plan.rounds[0].stops[1].shipment_id = "01 Rua -x"
-    assert plan_rows(plan)[2][3] == "01 Rua -x"
+    assert plan_rows(plan, UTC)[2][3] == "01 Rua -x"
+
+
+def test_csv_has_times_that_people_read() -> None:
+    """By the city's clock, summer time included; none where the file has no dates."""
+    plan = drawn_plan()
+    assert dict(zip(*plan_rows(plan, UTC)[::2], strict=True))["arrival_local"] == ""
+    stop = plan.rounds[0].stops[1]
+    stop.arrival_unix_s, stop.leg.duration_s, stop.hub_id, stop.loads[:] = 1_785_223_800, 90, "=hub", [3, 4]
+    row = dict(zip(*plan_rows(plan, ZoneInfo("Europe/Lisbon"))[::2], strict=True))
+    assert row["arrival"] == 1_785_223_800
+    assert (row["arrival_local"], row["drive_s"], row["hub"], row["loads"]) == ("2026-07-28 08:30:00", 90, "'=hub", "3 4")
 
 
 def test_geojson_has_lines_and_points_in_lon_lat() -> None:

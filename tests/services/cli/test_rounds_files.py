@@ -20,6 +20,7 @@ from traboule.common.v1 import geo_pb2
 from traboule.rounds.v1 import plan_pb2, problem_pb2
 
 from services.cli.root import root
+from services.cli.rounds import orders_named
 from services.cli.rounds_export import GPX, write_gpx
 from services.cli.rounds_files import read_rounds_file
 from services.cli.rounds_local import request_of
@@ -91,7 +92,7 @@ def test_formats_are_told_by_content(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [(b"", "in no format"), (b"hello", "in no format"), (b"7", "in no format"), (b"\x1f\x8bxx", "cannot be read"),
-     (b"\xff\xfe", "cannot be read"), (b"[" * 100_000, "nested too deeply"), (b"{", "line 1, column 2"),
+     (b"\xff\xfea", "cannot be read"), (b"[" * 100_000, "nested too deeply"), (b"{", "line 1, column 2"),
      (json.dumps({**VROOM, "jobs": [{"id": 1}]}).encode(), "jobs[0].location_index"),
      (json.dumps({**MAMUT, "td": {"model": "x", "atf_path": "../../gone"}}).encode(), "gone")],
 )  # fmt: skip
@@ -217,6 +218,55 @@ def test_wrong_cells_of_orders_are_named(text: str, said: str) -> None:
         orders(text)
     assert "orders.csv" in caught.value.message
     assert said in caught.value.message
+
+
+def test_all_wrong_lines_are_told_at_once() -> None:
+    """Up to a number of them."""
+    with pytest.raises(click.ClickException) as caught:
+        orders("lat,lon\n91,0\n1,1\n1,\n" + "99,0\n" * 30)
+    told = caught.value.message.splitlines()
+    assert told[0] == "orders.csv, line 2: lat is '91'; expected a number from -90 to 90"
+    assert told[1].startswith("orders.csv, line 4: lat and lon belong together")
+    assert told[-1] == "and 12 more lines"
+
+
+def test_orders_without_a_place_are_told_which_columns_would_do() -> None:
+    """The head line is what is wrong, not the format."""
+    text = "id,place name,kg\n1,Trindade,3\n"
+    assert looks_like_orders(text)
+    with pytest.raises(click.ClickException, match="line 1: no column says where orders go; expected address, place"):
+        orders(text)
+    assert not looks_like_orders("hello\nworld\n")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_orders_as_spreadsheets_write_them(tmp_path: Path, encoding: str) -> None:
+    """Old ones write the code page of western Europe, others UTF-16."""
+    file = tmp_path / "orders.csv"
+    file.write_bytes("id;address\n1;Campanhã\n".encode(encoding))
+    assert read_rounds_file(file).orders == "id;address\n1;Campanhã\n"
+
+
+def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
+    """Programs are no orders, and JSON in another encoding is not guessed."""
+    for data in (b"\x7fELF\xd0\x00\x01", '{"a": "ã"}'.encode("latin-1")):
+        file = tmp_path / "file"
+        file.write_bytes(data)
+        with pytest.raises(click.ClickException, match="cannot be read"):
+            read_rounds_file(file)
+
+
+def test_errors_that_count_orders_name_them() -> None:
+    """A number says little about a line of a file."""
+    problem = problem_pb2.Problem(shipments=[problem_pb2.Shipment(shipment_id="a"), problem_pb2.Shipment(shipment_id="b")])
+    for given_words, told in (
+        ("shipments[1].delivery.location: far", "shipments[1].delivery.location (order 'b'): far"),
+        ("shipments[0].loads: order 'a' is heavy", "shipments[0].loads: order 'a' is heavy"),
+        ("shipments[7].x: no", "shipments[7].x: no"),
+    ):
+        with pytest.raises(click.ClickException) as caught, orders_named(problem):
+            raise click.ClickException(given_words)
+        assert caught.value.message == told
 
 
 def test_orders_need_a_depot_and_a_shift() -> None:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from lxml import etree, html
+from traboule.common.v1 import geo_pb2
 from traboule.rounds.v1 import plan_pb2
 
 from services.city.snapshot import CitySnapshot
@@ -15,7 +16,7 @@ from services.demo.pictures import svg
 from services.demo.pictures.charts import Bar, Series, gantt, line_chart
 from services.demo.pictures.page import Page, facts, paragraph, table
 from services.demo.pictures.street_map import StreetMap
-from services.demo.plan_pictures import COLOURS, plan_facts, plan_gantt, plan_map, plan_table
+from services.demo.plan_pictures import COLOURS, plan_facts, plan_gantt, plan_map, plan_table, round_colour
 from tests.builders.streets import Drawn, draw
 
 NASTY = "<b>Zé & \"Filhos\"</b> 'x'"
@@ -151,3 +152,19 @@ def test_headings_of_numbers_stand_over_them() -> None:
     """Set right as the numbers below; a column with text in it stays left."""
     drawn = html.fromstring(table(("park", "free", "of"), [("Silo", 3, 40), ("Alfândega", 12, "unknown")]))
     assert [cell.get("class") for cell in drawn.iter("th")] == [None, "n", None]
+
+
+def test_names_of_the_day_have_the_colours_of_the_map() -> None:
+    """Also where a round without stops comes in between; the last hour is not cut off."""
+    plan = plan_pb2.Plan()
+    for k in range(3):
+        row = plan.rounds.add(vehicle_id=f"van {k}", departure_unix_s=3600, arrival_unix_s=7200)
+        if k != 1:
+            at = geo_pb2.LatLng(lat_deg=41.15, lon_deg=-8.61 + 0.001 * k)
+            row.stops.add(kind=plan_pb2.RoundStop.KIND_START, location=at)
+            stop = row.stops.add(kind=plan_pb2.RoundStop.KIND_DELIVERY, location=at, arrival_unix_s=7200, start_unix_s=7200)
+            stop.leg.duration_s, stop.departure_unix_s = 600, 7200
+    day = parse(plan_gantt(plan, PORTO))
+    assert [dot.get("fill") for dot in day.iter("circle")] == [round_colour(0), round_colour(2)]
+    assert round_colour(2) in plan_map(plan, None)
+    assert max(float(text.get("x") or 0) for text in day.iter("text")) <= 884

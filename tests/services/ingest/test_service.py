@@ -159,6 +159,10 @@ async def _check_parking(stub: "parking_service_pb2_grpc.ParkingServiceAsyncStub
     assert 0 <= row.q10_free_spaces <= row.q50_free_spaces <= row.q90_free_spaces
     assert 0 <= row.free_probability <= 1
     with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.PredictAvailability(pb.PredictAvailabilityRequest(at_unix_s=[at, at - 86_400]))
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert "at_unix_s[1]" in (caught.value.details() or "")
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
         await stub.PredictAvailability(pb.PredictAvailabilityRequest(car_park_ids=["nope"], at_unix_s=[at]))
     assert caught.value.code() == grpc.StatusCode.NOT_FOUND
 

@@ -137,6 +137,9 @@ CASES: dict[str, tuple[str, Any, grpc.StatusCode, str, str]] = {
     "departures of an unknown stop": (
         "ListDepartures", Departures(stop_id="metro:0"), MISSING, "", "metro:0",
     ),
+    "departures of an unknown route": (
+        "ListDepartures", Departures(stop_id="metro:5726", route_ids=["metro:B", "metro:Z"]), MISSING, "", "route_ids[1]",
+    ),
     "departures outside the calendar": (
         "ListDepartures", Departures(stop_id="metro:5726", from_unix_s=YEAR_2030), INVALID, "from_unix_s", "",
     ),

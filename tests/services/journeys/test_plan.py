@@ -171,3 +171,14 @@ async def test_no_journey_is_an_answer_with_a_notice(stub: Any) -> None:
     answer = await stub.PlanJourneys(request)
     assert not answer.itineraries
     assert "No journey was found" in answer.notices[0]
+
+
+@pytest.mark.parametrize(("most_m", "walks"), [(None, 1), (5000, 1), (1500, 0)])
+async def test_a_longest_walk_that_is_given_binds_walks_all_the_way(stub: Any, most_m: float | None, walks: int) -> None:
+    """Some 40 minutes on foot: offered where nothing is said, not where 1,500 m are the most."""
+    request = plan_request(TRINDADE, CAMPANHA, modes=[pb.MODE_WALK])
+    if most_m is not None:
+        request.preferences.max_walk_m = most_m
+    found = (await stub.PlanJourneys(request)).itineraries
+    assert len(found) == walks
+    assert all(1800 < one.duration_s < 3600 for one in found)

@@ -37,6 +37,15 @@ async def test_alternatives_are_other_ways_and_not_much_longer(stub: Any, mode: 
         assert figures.shared <= 0.8
 
 
+@pytest.mark.parametrize("mode", [pb.MODE_CAR, pb.MODE_VAN, pb.MODE_TRUCK])
+async def test_legs_have_the_mode_that_was_asked_for(stub: Any, mode: pb.Mode.ValueType) -> None:
+    """Vans and trucks are no cars; their ways have ids of their own."""
+    (way,) = (await stub.PlanRoute(ask(mode=mode))).routes
+    (car,) = (await stub.PlanRoute(ask())).routes
+    assert {leg.mode for leg in way.legs} == {mode}
+    assert (way.itinerary_id == car.itinerary_id) == (mode == pb.MODE_CAR)
+
+
 async def test_a_car_has_an_alternative_to_matosinhos(stub: Any) -> None:
     """There are many ways across the city."""
     assert len((await stub.PlanRoute(ask(max_alternatives=2))).routes) >= 2

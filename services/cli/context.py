@@ -5,7 +5,7 @@ import math
 import re
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -31,6 +31,8 @@ class CommandContext:
     """Settings of one invocation."""
 
     config: Config
+    told: set[str] = field(default_factory=set)
+    """Places of which it was said what they were taken for."""
 
     @functools.cached_property
     def client(self) -> CityClient:
@@ -63,7 +65,8 @@ class CommandContext:
             hint = f"try `traboule places {shlex.quote(text)}` or lat,lon"
             raise click.ClickException(f"no place called {text!r} was found; {hint}")
         place = found.places[0]
-        if not quiet:
+        if not quiet and text not in self.told:
+            self.told.add(text)
             where = f", {place.locality}" if place.locality else ""
             at = f"({place.location.lat_deg:.5f}, {place.location.lon_deg:.5f})"
             console.print(f"[dim]{plain(f'{text} → {place.name}{where} {at}')}[/]")

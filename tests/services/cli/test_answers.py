@@ -15,11 +15,12 @@ from traboule.rounds.v1 import rounds_service_pb2
 
 from services.cli import output
 from services.cli.client import CityClient
-from services.cli.context import approximation
+from services.cli.context import CommandContext, approximation
 from services.cli.journeys import show_itinerary
 from services.cli.root import root
 from services.cli.tours import opening_hours, unused_name
 from services.common.clock import CityClock
+from services.common.config import load_config
 
 PORTO = ZoneInfo("Europe/Lisbon")
 
@@ -148,3 +149,12 @@ def test_two_ends_of_a_tour_exclude_each_other() -> None:
     answer = run("tour", "41.15,-8.61", "41.16,-8.62", "--end", "41.17,-8.63", "--open-end")
     assert answer.exit_code == 2
     assert "not both" in answer.output
+
+
+def test_what_a_name_was_taken_for_is_said_once(answers: dict[str, Any]) -> None:
+    """Also where a command asks for the same place again."""
+    answers["SearchPlaces"] = places_pb2.SearchPlacesResponse(places=[places_pb2.Place(name="Trindade", locality="Porto")])
+    context = CommandContext(load_config())
+    with output.console.capture() as captured:
+        assert context.resolve("trindade") == context.resolve("trindade")
+    assert captured.get().count("trindade → Trindade, Porto") == 1

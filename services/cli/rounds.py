@@ -250,10 +250,6 @@ FOLLOW_TRAFFIC = {
     help="From when on the plan follows live traffic by itself: from the first position or stop that is reported, or the "
     "first departure.",
 )
-@fleet_options
-@click.pass_obj
-@plain_errors
-def submit(context: CommandContext, /, file: Path, seconds: float, follow_traffic: str, **options: Any) -> None:
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the search.")
 @click.option("--sure", type=click.FloatRange(0.5, 0.999), help="Probability with which every window is to be kept, as 0.95.")
 @click.option("--name", default="", help="Name shown by `rounds list`.")
@@ -261,8 +257,9 @@ def submit(context: CommandContext, /, file: Path, seconds: float, follow_traffi
 @click.pass_obj
 @plain_errors
 def submit(
-    context: CommandContext, /, file: Path, seconds: float, seed: int, sure: float | None, name: str, **options: Any
-) -> None:
+    context: CommandContext, /, file: Path, seconds: float, follow_traffic: str, seed: int, sure: float | None, name: str,
+    **options: Any,
+) -> None:  # fmt: skip
     """Hand in the rounds of FILE (as for solve, without travel times of its own) as a job that survives restarts.
 
     Prints its id.
@@ -272,7 +269,6 @@ def submit(
         raise click.ClickException(f"{file} brings its own travel times; plan it here: traboule rounds solve {file}")
     request = rounds_service_pb2.SubmitRoundsRequest(
         problem=read_request(context, found, file, options),
-        limits=rounds_service_pb2.SolveLimits(time_limit_s=seconds),
         traffic_following=rounds_service_pb2.TrafficFollowing(when=FOLLOW_TRAFFIC[follow_traffic]),
         limits=rounds_service_pb2.SolveLimits(time_limit_s=seconds, seed=seed, window_probability=sure or 0.0),
         display_name=name,

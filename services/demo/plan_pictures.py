@@ -42,10 +42,7 @@ def plan_map(plan: plan_pb2.Plan, snapshot: CitySnapshot | None) -> str:
 
 
 def plan_gantt(plan: plan_pb2.Plan, timezone: ZoneInfo) -> str:
-    """One row per vehicle: driving, service, waiting, breaks, and handovers at hubs."""
-    rows = []
-    for row in plan.rounds:
-    """One row per vehicle: driving, service, waiting, breaks; a dot in the colour that its round has on the map."""
+    """One row per vehicle: driving, service, waiting, breaks, handovers at hubs; a dot in its colour on the map."""
     rows, marks = [], []
     for k, row in enumerate(plan.rounds):
         bars: list[Bar] = []
@@ -62,10 +59,9 @@ def plan_gantt(plan: plan_pb2.Plan, timezone: ZoneInfo) -> str:
                 bars.append(Bar(stop.start_unix_s, stop.departure_unix_s, kind, _what(stop)))
         if bars:
             rows.append((row.vehicle_id, bars))
-    handed = any(bar.kind == "handover" for _, bars in rows for bar in bars)
-    return gantt(rows, timezone, COLOURS | HANDOVER if handed else COLOURS)
             marks.append(round_colour(k))
-    return gantt(rows, timezone, COLOURS, marks=marks)
+    handed = any(bar.kind == "handover" for _, bars in rows for bar in bars)
+    return gantt(rows, timezone, COLOURS | HANDOVER if handed else COLOURS, marks=marks)
 
 
 def _what(stop: Stop) -> str:

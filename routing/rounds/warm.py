@@ -9,7 +9,7 @@ from routing.rounds.live import LivePlan
 
 
 def warm() -> int:
-    """Solve tiny problems with one and with several slots of travel times, a break, a due and a ride; answers how many.
+    """Solve tiny problems with one and with several slots of travel times, a break, a due, a ride, dear driving; answers how many.
 
     One plan changes in memory too.
     """
@@ -24,9 +24,11 @@ def warm() -> int:
     for one in (problem, rested, special):
         for travel_times in times:
             solve(one, travel_times, iterations=2)
+    held = replace(problem, vehicles=(Vehicle("v", 0, 0, (2,), day, cost_per_driving_s=1.0),))
+    solve(held, times[1], iterations=2)
     live = LivePlan(problem, times[1], solve(problem, times[1], iterations=2), -1.0)
     at = live.times.add(np.full((1, 2, 3), 5), np.full((1, 2, 3), 5))
     live.insert(Shipment("e", (1,), Visit(at)))
     live.times_changed()
     live.evaluate()
-    return 3 * len(times)
+    return 3 * len(times) + 1

@@ -9,7 +9,7 @@ from routing.rounds.live import LivePlan
 
 
 def warm() -> int:
-    """Solve tiny problems with one and with several slots of travel times, a break, a due, a ride, dear driving; answers how many.
+    """Solve tiny problems with one and several slots of travel times, a break, a due, a ride, dear driving; answer how many.
 
     One plan changes in memory too.
     """

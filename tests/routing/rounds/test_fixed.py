@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from routing.kernels.rounds_fixed import Fixed, Links, empty_links, link
 from routing.kernels.rounds_fixed_cross import cross
-from routing.kernels.rounds_fixed_search import any_place, put_at
+from routing.kernels.rounds_fixed_places import any_place, put_at
 from routing.rounds.api import Break, Problem, Shipment, TimeWindow, TravelTimes, Visit, build_plan, list_violations, solve
 from routing.rounds.arrays import build_arrays
 from routing.rounds.errors import InfeasiblePlanError

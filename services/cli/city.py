@@ -5,7 +5,6 @@ import webbrowser
 from pathlib import Path
 
 import click
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from services.city.add import add_city, update_city
 from services.city.build import build_snapshot
@@ -16,7 +15,8 @@ from services.city.manifest import Manifest
 from services.city.show import describe, write_page
 from services.city.snapshot import open_snapshot
 from services.cli.context import CommandContext, plain_errors
-from services.cli.output import console, plain, print_json, print_table, say
+from services.cli.output import plain, print_json, print_table, say
+from services.cli.progress import StepBars
 
 CITIES = Path("cities")
 
@@ -24,28 +24,6 @@ CITIES = Path("cities")
 @click.group()
 def city() -> None:
     """Build, list, show and add cities."""
-
-
-class StepBars:
-    """Progress of a build: one bar per step, in a terminal and in a log."""
-
-    def __init__(self) -> None:
-        columns = (
-            TextColumn("{task.description:<12}"),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TimeElapsedColumn(),
-        )
-        self.progress = Progress(*columns, console=console)
-        self._tasks: dict[str, TaskID] = {}
-
-    def __call__(self, step: str, fraction: float) -> None:
-        """Note how far a step is (0 to 1)."""
-        if step not in self._tasks:
-            self._tasks[step] = self.progress.add_task(step, total=1.0)
-            if not console.is_terminal:
-                say(f"  {step} …")
-        self.progress.update(self._tasks[step], completed=fraction)
 
 
 @city.command()
@@ -58,14 +36,14 @@ def build(context: CommandContext, folder: Path, as_json: bool) -> None:
 
     Nothing is done where a snapshot of the same inputs exists. A running city goes on with the old one meanwhile.
     """
-    bars, began = StepBars(), time.monotonic()
+    began = time.monotonic()
     if as_json:
         result = build_snapshot(read_city(folder), context.config.home)
         print_json(
             {"snapshot": result.manifest.id, "folder": str(result.folder), "new": result.is_new, "seconds": result.seconds}
         )
         return
-    with bars.progress:
+    with StepBars() as bars:
         result = build_snapshot(read_city(folder), context.config.home, bars)
     verb = f"built in {time.monotonic() - began:.1f} s" if result.is_new else "is up to date"
     say(f"[bold]{read_city(folder).title}[/] {verb}: snapshot {result.manifest.id}")
@@ -146,8 +124,7 @@ def show(context: CommandContext, name: str, picture: Path | None, open_it: bool
 def add(context: CommandContext, place: str, gtfs: tuple[str, ...], name: str, timezone: str) -> None:
     """Fetch PLACE ("Lyon, France") from OpenStreetMap and GTFS feeds by URL, and declare it under cities/. Needs internet."""
     del context
-    bars = StepBars()
-    with bars.progress:
+    with StepBars() as bars:
         folder = add_city(place, CITIES, gtfs_urls=gtfs, name=name, timezone=timezone, progress=bars)
     say(f"[bold]{folder}[/] is declared; compile it with: traboule city build {folder}")
 
@@ -161,7 +138,6 @@ def add(context: CommandContext, place: str, gtfs: tuple[str, ...], name: str, t
 def update(context: CommandContext, name: str, streets: bool, elevation: bool) -> None:
     """Fetch the inputs of the city NAME again from their official sources. Needs internet."""
     del context
-    bars = StepBars()
-    with bars.progress:
+    with StepBars() as bars:
         done = update_city(CITIES / name, osm=streets, progress=bars, elevation=elevation)
     print_table(("file", "outcome"), [(row.file, row.outcome) for row in done])

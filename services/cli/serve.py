@@ -9,9 +9,10 @@ import click
 from services.city.build import build_snapshot
 from services.city.config import read_city
 from services.city.layout import CityHome
-from services.cli.city import CITIES, StepBars
+from services.cli.city import CITIES
 from services.cli.context import CommandContext, plain_errors
 from services.cli.output import say
+from services.cli.progress import StepBars
 from services.cli.stopping import stoppable
 from services.common import endpoints
 from services.supervisor.parts import PARTS, Part, choose_parts
@@ -40,8 +41,7 @@ def ensure_built(context: CommandContext) -> None:
     config = context.config
     folder = CITIES / config.city
     if CityHome.of(config.home, config.city).find_pointer() is None or folder.exists():
-        bars = StepBars()
-        with bars.progress:
+        with StepBars() as bars:
             build_snapshot(read_city(folder), config.home, bars)
 
 

@@ -15,7 +15,6 @@ from traboule.journeys.v1 import journeys_service_pb2_grpc, places_pb2
 
 from routing.errors import RoutingError
 from services.city.errors import CityError
-from services.city.snapshot import open_snapshot
 from services.cli.client import CityClient
 from services.cli.output import console, plain
 from services.common.clock import CityClock
@@ -42,6 +41,8 @@ class CommandContext:
     @functools.cached_property
     def timezone(self) -> ZoneInfo:
         """Time zone of the city (from its snapshot)."""
+        from services.city.snapshot import open_snapshot  # noqa: PLC0415 - arrays are not needed to begin a command
+
         return ZoneInfo(open_snapshot(self.config.home, self.config.city).timezone)
 
     def now(self) -> int:

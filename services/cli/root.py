@@ -7,26 +7,41 @@ from pathlib import Path
 
 import click
 
-from services.cli.address import address
-from services.cli.city import city
-from services.cli.context import CommandContext
-from services.cli.demo import demo
-from services.cli.feeds import feeds, parking
-from services.cli.journeys import departures, journey, places
-from services.cli.rounds_compare import compare
-from services.cli.rounds_explain import explain, price
-from services.cli.rounds_live import rounds
-from services.cli.rounds_value import value
-from services.cli.serve import serve
-from services.cli.signals import signals
-from services.cli.street import street
-from services.cli.tokens import token
-from services.cli.tours import tour
+from services.cli.lazy import LazyGroup
 from services.common.config import UnknownSettingWarning, load_config
 from services.common.errors import ServiceError
 
+COMMANDS = {
+    "demo": (
+        "services.cli.demo:demo",
+        "Bring up the embedded city, tour it with real calls, write a report, stay up until Ctrl-C.",
+    ),
+    "serve": ("services.cli.serve:serve", "Run SERVICES (all, ingest, journeys, rounds, signals, edge) until Ctrl-C."),
+    "city": ("services.cli.city:city", "Build, list, show and add cities."),
+    "journey": ("services.cli.journeys:journey", "Plan journeys from ORIGIN to DESTINATION."),
+    "departures": (
+        "services.cli.journeys:departures",
+        "Show the next departures at STOP (a stop id such as metro:5726, or a name).",
+    ),
+    "places": ("services.cli.journeys:places", "Find stops, streets, addresses and points of interest called QUERY."),
+    "tour": ("services.cli.tours:tour", "Visit VISITS from START in the best order, by any mix of modes."),
+    "street": ("services.cli.street:street", "Ways, travel times and pictures on the streets of the running city."),
+    "rounds": ("services.cli.rounds_group:rounds", "Delivery rounds under predicted traffic."),
+    "signals": ("services.cli.signals:signals", "Traffic signals: state, modes, overrides, performance, audit, simulation."),
+    "parking": ("services.cli.feeds:parking", "Show car parks: free now, and how likely a space is free later."),
+    "feeds": ("services.cli.feeds:feeds", "Health of the data feeds; push files."),
+    "address": (
+        "services.cli.address:address",
+        "Print host:port of SERVICE (default: the edge, which serves REST and gRPC-Web).",
+    ),
+    "token": ("services.cli.tokens:token", "Print a development token of the running embedded city."),
+}
+"""Where each command is defined, and the first sentence of its help."""
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+
+@click.group(
+    cls=LazyGroup, commands_at=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 @click.option("--home", type=click.Path(path_type=Path), help="Folder of built cities and run files (default: .traboule).")
 @click.option("--city", "city_name", help="City meant (default: porto).")
 @click.version_option(package_name="traboule")
@@ -56,13 +71,9 @@ def root(context: click.Context, home: Path | None, city_name: str | None) -> No
     for warning in caught:
         click.echo(f"note: {warning.message}", err=True)
     os.environ.setdefault("NUMBA_CACHE_DIR", str(config.home / "cache" / "numba"))
+    from services.cli.context import CommandContext  # noqa: PLC0415 - not for --help
+
     context.obj = CommandContext(config)
-
-
-for command in (demo, serve, city, journey, departures, places, tour, street, rounds, signals, parking, feeds, address, token):
-    root.add_command(command)
-for command in (value, explain, price, compare):
-    rounds.add_command(command)
 
 
 def main() -> None:

@@ -2,9 +2,12 @@
 
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from services.common.errors import InvalidInput
-from services.common.state.embedded import Role
+
+if TYPE_CHECKING:  # the state servers are not needed to name a part
+    from services.common.state.embedded import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +15,7 @@ class Part:
     """One process: its name, its module, and the state user it works as."""
 
     name: str
-    state_role: Role = "services"
+    state_role: "Role" = "services"
 
     @property
     def command(self) -> list[str]:

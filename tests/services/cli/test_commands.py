@@ -38,8 +38,9 @@ def commands(group: click.Command = root, path: tuple[str, ...] = ()) -> Iterato
     """Every command, as one types it."""
     yield path
     if isinstance(group, click.Group):
-        for name, command in group.commands.items():
-            yield from commands(command, (*path, name))
+        context = click.Context(group)
+        for name in group.list_commands(context):
+            yield from commands(group.get_command(context, name) or group, (*path, name))
 
 
 @pytest.mark.parametrize("path", list(commands()), ids=" ".join)
@@ -51,7 +52,7 @@ def test_every_command_explains_itself(home: Path, path: tuple[str, ...]) -> Non
     command: click.Command = root
     for name in path:
         assert isinstance(command, click.Group)
-        command = command.commands[name]
+        command = command.get_command(click.Context(command), name) or command
     assert command.help or command.callback is None or command.callback.__doc__
     if command is not root:
         options = [option for option in command.params if isinstance(option, click.Option)]

@@ -175,7 +175,7 @@ class LiveRounds:
             if now_s < min(one.departure_s for one in plan.rounds):
                 return []
             ahead = await run_in_thread(compare_ahead, self._city, mapped, built, plan, traffic, now_s)
-            changed = {r: one for r, one in ahead.items() if one.matters(wish.min_change or USUAL_CHANGE)}
+            changed = {r: one for r, one in ahead.items() if one.matters(wish.min_change_share or USUAL_CHANGE)}
             if not changed or (traffic is built.traffic and traffic is kept.followed):
                 return []
             request = pb.ReportEventRequest(rounds_id=rounds_id, traffic_change=pb.TrafficChange())

@@ -28,7 +28,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     import numpy as np  # noqa: PLC0415
 
     rng = np.random.default_rng(1)
-    mapped = SimpleNamespace(problem=random_problem(rng, 12, 4), points=[])
+    mapped = SimpleNamespace(problem=random_problem(rng, 12, 4), points=[], earliest=False)
     built = SimpleNamespace(travel_times=random_times(rng, 13))
 
     async def prepare(_city: object, request: pb.SubmitRoundsRequest) -> Any:

@@ -29,6 +29,7 @@ from services.journeys.budget import MatrixBudget
 from services.journeys.itinerary_mapping import AlertsOf, by_criteria, itinerary_to_proto, mark_best
 from services.journeys.keeper import ViewKeeper
 from services.journeys.street_alternatives import street_alternatives
+from services.journeys.timetable_notes import note_timetables
 from services.journeys.view import JourneyView
 from services.journeys.watch import watch_journey
 from services.journeys.zone_notes import note_drives
@@ -82,7 +83,9 @@ class JourneysServicer(journeys_service_pb2_grpc.JourneysServiceServicer):
             found = by_criteria(found, criteria, arrive_by=asked.arrive_by)[:wanted]
         messages = [itinerary_to_proto(i, self.alerts_of(view), geometry=not request.omit_geometry) for i in found]
         mark_best(messages, found, criteria)
-        notices = ([] if messages else [NOTHING_FOUND]) + note_drives(view, network, asked, zones, messages, live=live)
+        notices = [] if messages else [NOTHING_FOUND]
+        notices += note_timetables(network.transit.timetable, asked)
+        notices += note_drives(view, network, asked, zones, messages, live=live)
         return plan_pb2.PlanJourneysResponse(itineraries=messages, notices=notices, stamp=self.stamp(view))
 
     @staticmethod

@@ -62,6 +62,15 @@ def probability_free(
     return 0.5 * (1.0 + np.array([math.erf(x / math.sqrt(2.0)) for x in np.atleast_1d(z).ravel()]).reshape(np.shape(z)))
 
 
+def uncounted(taken: float) -> tuple[float, float, float]:
+    """Mean and standard deviation of the share of free spaces, and P(a space), where nobody counts.
+
+    Only the average share of spaces taken, ρ, is assumed. Of all car parks with this average, one that is either full or empty
+    has the widest spread, ``√(ρ(1-ρ))``, and the least chance of a space, ``1-ρ`` (Markov's inequality): no more is promised.
+    """
+    return 1.0 - taken, math.sqrt(taken * (1.0 - taken)), 1.0 - taken
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ParkingForecast:
     """Forecast of a city's car parks.

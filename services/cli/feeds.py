@@ -13,6 +13,7 @@ from services.cli.context import CommandContext, plain_errors
 from services.cli.output import clock, duration, print_json, print_table, say
 
 MOST_SHOWN = 30
+UNCOUNTED = "†"
 STATE_COLOURS = {"OK": "green", "DEGRADED": "yellow", "STALE": "red", "FAILING": "red", "WAITING": "dim", "PAUSED": "dim"}
 
 
@@ -108,7 +109,7 @@ def parking(context: CommandContext, near: str | None, park_and_ride: bool, minu
         predicted = context.client.call("ingest", stub, "PredictAvailability", asked)
         document["forecasts"] = MessageToDict(predicted, preserving_proto_field_name=True).get("car_parks", [])
         for row in predicted.car_parks:
-            forecast[row.car_park_id] = [f"{f.q50_free_spaces:.0f} ({f.free_probability:.0%})" for f in row.forecasts]
+            forecast[row.car_park_id] = [predicted_in_words(f) for f in row.forecasts]
     if as_json:
         print_json(document)
         return
@@ -121,6 +122,14 @@ def parking(context: CommandContext, near: str | None, park_and_ride: bool, minu
         rows.append((park.name, "P+R" if park.park_and_ride else "", free, size, seen, *forecast.get(park.car_park_id, [])))
     print_table(("car park", "", "free", "of", "seen", *(f"in {m} min" for m in ahead)), rows, right=(2, 3))
     say("* = capacity assumed (see city.toml)")
+    if any(cell.endswith(UNCOUNTED) for cells in forecast.values() for cell in cells):
+        say(f"{UNCOUNTED} = nobody counts there now: the least chance that the usual share of free spaces bears out")
     if len(answer.car_parks) > len(parks):
         nearest = "" if near else "--near PLACE shows the nearest, "
         say(f"{len(parks)} of {len(answer.car_parks)} car parks are shown: {nearest}--json all.")
+
+
+def predicted_in_words(one: parking_pb2.AvailabilityForecast) -> str:
+    """Spaces and the chance of one, marked where nobody counts."""
+    counted = one.basis != parking_pb2.AvailabilityForecast.BASIS_ASSUMED
+    return f"{one.q50_free_spaces:.0f} ({one.free_probability:.0%}){'' if counted else UNCOUNTED}"

@@ -10,7 +10,7 @@ import numpy as np
 from traboule.parking.v1 import parking_service_pb2 as pb
 from traboule.parking.v1 import parking_service_pb2_grpc
 
-from routing.forecast.parking import DEVIATION_TAU_S, OBSERVATION_SD, TURNOVER_PER_H, ParkingForecast
+from routing.forecast.parking import DEVIATION_TAU_S, OBSERVATION_SD, TURNOVER_PER_H, ParkingForecast, uncounted
 from routing.model.car_parks import CapacitySource, CarParks
 from services.common.errors import InvalidInput, NotFound
 from services.common.live.parking import LiveCarParks
@@ -160,9 +160,10 @@ class ParkingServicer(parking_service_pb2_grpc.ParkingServiceServicer):
             turnover = TURNOVER_PER_H * room * age / 3600 + abs(mean - float(live.free_spaces[i]))
             spread = Z90 * math.sqrt(OBSERVATION_SD**2 + turnover)
         else:
-            mean, spread = (1.0 - later) * room, Z90 * 0.2 * room
-        if live.status[i] == "closed":
-            mean = spread = 0.0
+            share, deviation, free_probability = uncounted(later)
+            mean, spread = share * room, Z90 * deviation * room
+        if live.status[i] == "closed" or room < 1.0:
+            mean = spread = free_probability = 0.0
         mean = min(max(mean, 0.0), room)
         chance = free_probability
         if math.isnan(chance):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from routing.forecast.parking import ParkingForecast, probability_free
+from routing.forecast.parking import ParkingForecast, probability_free, uncounted
 
 AT = 1_785_196_800 + 12 * 3600
 """Noon, when car parks are usually 78 % full."""
@@ -49,3 +49,24 @@ def test_more_free_spaces_are_never_worse(free: int, more: int, age_s: int) -> N
 def test_without_change_and_age_it_is_nearly_certain() -> None:
     """Ten free spaces counted now are there now."""
     assert probability_free([10], [100], [0.0], [0.0])[0] == pytest.approx(1.0, abs=1e-6)
+
+
+@settings(max_examples=100)
+@given(
+    taken=st.lists(st.integers(0, 40).map(lambda n: n / 40), min_size=1, max_size=30),
+    weight=st.lists(st.integers(1, 9), min_size=30, max_size=30),
+)
+def test_no_more_is_promised_than_an_average_bears_out(taken: list[float], weight: list[int]) -> None:
+    """Whatever shares have this average: a space is at least as likely as said, and the spread no wider."""
+    shares, weights = np.array(taken), np.array(weight[: len(taken)], float)
+    weights /= weights.sum()
+    mean = float(min(1.0, (shares * weights).sum()))
+    free, deviation, chance = uncounted(mean)
+    assert free == pytest.approx(((1 - shares) * weights).sum())
+    assert chance <= weights[shares < 1].sum() + 1e-9
+    assert deviation >= np.sqrt(((shares - mean) ** 2 * weights).sum()) - 1e-9
+
+
+def test_an_average_can_be_borne_out_exactly() -> None:
+    """Full in one case of five and empty otherwise: four fifths, and no spread is wider."""
+    assert uncounted(0.2) == pytest.approx((0.8, np.std([1, 0, 0, 0, 0]), 0.8))

@@ -122,6 +122,22 @@ def test_parking_forecasts_are_in_the_json(answers: dict[str, Any]) -> None:
     assert shown["forecasts"][0]["forecasts"][0]["q50_free_spaces"] == 7
 
 
+def test_a_guess_about_a_car_park_is_marked(answers: dict[str, Any]) -> None:
+    """What nobody counts is told apart from what is counted, and the sign is explained."""
+    pb = parking_service_pb2
+    parks = [pb.CarPark(car_park_id=name, name=name) for name in ("silo", "square")]
+    answers["ListCarParks"] = pb.ListCarParksResponse(car_parks=parks)
+    rows = [
+        pb.AvailabilityForecast(q50_free_spaces=7, free_probability=0.97, basis=pb.AvailabilityForecast.BASIS_LIVE),
+        pb.AvailabilityForecast(q50_free_spaces=30, free_probability=0.25, basis=pb.AvailabilityForecast.BASIS_ASSUMED),
+    ]
+    forecasts = [pb.CarParkForecast(car_park_id=one.car_park_id, forecasts=[row]) for one, row in zip(parks, rows, strict=True)]
+    answers["PredictAvailability"] = pb.PredictAvailabilityResponse(car_parks=forecasts)
+    lines = run("parking", "--in", "30").stdout.splitlines()
+    assert [line.split()[-2:] for line in lines[1:3]] == [["7", "(97%)"], ["30", "(25%)†"]]
+    assert any(line.startswith("† = nobody counts there") for line in lines)
+
+
 def test_opening_hours_are_of_the_day_of_the_tour() -> None:
     """Also tomorrow's, past midnight, and with one end only."""
 

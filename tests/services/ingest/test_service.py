@@ -158,6 +158,13 @@ async def _check_parking(stub: "parking_service_pb2_grpc.ParkingServiceAsyncStub
     (row,) = predicted.car_parks[0].forecasts
     assert 0 <= row.q10_free_spaces <= row.q50_free_spaces <= row.q90_free_spaces
     assert 0 <= row.free_probability <= 1
+    assert row.basis == pb.AvailabilityForecast.BASIS_LIVE
+    everywhere = await stub.PredictAvailability(pb.PredictAvailabilityRequest(at_unix_s=[at]))
+    assumed = [one.forecasts[0] for one in everywhere.car_parks if one.forecasts[0].basis != row.basis]
+    assert assumed, "some car park of the city is counted by nobody"
+    for guess in assumed:
+        assert 0 < guess.free_probability < 0.9, "nothing is known of it: nothing is nearly certain"
+        assert guess.q10_free_spaces < guess.q50_free_spaces < guess.q90_free_spaces
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await stub.PredictAvailability(pb.PredictAvailabilityRequest(at_unix_s=[at, at - 86_400]))
     assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT

@@ -5,17 +5,30 @@ from collections.abc import Mapping
 from routing.rounds.api import DeliveryRound, Problem
 from routing.rounds.live import Change
 
+ON_BOARD = "on_board"
+"""Reason of orders on board of a vehicle that can no longer drive."""
 TELL_AFTER_S = 60.0
 """Shifts of arrivals below this are not told."""
 
 
 def in_words(problem: Problem, change: Change, cause: str) -> list[str]:
-    """Sentences: one for every order that moved or is lost, one for every round whose arrivals shift by a minute and more."""
+    """Sentences: one for every order that moved or is lost, one for every round whose arrivals shift by a minute and more.
+
+    Orders on board of a vehicle that can no longer drive are told together.
+    """
     was = {problem.visits[stop.visit_idx][0]: r for r, one in change.before.items() for stop in one.stops}
     now = {problem.visits[stop.visit_idx][0]: r for r, one in change.after.items() for stop in one.stops}
     gone = {one.shipment_idx: one.message for one in change.lost}
+    stranded = {one.shipment_idx for one in change.lost if ON_BOARD in one.reasons and one.shipment_idx in was}
     told = []
+    for r in sorted({was[s] for s in stranded}):
+        names = [problem.shipments[s].id for s in sorted(stranded) if was[s] == r]
+        vehicle = problem.vehicles[r].id
+        where = "on board" if cause.startswith(f"{vehicle} ") else f"on board of {vehicle}"
+        told.append(f"{cause}: {len(names)} order{'s' if len(names) > 1 else ''} {where}, no longer served: {', '.join(names)}")
     for s in change.moved:
+        if s in stranded:
+            continue
         name, old, new = problem.shipments[s].id, was.get(s), now.get(s)
         if s in gone:
             told.append(f"order {name} can no longer be served: {cause}; {gone[s]}")

@@ -46,6 +46,19 @@ def test_an_event_says_who_comes_later() -> None:
     assert in_words(live.problem, change, "flood") == ["one arrives up to 5 min later: flood"]
 
 
+def test_a_breakdown_names_what_is_on_board_once() -> None:
+    """One line for the vehicle with its orders; the stop it is driving to counts as served."""
+    live = LivePlan(WHOLE, TIMES, build_plan(WHOLE, TIMES, [[0, 1], [2, 3]]), -10.0)
+    live.advance(100.0)
+    told = in_words(live.problem, live.break_down(0), "one has broken down")
+    assert [line for line in told if "o2" in line] == ["one has broken down: 1 order on board, no longer served: o2"]
+    live = LivePlan(WHOLE, TIMES, build_plan(WHOLE, TIMES, [[0, 1, 2, 3], []]), -10.0)
+    live.advance(100.0)
+    told = in_words(live.problem, live.break_down(0), "flood")
+    assert told[0] == "flood: 3 orders on board of one, no longer served: o2, o3, o4"
+    assert not [line for line in told[1:] if "order" in line]
+
+
 def test_wishes_that_follow_each_other_keep_the_last_causes() -> None:
     """What a plan is improved for names no cause twice and not more than three."""
     wish = Wish("t", "a")

@@ -163,6 +163,23 @@ def test_overtime_is_paid_by_the_hour() -> None:
     assert "vehicles[0].cost.overtime_after_s" in str(caught.value)
 
 
+def test_dear_driving_holds_a_vehicle_and_the_plan_says_for_how_long() -> None:
+    """An hour at the wheel on top of all time; the departure from a stop is after the hold."""
+    task = {"location": _place(1.0), "service_s": 60, "windows": [{"start_unix_s": MORNING + 480, "end_unix_s": MORNING + 500}]}
+    cost = {"per_hour": 36.0, "per_driving_hour": 3600.0}
+    mapped = _mapped({"delivery": task}, vehicles=({"cost": cost},))
+    (vehicle,) = mapped.problem.vehicles
+    assert (vehicle.cost_per_s, vehicle.cost_per_driving_s) == (0.01, 1.0)
+    quick = np.array([[0, 100], [100, 0]])
+    times = TravelTimes.slots([0, 500, 510, 1200, 1210], np.stack([quick, quick, 9 * quick, 9 * quick, quick]))
+    (row,) = plan_to_proto(solve(mapped.problem, times, iterations=10), mapped).rounds
+    stop = row.stops[1]
+    assert stop.held_s > 600
+    assert stop.departure_unix_s == pytest.approx(stop.start_unix_s + 60 + stop.held_s, abs=1)
+    assert row.drive_s == pytest.approx(200, abs=2)
+    assert row.wait_s == pytest.approx(stop.held_s + stop.wait_s, abs=2)
+
+
 @pytest.mark.parametrize("objective", [{"kind": 7}, {"kind": 2, "weight_per_km": 1.0}])
 def test_weights_that_mean_nothing_are_refused(objective: dict[str, Any]) -> None:
     """WEIGHTED without a weight, a weight without WEIGHTED."""

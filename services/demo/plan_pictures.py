@@ -55,8 +55,11 @@ def plan_gantt(plan: plan_pb2.Plan, timezone: ZoneInfo) -> str:
             if stop.start_unix_s > stop.arrival_unix_s:
                 bars.append(Bar(stop.arrival_unix_s, stop.start_unix_s, "waiting", stop.shipment_id))
             kind = {Stop.KIND_BREAK: "break", Stop.KIND_TRANSFER: "handover"}.get(stop.kind, "service")
-            if stop.departure_unix_s > stop.start_unix_s and stop.kind not in (Stop.KIND_START, Stop.KIND_END):
-                bars.append(Bar(stop.start_unix_s, stop.departure_unix_s, kind, _what(stop)))
+            done_s = stop.departure_unix_s - stop.held_s
+            if done_s > stop.start_unix_s and stop.kind not in (Stop.KIND_START, Stop.KIND_END):
+                bars.append(Bar(stop.start_unix_s, done_s, kind, _what(stop)))
+            if stop.held_s > 0:
+                bars.append(Bar(done_s, stop.departure_unix_s, "waiting", "until the roads are quicker"))
         if bars:
             rows.append((row.vehicle_id, bars))
             marks.append(round_colour(k))

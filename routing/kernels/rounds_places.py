@@ -10,7 +10,7 @@ departures; the round is then timed exactly.
 import numpy as np
 
 from routing.kernels.jit import inlined, kernel
-from routing.kernels.rounds_held import holds, place_held
+from routing.kernels.rounds_held import driving_rate, holds, place_held
 from routing.kernels.rounds_refresh import route_drives, route_metres, unliked
 from routing.kernels.rounds_route import ProblemArrays, backward, serve, service_of, time_cost
 from routing.kernels.rounds_state import State, is_timed
@@ -98,8 +98,13 @@ def single_cost(problem: ProblemArrays, times: TimesArrays, state: State, r: int
     if reached > reach_of(problem, state, r, k) + EPS_S:
         return np.inf
     if held:
-        spent = state.rounds[r].held_cost if size else 0.0
-        return added + place_held(problem, times, state, r, v, k) - (spent if spent < np.inf else 0.0)
+        spent, total = state.rounds[r].held_cost if size else 0.0, np.inf
+        if spent < np.inf:
+            total = place_held(problem, times, state, r, v, k)
+        if total < np.inf:
+            return added + total - spent
+        # Feasible, but only between the times of the grid.
+        return added + driving_rate(problem, r) * detour_s(times, p, i, at, j, size == 0)
     if not timed:
         return added
     if size == 0:

@@ -207,6 +207,9 @@ def merge(problem: Problem, travel_times: TravelTimes, plan: Plan, rest: Residua
     rounds = []
     for r in range(len(problem.vehicles)):
         stops = list(rest.done[r])
+        if stops and r in new and problem.vehicles[r].cost_per_driving_s > 0.0:  # it holds there until it leaves now
+            free_s = stops[-1].left_s - stops[-1].held_s
+            stops[-1] = replace(stops[-1], held_s=max(0.0, new[r].departure_s - free_s))
         for stop in new[r].stops if r in new else ():
             s, is_delivery = rest.problem.visits[stop.visit_idx]
             stops.append(replace(stop, visit_idx=whole[rest.shipment_of[s], is_delivery]))
@@ -245,6 +248,7 @@ def joined_round(
         end = new.end_s if new is not None else travel_times.arrival_s(vehicle.profile, at, home, now)
         driving, metres = driving + end - now - resting_s(rests), metres + travel_times.length_m(vehicle.profile, at, home)
     cost = vehicle.fixed_cost + problem.driver_cost(r, end - departure_s) + vehicle.cost_per_m * metres
+    cost += vehicle.cost_per_driving_s * driving
     cost += sum(problem.visit(stop.visit_idx).late_cost(stop.start_s) for stop in stops)
     cost += sum(problem.dislike(r, s) for s in {problem.visits[stop.visit_idx][0] for stop in stops})
     co2_g = metres * vehicle.co2_g_per_m

@@ -84,8 +84,9 @@ def standing_vehicle(
     """The vehicle as it stands, with the depot it starts from; `metres` have been driven."""
     vehicle = problem.vehicles[vehicle_idx]
     start = problem.depots[vehicle.start_depot_idx].window
-    if here.away:  # it goes on at once
-        opens = TimeWindow(here.ready_s, here.ready_s)
+    if here.away:  # it goes on at once, or when it was to be held until
+        held_s = here.done[-1].left_s if here.done and here.done[-1].held_s > 0.0 else here.ready_s
+        opens = TimeWindow(here.ready_s, max(here.ready_s, held_s))
     else:
         opens = TimeWindow(max(start.start_s, here.ready_s), max(start.end_s, start.start_s, here.ready_s))
     shift = TimeWindow(

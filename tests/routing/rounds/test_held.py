@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from routing.kernels.rounds_refresh import refresh
 from routing.rounds.api import Break, Plan, Problem, TimeWindow, TravelTimes, build_plan, solve
 from routing.rounds.arrays import build_arrays
+from routing.rounds.replan import merge, repair, residual
 from routing.rounds.search import Search
 from routing.rounds.validate import list_violations
 from tests.builders.rounds import delivery, line_times, problem, random_problem, random_times, van
@@ -133,6 +134,18 @@ def test_costs_by_time_are_kept_up_to_date(seed: int) -> None:
             assert cost == float(search.state.rounds[r].cost)
 
 
+def test_windows_narrower_than_the_grid_are_kept() -> None:
+    """Twelve hours of shift, stops that follow each other by the second: all are served, in rounds that time nothing else."""
+    quick = np.abs(np.subtract.outer(np.arange(4), np.arange(4))) * 50
+    times = TravelTimes.slots([0, 20_000, 20_010, 30_000, 30_010], np.stack([quick, quick, 3 * quick, 3 * quick, quick]))
+    day = TimeWindow(0, 43_200)
+    stops = [delivery(f"o{k}", k, (500 + 60 * k, 501 + 60 * k), service=10) for k in (1, 2, 3)]
+    one = problem(4, [van(shift=day, cost_per_s=0.05, cost_per_driving_s=1.0)], stops, day)
+    plan = solve(one, times, iterations=50)
+    assert not plan.unserved
+    assert plan.rounds[0].driving_s == pytest.approx(300)
+
+
 def test_nobody_holds_without_traffic_or_under_other_rules() -> None:
     """Times that do not change: driving is priced, nothing is held. With breaks too, and the plan still says its true cost."""
     one = problem(3, [van(cost_per_s=0.0, cost_per_driving_s=2.0)], [delivery("a", 1), delivery("b", 2)])
@@ -143,6 +156,22 @@ def test_nobody_holds_without_traffic_or_under_other_rules() -> None:
     held = solve(two, rush_hour(2), iterations=20)
     assert held.rounds[0].stops[0].held_s == 0.0
     assert held.cost == pytest.approx(0.05 * held.duration_s + held.rounds[0].driving_s)
+
+
+@pytest.mark.parametrize("now_s", [640.0, 900.0])
+def test_a_plan_that_is_cut_while_a_van_holds_says_what_it_does(now_s: float) -> None:
+    """At a new order the van still waits for the end of the rush hour; the joined plan passes the validator, cost and all."""
+    vehicle = van(shift=SHIFT, cost_per_s=0.05, cost_per_driving_s=1.0)
+    orders = [delivery("a", 1, (480, 500), service=120), delivery("b", 2, (0, 2900))]
+    asked = replace(problem(3, [vehicle], orders), shipments=tuple(orders))
+    plan = build_plan(asked, rush_hour(3), [[0, 1]])
+    assert plan.rounds[0].stops[0].left_s == pytest.approx(1200, abs=1.0)
+    rest = residual(asked, plan, now_s)
+    after, moved = repair(rest, rush_hour(3))
+    whole = merge(asked, rush_hour(3), plan, rest, after)
+    assert not moved
+    assert list_violations(asked, rush_hour(3), whole) == []
+    assert whole.cost <= plan.cost + 1.0
 
 
 def test_a_hold_that_is_none_is_found_out() -> None:
